@@ -1,0 +1,317 @@
+//! Frames from the client.
+
+use crate::json::{write_name, write_string_field};
+use crate::{Channel, Field, PeerId, RequestId, ToJson};
+
+/// A frame from a client. `D` is the payload, opaque.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientFrame<D> {
+    /// Ask for a channel's messages and presence.
+    Subscribe {
+        /// The channel.
+        channel: Channel,
+        /// Pairs the answer with this frame.
+        request_id: Option<RequestId>,
+        /// Whether `message` frames shall carry their senders' `peerMetadata`.
+        include_sender_metadata: bool,
+    },
+    /// Give a channel up.
+    Unsubscribe {
+        /// The channel.
+        channel: Channel,
+        /// Pairs the answer with this frame.
+        request_id: Option<RequestId>,
+    },
+    /// Send to every other subscriber of a channel.
+    Publish {
+        /// The channel.
+        channel: Channel,
+        /// The payload.
+        data: D,
+        /// Pairs the answer with this frame.
+        request_id: Option<RequestId>,
+    },
+    /// Send to one peer.
+    Send {
+        /// The peer.
+        to: PeerId,
+        /// The payload.
+        data: D,
+        /// Pairs the answer with this frame.
+        request_id: Option<RequestId>,
+    },
+    /// Ask for a `pong`.
+    Ping {
+        /// Pairs the answer with this frame.
+        request_id: Option<RequestId>,
+    },
+}
+
+impl<D> ClientFrame<D> {
+    /// The frame's text up to its payload, and the payload if there is one.
+    ///
+    /// The complete text is the head alone, or head, payload as JSON text, and `}`. A browser splices its own
+    /// JSON text in between, so that the payload never enters our memory.
+    pub fn head(&self) -> (String, Option<&D>) {
+        let mut out = String::with_capacity(96);
+        out.push('{');
+        let data = match self {
+            Self::Subscribe { channel, request_id, include_sender_metadata } => {
+                start(&mut out, "subscribe", request_id);
+                write_string_field(&mut out, Field::Channel, channel.as_str());
+                if *include_sender_metadata {
+                    out.push_str(",\"includeSenderMetadata\":true");
+                }
+                None
+            }
+            Self::Unsubscribe { channel, request_id } => {
+                start(&mut out, "unsubscribe", request_id);
+                write_string_field(&mut out, Field::Channel, channel.as_str());
+                None
+            }
+            Self::Publish { channel, data, request_id } => {
+                start(&mut out, "publish", request_id);
+                write_string_field(&mut out, Field::Channel, channel.as_str());
+                Some(data)
+            }
+            Self::Send { to, data, request_id } => {
+                start(&mut out, "send", request_id);
+                out.push_str(",\"to\":");
+                crate::write_string(&mut out, to.as_str());
+                Some(data)
+            }
+            Self::Ping { request_id } => {
+                start(&mut out, "ping", request_id);
+                None
+            }
+        };
+        match data {
+            Some(_) => write_name(&mut out, Field::Data),
+            None => out.push('}'),
+        }
+        (out, data)
+    }
+}
+
+fn start(out: &mut String, kind: &str, request_id: &Option<RequestId>) {
+    write_string_field(out, Field::Type, kind);
+    if let Some(id) = request_id {
+        write_string_field(out, Field::RequestId, id.as_str());
+    }
+}
+
+/// The frame's complete text.
+pub fn encode_frame<D: ToJson>(frame: &ClientFrame<D>) -> String {
+    let (mut out, data) = frame.head();
+    if let Some(data) = data {
+        data.write_json(&mut out);
+        out.push('}');
+    }
+    out
+}
+
+#[cfg(feature = "serde")]
+pub use parse::{ClientFrameError, RawJson};
+
+#[cfg(feature = "serde")]
+mod parse {
+    use std::sync::Arc;
+
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    use super::ClientFrame;
+    use crate::{Channel, ErrorCode, PeerId, RequestId, ToJson};
+
+    /// JSON text that has been checked to be JSON, kept as it came. Cheap to clone.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RawJson(Arc<str>);
+
+    impl RawJson {
+        /// Serializes a value.
+        pub fn from_value(value: &serde_json::Value) -> Self {
+            Self(value.to_string().into())
+        }
+
+        /// The text.
+        pub fn as_str(&self) -> &str {
+            &self.0
+        }
+    }
+
+    impl ToJson for RawJson {
+        fn write_json(&self, out: &mut String) {
+            out.push_str(&self.0);
+        }
+    }
+
+    impl From<&RawValue> for RawJson {
+        fn from(raw: &RawValue) -> Self {
+            Self(raw.get().into())
+        }
+    }
+
+    /// Why a server refuses a client's frame: the `error` frame that answers it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ClientFrameError {
+        /// The code.
+        pub code: ErrorCode,
+        /// The request, as far as it could be read.
+        pub request_id: Option<RequestId>,
+        /// Words for a developer.
+        pub message: &'static str,
+    }
+
+    /// Every field of every client frame, each as lenient as it can be, so that a frame with a wrong field still
+    /// tells its `requestId`.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Fields<'a> {
+        #[serde(rename = "type", borrow, default)]
+        kind: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        request_id: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        channel: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        to: Option<&'a RawValue>,
+        // Not an Option, which would read `null` as absent: null is a payload.
+        #[serde(borrow, default = "absent")]
+        data: &'a RawValue,
+        #[serde(borrow, default)]
+        include_sender_metadata: Option<&'a RawValue>,
+    }
+
+    fn absent<'a>() -> &'a RawValue {
+        // serde_json never yields a raw value with leading white space, so this text is told from any payload.
+        RawValue::NULL
+    }
+
+    fn string(raw: Option<&RawValue>) -> Option<String> {
+        serde_json::from_str(raw?.get()).ok()
+    }
+
+    impl ClientFrame<RawJson> {
+        /// Reads a client's frame, the payload left as it is.
+        pub fn parse(text: &str) -> Result<Self, ClientFrameError> {
+            let malformed =
+                |message| ClientFrameError { code: ErrorCode::MALFORMED_MESSAGE, request_id: None, message };
+            let fields: Fields<'_> =
+                serde_json::from_str(text).map_err(|_| malformed("frame is not a JSON object"))?;
+            let kind = string(fields.kind).ok_or(malformed("`type` must be a string"))?;
+            let request_id = match fields.request_id {
+                None => None,
+                Some(raw) => Some(
+                    string(Some(raw))
+                        .and_then(|id| RequestId::parse(&id).ok())
+                        .ok_or(malformed("`requestId` must be a string of 1 to 128 characters"))?,
+                ),
+            };
+            let refuse = |code, message| ClientFrameError { code, request_id: request_id.clone(), message };
+            let channel = || {
+                string(fields.channel).and_then(|name| Channel::parse(&name).ok()).ok_or(refuse(
+                    ErrorCode::INVALID_CHANNEL,
+                    "`channel` must be a name of 1 to 256 characters",
+                ))
+            };
+            let data = || {
+                if std::ptr::eq(fields.data, absent()) {
+                    return Err(refuse(ErrorCode::MISSING_DATA, "`data` is missing"));
+                }
+                Ok(RawJson::from(fields.data))
+            };
+            Ok(match kind.as_str() {
+                "subscribe" => Self::Subscribe {
+                    channel: channel()?,
+                    include_sender_metadata: fields
+                        .include_sender_metadata
+                        .is_some_and(|raw| raw.get() == "true"),
+                    request_id: request_id.clone(),
+                },
+                "unsubscribe" => Self::Unsubscribe { channel: channel()?, request_id: request_id.clone() },
+                "publish" => {
+                    Self::Publish { channel: channel()?, data: data()?, request_id: request_id.clone() }
+                }
+                "send" => {
+                    let to = string(fields.to)
+                        .and_then(|id| PeerId::parse(&id).ok())
+                        .ok_or(refuse(ErrorCode::INVALID_PEER_ID, "`to` must be a peer id"))?;
+                    Self::Send { to, data: data()?, request_id: request_id.clone() }
+                }
+                "ping" => Self::Ping { request_id: request_id.clone() },
+                _ => return Err(refuse(ErrorCode::UNKNOWN_TYPE, "unknown frame type")),
+            })
+        }
+    }
+}
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use super::*;
+    use crate::ErrorCode;
+    use serde_json::json;
+
+    fn code(text: &str) -> (ErrorCode, Option<String>) {
+        let error = ClientFrame::parse(text).unwrap_err();
+        (error.code, error.request_id.map(|id| id.to_string()))
+    }
+
+    #[test]
+    fn every_frame_survives_the_way_to_text_and_back() {
+        let channel = Channel::parse("c\"\n").unwrap_or_else(|_| Channel::parse("c\"").unwrap());
+        let id = RequestId::parse("1").ok();
+        let data = RawJson::from_value(&json!({"a": [null]}));
+        let frames = [
+            ClientFrame::Subscribe {
+                channel: channel.clone(),
+                request_id: id.clone(),
+                include_sender_metadata: true,
+            },
+            ClientFrame::Subscribe {
+                channel: channel.clone(),
+                request_id: None,
+                include_sender_metadata: false,
+            },
+            ClientFrame::Unsubscribe { channel: channel.clone(), request_id: id.clone() },
+            ClientFrame::Publish { channel, data: data.clone(), request_id: id.clone() },
+            ClientFrame::Send { to: PeerId::parse("p").unwrap(), data, request_id: None },
+            ClientFrame::Ping { request_id: id },
+        ];
+        for frame in frames {
+            let text = encode_frame(&frame);
+            assert_eq!(ClientFrame::parse(&text), Ok(frame), "{text}");
+        }
+    }
+
+    #[test]
+    fn null_is_a_payload_and_absence_is_not() {
+        let frame = ClientFrame::parse(r#"{"type":"publish","channel":"c","data":null}"#).unwrap();
+        let ClientFrame::Publish { data, .. } = frame else { panic!("not a publish") };
+        assert_eq!(data.as_str(), "null");
+        assert_eq!(code(r#"{"type":"publish","channel":"c"}"#).0, ErrorCode::MISSING_DATA);
+    }
+
+    #[test]
+    fn a_payload_is_kept_to_the_letter() {
+        let text = r#"{"type":"send","to":"p","data":{"z":1.0,"a":12345678901234567890123,"a":2}}"#;
+        let ClientFrame::Send { data, .. } = ClientFrame::parse(text).unwrap() else { panic!("not a send") };
+        assert_eq!(data.as_str(), r#"{"z":1.0,"a":12345678901234567890123,"a":2}"#);
+    }
+
+    #[test]
+    fn a_refusal_names_its_code_and_its_request() {
+        assert_eq!(code("nonsense").0, ErrorCode::MALFORMED_MESSAGE);
+        assert_eq!(code("[]").0, ErrorCode::MALFORMED_MESSAGE);
+        assert_eq!(code(r#"{"type":5}"#).0, ErrorCode::MALFORMED_MESSAGE);
+        assert_eq!(code(r#"{"type":"ping","requestId":5}"#).0, ErrorCode::MALFORMED_MESSAGE);
+        assert_eq!(code(r#"{"type":"dance","requestId":"r"}"#), (ErrorCode::UNKNOWN_TYPE, Some("r".into())));
+        assert_eq!(
+            code(r#"{"type":"subscribe","requestId":"r","channel":7}"#),
+            (ErrorCode::INVALID_CHANNEL, Some("r".into()))
+        );
+        assert_eq!(
+            code(r#"{"type":"send","requestId":"r","to":"","data":1}"#),
+            (ErrorCode::INVALID_PEER_ID, Some("r".into()))
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! Names that have been checked once and need no second check.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::limits::{
+    MAX_CHANNEL_LENGTH, MAX_PEER_ID_LENGTH, MAX_REQUEST_ID_LENGTH, RESERVED_CHANNEL_PREFIXES,
+};
+
+/// Why a channel name, peer id or request id was refused. Completes the sentence "`channel` …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidName {
+    /// The name has no characters.
+    Empty,
+    /// The name is longer than the given number of UTF-16 code units.
+    TooLong(usize),
+    /// The name has a character of U+0000–001F or U+007F–009F.
+    ControlCharacter,
+    /// A peer id has a character that is not printable ASCII.
+    NotPrintableAscii,
+}
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidName::Empty => f.write_str("must not be empty"),
+            InvalidName::TooLong(max) => write!(f, "must have at most {max} characters"),
+            InvalidName::ControlCharacter => f.write_str("must not contain control characters"),
+            InvalidName::NotPrintableAscii => f.write_str("must be printable ASCII"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidName {}
+
+fn check(name: &str, max: usize) -> Result<(), InvalidName> {
+    if name.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    // A UTF-16 length never exceeds the UTF-8 length, so short names skip the count.
+    if name.len() > max && name.encode_utf16().count() > max {
+        return Err(InvalidName::TooLong(max));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(InvalidName::ControlCharacter);
+    }
+    Ok(())
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($inner);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type! {
+    /// A channel's name: 1–256 UTF-16 code units without control characters. Cheap to clone.
+    Channel(Arc<str>)
+}
+
+name_type! {
+    /// A peer's id: 1–128 printable ASCII characters. Ordered as JavaScript orders strings, which decides who is
+    /// polite. Cheap to clone.
+    PeerId(Arc<str>)
+}
+
+name_type! {
+    /// The id that pairs a request with its `ack` or `error`: 1–128 UTF-16 code units without control
+    /// characters. Cheap to clone.
+    RequestId(Arc<str>)
+}
+
+impl Channel {
+    /// Checks a channel name.
+    pub fn parse(name: &str) -> Result<Self, InvalidName> {
+        check(name, MAX_CHANNEL_LENGTH)?;
+        Ok(Self(name.into()))
+    }
+
+    /// Whether the name begins with a prefix that the service keeps for itself.
+    pub fn is_reserved(&self) -> bool {
+        RESERVED_CHANNEL_PREFIXES
+            .iter()
+            .any(|prefix| self.0.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+    }
+}
+
+impl PeerId {
+    /// Checks a peer id.
+    pub fn parse(id: &str) -> Result<Self, InvalidName> {
+        check(id, MAX_PEER_ID_LENGTH)?;
+        if !id.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            return Err(InvalidName::NotPrintableAscii);
+        }
+        Ok(Self(id.into()))
+    }
+}
+
+impl RequestId {
+    /// Checks a request id.
+    pub fn parse(id: &str) -> Result<Self, InvalidName> {
+        check(id, MAX_REQUEST_ID_LENGTH)?;
+        Ok(Self(id.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_refused_for_the_reason_that_applies() {
+        assert_eq!(Channel::parse(""), Err(InvalidName::Empty));
+        assert_eq!(Channel::parse(&"é".repeat(257)), Err(InvalidName::TooLong(256)));
+        assert_eq!(Channel::parse("a\u{85}b"), Err(InvalidName::ControlCharacter));
+        assert_eq!(PeerId::parse("é"), Err(InvalidName::NotPrintableAscii));
+        assert_eq!(PeerId::parse(&"p".repeat(129)), Err(InvalidName::TooLong(128)));
+        assert_eq!(RequestId::parse("\u{7f}"), Err(InvalidName::ControlCharacter));
+    }
+
+    #[test]
+    fn length_counts_utf16_code_units() {
+        assert!(Channel::parse(&"é".repeat(256)).is_ok());
+        assert!(Channel::parse(&"\u{1f600}".repeat(128)).is_ok());
+        assert_eq!(Channel::parse(&"\u{1f600}".repeat(129)), Err(InvalidName::TooLong(256)));
+    }
+
+    #[test]
+    fn reserved_prefixes_ignore_case_and_respect_character_boundaries() {
+        assert!(Channel::parse("_METERED/x").unwrap().is_reserved());
+        assert!(Channel::parse("_system/").unwrap().is_reserved());
+        assert!(!Channel::parse("_systém/").unwrap().is_reserved());
+        assert!(!Channel::parse("room/_system/").unwrap().is_reserved());
+    }
+}

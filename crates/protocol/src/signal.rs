@@ -1,0 +1,285 @@
+//! What two peers say to each other through `send` and `direct` frames to set a connection up.
+//!
+//! A payload is a signal when it has one of the reserved shapes; everything else is the user's. A payload with
+//! a reserved shape and a wrong content is [`Malformed`]: it is dropped and never surfaces as user data.
+
+use crate::json::{write_name, write_string_field};
+use crate::limits::{MAX_CANDIDATE_LENGTH, MAX_SDP_LENGTH};
+use crate::value::{optional, required_string};
+use crate::{Field, Malformed, ToJson, Value};
+
+/// A signal between two peers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Signal<V> {
+    /// `rtc-description`: an offer or an answer.
+    Description(Description),
+    /// `rtc-ice`: a candidate, or `None` when there are no more.
+    Candidate(Option<Candidate>),
+    /// `__meteredTrackMeta`: the metadata of a track that a later offer carries.
+    TrackMeta {
+        /// The sender's track id. Firefox and Safari mint their own at the receiver.
+        track_id: String,
+        /// The metadata; `None` clears it.
+        metadata: Option<V>,
+        /// The id of the track's stream, to find the track by when its id does not match.
+        stream_id: Option<String>,
+        /// `audio` or `video`, to find the track by when its id does not match.
+        kind: Option<String>,
+    },
+}
+
+/// The two types of description that cross the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SdpType {
+    /// An offer.
+    Offer,
+    /// The answer to an offer.
+    Answer,
+}
+
+impl SdpType {
+    /// The name of the type in `RTCSdpType`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+/// An `RTCSessionDescription`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Offer or answer.
+    pub kind: SdpType,
+    /// The SDP text. Contains `ice-pwd`: it is not for logs.
+    pub sdp: String,
+}
+
+/// The DTLS certificate fingerprints of a description: who, cryptographically, is at the other end. A peer that
+/// keeps its connection keeps them; a peer that built a new connection has others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint(Vec<String>);
+
+impl Description {
+    /// The description's fingerprints, or `None` if it names none.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let mut found: Vec<String> = self
+            .sdp
+            .lines()
+            .filter_map(|line| line.strip_prefix("a=fingerprint:"))
+            .map(|value| value.trim().to_ascii_lowercase())
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        (!found.is_empty()).then_some(Fingerprint(found))
+    }
+}
+
+/// An `RTCIceCandidateInit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidate {
+    /// The `candidate` attribute; empty at the end of a media section's candidates.
+    pub candidate: String,
+    /// The media section by its identification tag.
+    pub sdp_mid: Option<String>,
+    /// The media section by its index.
+    pub sdp_m_line_index: Option<u16>,
+    /// Which generation of candidates this one belongs to.
+    pub username_fragment: Option<String>,
+}
+
+impl Candidate {
+    /// Reads an `RTCIceCandidateInit`.
+    pub fn parse<V: Value>(value: &V) -> Result<Self, Malformed> {
+        let candidate = required_string(value, Field::Candidate, "`candidate` has no string `candidate`")?;
+        let text = |field| optional(value, field).and_then(|v| v.string());
+        let (sdp_mid, username_fragment) = (text(Field::SdpMid), text(Field::UsernameFragment));
+        let longest = [Some(&candidate), sdp_mid.as_ref(), username_fragment.as_ref()];
+        if longest.into_iter().flatten().any(|s| s.len() > MAX_CANDIDATE_LENGTH) {
+            return Err(Malformed("`candidate` is too long"));
+        }
+        Ok(Self {
+            candidate,
+            sdp_mid,
+            sdp_m_line_index: optional(value, Field::SdpMLineIndex)
+                .and_then(|v| v.number())
+                .filter(|n| (0.0..=65_535.0).contains(n) && n.fract() == 0.0)
+                .map(|n| n as u16),
+            username_fragment,
+        })
+    }
+}
+
+impl<V: Value> Signal<V> {
+    /// Reads a payload: a signal, `None` for the user's own data, or an error for a signal gone wrong.
+    pub fn parse(data: &V) -> Result<Option<Self>, Malformed> {
+        if let Some(meta) = data.field(Field::TrackMeta) {
+            return Self::parse_track_meta(&meta).map(Some);
+        }
+        match data.field(Field::Type).and_then(|t| t.string()).as_deref() {
+            Some("rtc-description") => {
+                let description = data
+                    .field(Field::Description)
+                    .ok_or(Malformed("rtc-description has no `description`"))?;
+                Ok(Some(Self::Description(Description::parse(&description)?)))
+            }
+            Some("rtc-ice") => match optional(data, Field::Candidate) {
+                None => Ok(Some(Self::Candidate(None))),
+                Some(candidate) => Ok(Some(Self::Candidate(Some(Candidate::parse(&candidate)?)))),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn parse_track_meta(meta: &V) -> Result<Self, Malformed> {
+        let text = |field| optional(meta, field).and_then(|v| v.string());
+        Ok(Self::TrackMeta {
+            track_id: required_string(meta, Field::TrackId, "track metadata has no string `trackId`")?,
+            metadata: optional(meta, Field::Metadata).filter(Value::is_object),
+            stream_id: text(Field::StreamId),
+            kind: text(Field::Kind),
+        })
+    }
+}
+
+impl Description {
+    fn parse<V: Value>(value: &V) -> Result<Self, Malformed> {
+        let kind = match value.field(Field::Type).and_then(|t| t.string()).as_deref() {
+            Some("offer") => SdpType::Offer,
+            Some("answer") => SdpType::Answer,
+            _ => return Err(Malformed("description is neither offer nor answer")),
+        };
+        let sdp = required_string(value, Field::Sdp, "description has no string `sdp`")?;
+        if sdp.len() > MAX_SDP_LENGTH {
+            return Err(Malformed("`sdp` is too long"));
+        }
+        Ok(Self { kind, sdp })
+    }
+}
+
+impl<V: ToJson> ToJson for Signal<V> {
+    fn write_json(&self, out: &mut String) {
+        out.push('{');
+        match self {
+            Self::Description(description) => {
+                write_string_field(out, Field::Type, "rtc-description");
+                write_name(out, Field::Description);
+                out.push('{');
+                write_string_field(out, Field::Type, description.kind.as_str());
+                write_string_field(out, Field::Sdp, &description.sdp);
+                out.push('}');
+            }
+            Self::Candidate(candidate) => {
+                write_string_field(out, Field::Type, "rtc-ice");
+                write_name(out, Field::Candidate);
+                match candidate {
+                    None => out.push_str("null"),
+                    Some(candidate) => candidate.write_json(out),
+                }
+            }
+            Self::TrackMeta { track_id, metadata, stream_id, kind } => {
+                write_name(out, Field::TrackMeta);
+                out.push('{');
+                write_string_field(out, Field::TrackId, track_id);
+                write_name(out, Field::Metadata);
+                match metadata {
+                    None => out.push_str("null"),
+                    Some(metadata) => metadata.write_json(out),
+                }
+                write_optional(out, Field::StreamId, stream_id);
+                write_optional(out, Field::Kind, kind);
+                out.push('}');
+            }
+        }
+        out.push('}');
+    }
+}
+
+impl ToJson for Candidate {
+    fn write_json(&self, out: &mut String) {
+        out.push('{');
+        write_string_field(out, Field::Candidate, &self.candidate);
+        write_optional(out, Field::SdpMid, &self.sdp_mid);
+        if let Some(index) = self.sdp_m_line_index {
+            write_name(out, Field::SdpMLineIndex);
+            out.push_str(&index.to_string());
+        }
+        write_optional(out, Field::UsernameFragment, &self.username_fragment);
+        out.push('}');
+    }
+}
+
+fn write_optional(out: &mut String, field: Field, text: &Option<String>) {
+    if let Some(text) = text {
+        write_string_field(out, field, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value as Json, json};
+
+    #[test]
+    fn every_signal_survives_the_way_to_text_and_back() {
+        let signals: [Signal<Json>; 5] = [
+            Signal::Description(Description { kind: SdpType::Offer, sdp: "v=0\r\n".into() }),
+            Signal::Candidate(None),
+            Signal::Candidate(Some(Candidate {
+                candidate: "candidate:1 1 udp 1 127.0.0.1 9 typ host".into(),
+                sdp_mid: Some("0".into()),
+                sdp_m_line_index: Some(0),
+                username_fragment: Some("abcd".into()),
+            })),
+            Signal::TrackMeta { track_id: "t".into(), metadata: None, stream_id: None, kind: None },
+            Signal::TrackMeta {
+                track_id: "t".into(),
+                metadata: Some(json!({"role": "camera"})),
+                stream_id: Some("s".into()),
+                kind: Some("video".into()),
+            },
+        ];
+        for signal in signals {
+            let mut text = String::new();
+            signal.write_json(&mut text);
+            let value: Json = serde_json::from_str(&text).unwrap();
+            assert_eq!(Signal::parse(&value), Ok(Some(signal)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_signal_is_the_users() {
+        for data in [json!(null), json!(1), json!("rtc-ice"), json!({"type": "chat"}), json!([])] {
+            assert_eq!(Signal::parse(&data), Ok(None), "{data}");
+        }
+    }
+
+    #[test]
+    fn a_signal_with_a_wrong_content_is_malformed_and_never_user_data() {
+        for data in [
+            json!({"type": "rtc-description"}),
+            json!({"type": "rtc-description", "description": {"type": "rollback", "sdp": ""}}),
+            json!({"type": "rtc-description", "description": {"type": "offer", "sdp": 7}}),
+            json!({"type": "rtc-description", "description": {"type": "offer", "sdp": "x".repeat(300_000)}}),
+            json!({"type": "rtc-ice", "candidate": "candidate:1"}),
+            json!({"type": "rtc-ice", "candidate": {"candidate": "x".repeat(1001)}}),
+            json!({"__meteredTrackMeta": 5}),
+            json!({"__meteredTrackMeta": {"trackId": 5}}),
+        ] {
+            assert!(Signal::parse(&data).is_err(), "{data}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_tell_one_connection_from_another() {
+        let sdp = |f: &str| Description {
+            kind: SdpType::Offer,
+            sdp: format!("v=0\r\na=fingerprint:sha-256 {f}\r\nm=audio\r\na=fingerprint:sha-256 {f}\r\n"),
+        };
+        assert_eq!(sdp("AA:BB").fingerprint(), sdp("aa:bb").fingerprint());
+        assert_ne!(sdp("AA:BB").fingerprint(), sdp("AA:BC").fingerprint());
+        let none = Description { kind: SdpType::Offer, sdp: "v=0\r\n".into() };
+        assert_eq!(none.fingerprint(), None);
+    }
+}

@@ -1,0 +1,158 @@
+//! The server's address as an application gives it.
+
+use std::fmt;
+
+use crate::Secret;
+
+/// A WebSocket origin: `wss://HOST[:PORT]`, or `ws://` for a loopback host. The path is the protocol's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerUrl(String);
+
+/// Why an address was refused. Completes the sentence "`url` …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidUrl {
+    /// Not `wss://` or `ws://`, or no host, or characters that no URL has.
+    NotWebSocket,
+    /// `ws://` to a host that is not loopback would carry the credential in the clear.
+    Insecure,
+    /// The client appends the path itself.
+    NotAnOrigin,
+    /// A user name or password in the address.
+    UserInfo,
+}
+
+impl fmt::Display for InvalidUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotWebSocket => "must be a wss:// URL (ws:// for localhost, 127.0.0.1 and [::1])",
+            Self::Insecure => "must be wss:// (ws:// is allowed for localhost, 127.0.0.1 and [::1] only)",
+            Self::NotAnOrigin => "must be an origin without path, query or fragment",
+            Self::UserInfo => "must not contain a user name or password",
+        })
+    }
+}
+
+impl std::error::Error for InvalidUrl {}
+
+impl ServerUrl {
+    /// The public service.
+    pub const DEFAULT: &'static str = "wss://rms.metered.ca";
+
+    /// Checks an address. One trailing slash is taken for no path.
+    pub fn parse(url: &str) -> Result<Self, InvalidUrl> {
+        let (scheme, rest) = url.split_once("://").ok_or(InvalidUrl::NotWebSocket)?;
+        let secure = scheme.eq_ignore_ascii_case("wss");
+        if !secure && !scheme.eq_ignore_ascii_case("ws") {
+            return Err(InvalidUrl::NotWebSocket);
+        }
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#', '\\']) {
+            return Err(InvalidUrl::NotAnOrigin);
+        }
+        if authority.contains('@') {
+            return Err(InvalidUrl::UserInfo);
+        }
+        let host = host(authority).ok_or(InvalidUrl::NotWebSocket)?.to_ascii_lowercase();
+        if !secure && !["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()) {
+            return Err(InvalidUrl::Insecure);
+        }
+        Ok(Self(format!("{}://{}", if secure { "wss" } else { "ws" }, authority.to_ascii_lowercase())))
+    }
+
+    /// The address to open with a publishable key.
+    pub fn with_key(&self, key: &Secret) -> Secret {
+        self.with_query("key", key)
+    }
+
+    /// The address to open with a token.
+    pub fn with_token(&self, token: &Secret) -> Secret {
+        self.with_query("token", token)
+    }
+
+    fn with_query(&self, name: &str, value: &Secret) -> Secret {
+        let mut url = String::with_capacity(self.0.len() + value.expose().len() + 16);
+        url.push_str(&self.0);
+        url.push_str("/v1?");
+        url.push_str(name);
+        url.push('=');
+        percent_encode(&mut url, value.expose());
+        Secret::new(url)
+    }
+}
+
+/// The host of `host[:port]`, if both are well-formed.
+fn host(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let end = rest.find(']')? + 2;
+            let (host, port) = authority.split_at_checked(end)?;
+            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let in_brackets = host.trim_start_matches('[').trim_end_matches(']');
+    let well_formed = !in_brackets.is_empty()
+        && in_brackets.chars().all(|c| {
+            c.is_alphanumeric() || matches!(c, '.' | '-' | '_') || (c == ':' && host.starts_with('['))
+        });
+    let port_fits = port.is_none_or(|p| p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok());
+    (well_formed && port_fits).then_some(host)
+}
+
+/// Encodes everything but the unreserved characters of RFC 3986.
+fn percent_encode(out: &mut String, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte as char);
+        } else {
+            out.push('%');
+            for nibble in [byte >> 4, byte & 15] {
+                out.push(HEX.get(usize::from(nibble)).map_or('0', |&b| b as char));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_taken_and_the_path_is_appended() {
+        for (given, opened) in [
+            ("wss://rms.metered.ca", "wss://rms.metered.ca/v1?key=k%20%2F%C3%A9"),
+            ("WSS://Example.COM:8443/", "wss://example.com:8443/v1?key=k%20%2F%C3%A9"),
+            ("ws://localhost:9292", "ws://localhost:9292/v1?key=k%20%2F%C3%A9"),
+            ("ws://127.0.0.1", "ws://127.0.0.1/v1?key=k%20%2F%C3%A9"),
+            ("ws://[::1]:1", "ws://[::1]:1/v1?key=k%20%2F%C3%A9"),
+        ] {
+            let url = ServerUrl::parse(given).unwrap();
+            assert_eq!(url.with_key(&Secret::new("k /é")).expose(), opened);
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused_for_the_reason_that_applies() {
+        for (given, why) in [
+            ("", InvalidUrl::NotWebSocket),
+            ("https://a", InvalidUrl::NotWebSocket),
+            ("wss://", InvalidUrl::NotWebSocket),
+            ("wss://a b", InvalidUrl::NotWebSocket),
+            ("wss://a:99999", InvalidUrl::NotWebSocket),
+            ("wss://[::1", InvalidUrl::NotWebSocket),
+            ("ws://example.com", InvalidUrl::Insecure),
+            ("ws://localhost.example.com", InvalidUrl::Insecure),
+            ("wss://a/v1", InvalidUrl::NotAnOrigin),
+            ("wss://a?x", InvalidUrl::NotAnOrigin),
+            ("wss://a#x", InvalidUrl::NotAnOrigin),
+            ("wss://u:p@a", InvalidUrl::UserInfo),
+            ("ws://localhost@evil.example", InvalidUrl::UserInfo),
+        ] {
+            assert_eq!(ServerUrl::parse(given), Err(why), "{given}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Reading JSON without knowing who parsed it.
+
+use std::fmt;
+
+use crate::Field;
+
+/// A parsed JSON value, as much of it as the protocol has to see.
+///
+/// Every accessor answers `None` when the value is not of the asked kind; none of them fails or panics,
+/// whatever a remote sent. Cloning must be cheap or at least bounded by the frame's size.
+pub trait Value: Clone {
+    /// The named field, if this is an object that has it and it is not `undefined`.
+    fn field(&self, field: Field) -> Option<Self>;
+
+    /// The text, if this is a string.
+    fn string(&self) -> Option<String>;
+
+    /// The number, if this is one.
+    fn number(&self) -> Option<f64>;
+
+    /// The truth value, if this is one.
+    fn boolean(&self) -> Option<bool>;
+
+    /// Whether this is `null`.
+    fn is_null(&self) -> bool;
+
+    /// Whether this is an object and not an array.
+    fn is_object(&self) -> bool;
+
+    /// The first `max` items, if this is an array.
+    fn items(&self, max: usize) -> Option<Vec<Self>>;
+}
+
+/// A frame or signal that does not say what its type promises. The text names the field and what was
+/// expected, never the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed(pub &'static str);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Answers a field's text, or a [`Malformed`] with the given message.
+pub(crate) fn required_string<V: Value>(
+    value: &V,
+    field: Field,
+    or: &'static str,
+) -> Result<String, Malformed> {
+    value.field(field).and_then(|v| v.string()).ok_or(Malformed(or))
+}
+
+/// Answers a field's value, treating `null` as absent.
+pub(crate) fn optional<V: Value>(value: &V, field: Field) -> Option<V> {
+    value.field(field).filter(|v| !v.is_null())
+}
+
+#[cfg(any(feature = "serde", test))]
+impl Value for serde_json::Value {
+    fn field(&self, field: Field) -> Option<Self> {
+        self.as_object()?.get(field.name()).cloned()
+    }
+
+    fn string(&self) -> Option<String> {
+        self.as_str().map(str::to_owned)
+    }
+
+    fn number(&self) -> Option<f64> {
+        self.as_f64()
+    }
+
+    fn boolean(&self) -> Option<bool> {
+        self.as_bool()
+    }
+
+    fn is_null(&self) -> bool {
+        serde_json::Value::is_null(self)
+    }
+
+    fn is_object(&self) -> bool {
+        serde_json::Value::is_object(self)
+    }
+
+    fn items(&self, max: usize) -> Option<Vec<Self>> {
+        Some(self.as_array()?.iter().take(max).cloned().collect())
+    }
+}
