@@ -1,0 +1,214 @@
+//! What a client's frames do.
+//!
+//! Each request is checked in the same order: is the action permitted at all, is the channel one that clients may
+//! use, does the credential reach it, and only then what the request itself asks for.
+
+use metered_protocol::{
+    Channel, ClientFrame, ClientFrameError, CloseCode, ErrorCode, PeerId, PresencePeer, RawJson, RequestId,
+    ServerFrame,
+};
+
+use super::room::Subscriber;
+use super::{ConnId, Frame, Hub, Output, UnixMillis};
+use crate::Action;
+use crate::limits::exceeds;
+
+/// A refusal whose request is not filled in yet.
+type Refusal = (ErrorCode, &'static str);
+
+impl Hub {
+    /// Whether a frame of this length may be looked at. If not, its connection is closed.
+    pub(super) fn admit_frame(&mut self, now: UnixMillis, conn: ConnId, length: usize) -> bool {
+        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        if length > self.limits.max_message_bytes() as usize {
+            self.close(conn, CloseCode::MESSAGE_TOO_BIG, "message too big");
+            return false;
+        }
+        if !connection.count_frame(now) {
+            self.close(conn, CloseCode::OVER_MESSAGE_RATE, "message rate exceeded");
+            return false;
+        }
+        true
+    }
+
+    /// Carries out a request and answers it.
+    pub(super) fn handle_request(&mut self, conn: ConnId, text: &str) {
+        match ClientFrame::parse(text) {
+            Ok(frame) => {
+                let request_id = request_id(&frame).cloned();
+                if let Err((code, message)) = self.carry_out(conn, frame) {
+                    self.refuse(conn, ClientFrameError { code, request_id, message });
+                }
+            }
+            Err(error) => self.refuse(conn, error),
+        }
+    }
+
+    fn carry_out(&mut self, conn: ConnId, frame: ClientFrame<RawJson>) -> Result<(), Refusal> {
+        match frame {
+            ClientFrame::Subscribe { channel, request_id, include_sender_metadata } => {
+                self.subscribe(conn, channel, request_id, include_sender_metadata)
+            }
+            ClientFrame::Unsubscribe { channel, request_id } => {
+                if let Some(connection) = self.connections.get_mut(&conn) {
+                    connection.channels.remove(&channel);
+                }
+                self.ack(conn, request_id);
+                self.leave(conn, &channel);
+                Ok(())
+            }
+            ClientFrame::Publish { channel, data, request_id } => {
+                self.publish(conn, channel, data, request_id)
+            }
+            ClientFrame::Send { to, data, request_id } => self.send_direct(conn, &to, data, request_id),
+            ClientFrame::Ping { .. } => {
+                self.send(conn, &ServerFrame::Pong);
+                Ok(())
+            }
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        conn: ConnId,
+        channel: Channel,
+        request_id: Option<RequestId>,
+        wants_metadata: bool,
+    ) -> Result<(), Refusal> {
+        self.check(conn, Action::Subscribe, Some(&channel))?;
+        let Some(connection) = self.connections.get_mut(&conn) else { return Ok(()) };
+        if !connection.channels.contains(&channel) {
+            let limit = self.limits.channels_per_connection as usize;
+            if exceeds(limit, connection.channels.len() + 1) {
+                return Err((ErrorCode::CHANNEL_LIMIT_EXCEEDED, "too many channels on this connection"));
+            }
+            connection.channels.insert(channel.clone());
+        }
+        let identity = &connection.identity;
+        let peer_id = identity.peer_id.clone();
+        let sees_presence = identity.grants.permit(Action::Presence);
+        let subscriber = Subscriber { peer_id: peer_id.clone(), wants_metadata, sees_presence };
+        let room = self.rooms.entry(channel.clone()).or_default();
+        let joined = room.subscribe(conn, subscriber, identity.peer_metadata.as_ref());
+        let snapshot = if sees_presence { room.peers(Some(&peer_id)) } else { Vec::new() };
+
+        self.ack(conn, request_id);
+        self.send(
+            conn,
+            &ServerFrame::Presence { channel: channel.clone(), joined: snapshot, left: Vec::new() },
+        );
+        if let Some(peer) = joined {
+            self.announce(conn, &channel, vec![peer], Vec::new());
+        }
+        Ok(())
+    }
+
+    /// Takes a connection out of a channel's room.
+    pub(super) fn leave(&mut self, conn: ConnId, channel: &Channel) {
+        let Some(room) = self.rooms.get_mut(channel) else { return };
+        let left = room.unsubscribe(conn);
+        if room.is_empty() {
+            self.rooms.remove(channel);
+        } else if let Some(peer) = left {
+            self.announce(conn, channel, Vec::new(), vec![peer]);
+        }
+    }
+
+    /// Tells a change of a channel's presence to all subscribers but the one who caused it.
+    fn announce(
+        &mut self,
+        conn: ConnId,
+        channel: &Channel,
+        joined: Vec<PresencePeer<RawJson>>,
+        left: Vec<PresencePeer<RawJson>>,
+    ) {
+        let Some(room) = self.rooms.get(channel) else { return };
+        let frame = Frame::encode(&ServerFrame::Presence { channel: channel.clone(), joined, left });
+        let audience = room.others(conn).filter(|(_, subscriber)| subscriber.sees_presence);
+        self.outputs.extend(audience.map(|(conn, _)| Output::Send { conn, frame: frame.clone() }));
+    }
+
+    fn publish(
+        &mut self,
+        conn: ConnId,
+        channel: Channel,
+        data: RawJson,
+        request_id: Option<RequestId>,
+    ) -> Result<(), Refusal> {
+        self.check(conn, Action::Publish, Some(&channel))?;
+        self.ack(conn, request_id);
+        let (Some(connection), Some(room)) = (self.connections.get(&conn), self.rooms.get(&channel)) else {
+            return Ok(());
+        };
+        let from = &connection.identity.peer_id;
+        let from_metadata = connection.identity.peer_metadata.as_ref();
+        let encode = |from_metadata: Option<&RawJson>| {
+            Frame::encode(&ServerFrame::Message {
+                channel: channel.clone(),
+                from: from.clone(),
+                from_metadata: from_metadata.cloned(),
+                data: data.clone(),
+            })
+        };
+        let (mut plain, mut stamped) = (None, None);
+        self.outputs.extend(room.others(conn).map(|(conn, subscriber)| {
+            let stamp = from_metadata.filter(|_| subscriber.wants_metadata);
+            let cached = if stamp.is_some() { &mut stamped } else { &mut plain };
+            Output::Send { conn, frame: cached.get_or_insert_with(|| encode(stamp)).clone() }
+        }));
+        Ok(())
+    }
+
+    fn send_direct(
+        &mut self,
+        conn: ConnId,
+        to: &PeerId,
+        data: RawJson,
+        request_id: Option<RequestId>,
+    ) -> Result<(), Refusal> {
+        self.check(conn, Action::Send, None)?;
+        if !self.peers.contains_key(to) {
+            return Err((ErrorCode::PEER_NOT_FOUND, "no such peer is connected"));
+        }
+        self.ack(conn, request_id);
+        let (Some(connection), Some(targets)) = (self.connections.get(&conn), self.peers.get(to)) else {
+            return Ok(());
+        };
+        let frame = Frame::encode(&ServerFrame::Direct {
+            from: connection.identity.peer_id.clone(),
+            from_metadata: connection.identity.peer_metadata.clone(),
+            data,
+        });
+        self.outputs.extend(targets.iter().map(|conn| Output::Send { conn: *conn, frame: frame.clone() }));
+        Ok(())
+    }
+
+    /// Whether the connection may do this.
+    fn check(&self, conn: ConnId, action: Action, channel: Option<&Channel>) -> Result<(), Refusal> {
+        let Some(connection) = self.connections.get(&conn) else {
+            return Err((ErrorCode::INTERNAL_ERROR, "the connection is gone"));
+        };
+        let grants = &connection.identity.grants;
+        if !grants.permit(action) {
+            return Err((ErrorCode::ACTION_NOT_PERMITTED, "the credential does not permit this action"));
+        }
+        let Some(channel) = channel else { return Ok(()) };
+        if channel.is_reserved() {
+            return Err((ErrorCode::CHANNEL_RESERVED, "the channel's prefix is reserved"));
+        }
+        if !grants.reach(channel) {
+            return Err((ErrorCode::CHANNEL_NOT_AUTHORIZED, "the credential does not reach this channel"));
+        }
+        Ok(())
+    }
+}
+
+fn request_id<D>(frame: &ClientFrame<D>) -> Option<&RequestId> {
+    match frame {
+        ClientFrame::Subscribe { request_id, .. }
+        | ClientFrame::Unsubscribe { request_id, .. }
+        | ClientFrame::Publish { request_id, .. }
+        | ClientFrame::Send { request_id, .. }
+        | ClientFrame::Ping { request_id } => request_id.as_ref(),
+    }
+}

@@ -1,0 +1,66 @@
+//! Every bound of the server in one place.
+
+use metered_protocol::limits;
+
+/// The limits a server enforces. 0 switches a limit off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest frame taken from a client, in bytes; a longer one closes its connection with 1009. Advertised as
+    /// `welcome.maxMessageSize`. Switched off, it is [`Limits::MESSAGE_BYTES_CEILING`].
+    pub message_bytes: u32,
+    /// Channels that one connection may be subscribed to.
+    pub channels_per_connection: u32,
+    /// Frames per second that a connection may send in the long run; more close it with 4011.
+    pub messages_per_second: u32,
+    /// Frames that a connection may send at once before [`Limits::messages_per_second`] applies.
+    pub message_burst: u32,
+    /// Connections that one address may open in [`Limits::connection_window_ms`]; more are closed with 4010.
+    pub connections_per_address: u32,
+    /// The window of [`Limits::connections_per_address`], in milliseconds.
+    pub connection_window_ms: u64,
+    /// Largest `peerMetadata` claim, in bytes of JSON.
+    pub peer_metadata_bytes: usize,
+    /// Largest `metadata` claim, in bytes of JSON.
+    pub metadata_bytes: usize,
+    /// Bytes that may wait for one connection's socket. A consumer that lets more pile up is closed with 1008.
+    pub outbound_queue_bytes: usize,
+    /// Silence, in milliseconds, after which a connection counts as dead. A client that is alive answers the
+    /// WebSocket pings that are sent at a third of it.
+    pub idle_timeout_ms: u64,
+}
+
+impl Limits {
+    /// The longest frame that is taken even with [`Limits::message_bytes`] switched off.
+    pub const MESSAGE_BYTES_CEILING: u32 = 16 * 1024 * 1024;
+
+    /// The longest frame that is taken from a client, in bytes.
+    pub fn max_message_bytes(&self) -> u32 {
+        match self.message_bytes {
+            0 => Self::MESSAGE_BYTES_CEILING,
+            bytes => bytes.min(Self::MESSAGE_BYTES_CEILING),
+        }
+    }
+}
+
+impl Default for Limits {
+    /// The limits of the protocol.
+    fn default() -> Self {
+        Self {
+            message_bytes: limits::MAX_MESSAGE_SIZE,
+            channels_per_connection: limits::MAX_CHANNELS_PER_CONNECTION as u32,
+            messages_per_second: limits::MESSAGE_RATE_PER_SECOND,
+            message_burst: limits::MESSAGE_RATE_BURST,
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
+            connection_window_ms: limits::CONNECTION_RATE_WINDOW_MS,
+            peer_metadata_bytes: limits::MAX_PEER_METADATA_BYTES,
+            metadata_bytes: limits::MAX_METADATA_BYTES,
+            outbound_queue_bytes: 4 * 1024 * 1024,
+            idle_timeout_ms: 90_000,
+        }
+    }
+}
+
+/// Whether a value lies over a limit that is not switched off.
+pub(crate) fn exceeds(limit: usize, value: usize) -> bool {
+    limit != 0 && value > limit
+}
