@@ -117,7 +117,7 @@ pub use parse::{ClientFrameError, RawJson};
 mod parse {
     use std::sync::Arc;
 
-    use serde::Deserialize;
+    use serde::{Deserialize, Deserializer};
     use serde_json::value::RawValue;
 
     use super::ClientFrame;
@@ -175,16 +175,15 @@ mod parse {
         channel: Option<&'a RawValue>,
         #[serde(borrow, default)]
         to: Option<&'a RawValue>,
-        // Not an Option, which would read `null` as absent: null is a payload.
-        #[serde(borrow, default = "absent")]
-        data: &'a RawValue,
+        // Read by hand, because an Option would take `null` for absent: null is a payload.
+        #[serde(borrow, default, deserialize_with = "present")]
+        data: Option<&'a RawValue>,
         #[serde(borrow, default)]
         include_sender_metadata: Option<&'a RawValue>,
     }
 
-    fn absent<'a>() -> &'a RawValue {
-        // serde_json never yields a raw value with leading white space, so this text is told from any payload.
-        RawValue::NULL
+    fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Some)
     }
 
     fn string(raw: Option<&RawValue>) -> Option<String> {
@@ -214,12 +213,8 @@ mod parse {
                     "`channel` must be a name of 1 to 256 characters",
                 ))
             };
-            let data = || {
-                if std::ptr::eq(fields.data, absent()) {
-                    return Err(refuse(ErrorCode::MISSING_DATA, "`data` is missing"));
-                }
-                Ok(RawJson::from(fields.data))
-            };
+            let data =
+                || fields.data.map(RawJson::from).ok_or(refuse(ErrorCode::MISSING_DATA, "`data` is missing"));
             Ok(match kind.as_str() {
                 "subscribe" => Self::Subscribe {
                     channel: channel()?,
