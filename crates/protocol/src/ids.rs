@@ -118,6 +118,11 @@ impl PeerId {
 }
 
 impl RequestId {
+    /// The id of the n-th request, for clients that count theirs.
+    pub fn numbered(n: u64) -> Self {
+        Self(n.to_string().into())
+    }
+
     /// Checks a request id.
     pub fn parse(id: &str) -> Result<Self, InvalidName> {
         check(id, MAX_REQUEST_ID_LENGTH)?;

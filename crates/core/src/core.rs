@@ -1,0 +1,220 @@
+//! The one machine that the driver drives.
+
+use std::collections::VecDeque;
+
+use metered_protocol::{Channel, PeerId, Value};
+
+use crate::Instant;
+use crate::config::Config;
+use crate::ids::{CallId, RemoteId};
+use crate::input::{Call, Input};
+use crate::output::{CallError, Command, Event, Level, Output, RemoteState, RoomState, SignallingState};
+use crate::room::Room;
+use crate::signalling::{self, Origin, Signalling};
+
+/// A client: a signalling supervisor, and for a `MeteredPeer` a room on top of it.
+///
+/// # The driving contract
+///
+/// 1. Call [`Core::handle_input`] for everything that happens, with a time that never goes backwards.
+/// 2. After each, call [`Core::poll_output`] until it answers `None`, carrying each output out before the next
+///    is polled. An output may lead straight back to step 1 (a handler that calls a method): then return
+///    to the loop that is already polling, and do not start a second one.
+/// 3. Arrange for [`Input::Timeout`] at the time of [`Core::poll_timeout`], which may have changed with any
+///    input. Coming late delays what was due; coming early or twice does nothing.
+///
+/// Never borrow the core across a call into the application.
+#[derive(Debug)]
+pub struct Core<V> {
+    signalling: Signalling<V>,
+    room: Option<Room<V>>,
+    out: Outbox<V>,
+}
+
+/// What a `RemotePeer` shows of its state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoteView<V> {
+    /// The connection's state.
+    pub state: RemoteState,
+    /// Whether we yield when both sides offer at once.
+    pub polite: bool,
+    /// The peer's metadata, as of its latest presence.
+    pub metadata: Option<V>,
+}
+
+impl<V: Value> Core<V> {
+    /// A core for a `SignallingClient`. `seed` drives jitter.
+    pub fn signalling(config: Config, seed: u64) -> Self {
+        Self { signalling: Signalling::new(config, seed), room: None, out: Outbox::default() }
+    }
+
+    /// A core for a `MeteredPeer`. `seed` drives jitter. The room's subscription is always replayed.
+    pub fn room(mut config: Config, seed: u64) -> Self {
+        config.auto_resubscribe = true;
+        Self { signalling: Signalling::new(config, seed), room: Some(Room::new()), out: Outbox::default() }
+    }
+
+    /// Takes in what happened.
+    pub fn handle_input(&mut self, now: Instant, input: Input<V>) {
+        let (signalling, out) = (&mut self.signalling, &mut self.out);
+        match (input, &mut self.room) {
+            (Input::Call(id, call), None) => Self::call_signalling(now, id, call, signalling, out),
+            (Input::Call(id, call), Some(room)) => Self::call_room(now, id, call, room, signalling, out),
+            (Input::Socket(socket, event), _) => signalling.handle_socket(now, socket, event),
+            (Input::Token(op, token), _) => signalling.handle_token(now, op, token),
+            (Input::Connection(connection, event), Some(room)) => {
+                room.handle_connection(now, connection, event, signalling, out);
+            }
+            (Input::Connection(..), None) => {}
+            (Input::Timeout, room) => {
+                signalling.handle_timeout(now);
+                if let Some(room) = room {
+                    room.handle_timeout(now, signalling, out);
+                }
+            }
+        }
+        self.pump(now);
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output<V>> {
+        self.out.0.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due, if ever.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let room = self.room.as_ref().and_then(Room::poll_timeout);
+        self.signalling.poll_timeout().into_iter().chain(room).min()
+    }
+
+    /// `SignallingClient.state`.
+    pub fn signalling_state(&self) -> SignallingState {
+        self.signalling.state()
+    }
+
+    /// `MeteredPeer.state`; `idle` without a room.
+    pub fn room_state(&self) -> RoomState {
+        self.room.as_ref().map_or(RoomState::Idle, Room::state)
+    }
+
+    /// Our peer id, as of the latest welcome.
+    pub fn peer_id(&self) -> Option<&PeerId> {
+        match &self.room {
+            Some(room) => room.local_id(),
+            None => self.signalling.peer_id(),
+        }
+    }
+
+    /// `MeteredPeer.channel`.
+    pub fn channel(&self) -> Option<&Channel> {
+        self.room.as_ref()?.channel()
+    }
+
+    /// The remotes of the room in the order of their peer ids.
+    pub fn remotes(&self) -> impl Iterator<Item = (RemoteId, &PeerId)> {
+        self.room.iter().flat_map(|room| room.remotes().map(|(peer_id, remote)| (remote.id, peer_id)))
+    }
+
+    /// A remote of the room; `None` once it has left.
+    pub fn remote(&self, id: RemoteId) -> Option<RemoteView<V>> {
+        let (_, remote) = self.room.as_ref()?.remotes().find(|(_, remote)| remote.id == id)?;
+        Some(RemoteView {
+            state: remote.state(),
+            polite: remote.negotiation.polite(),
+            metadata: remote.metadata.clone(),
+        })
+    }
+
+    fn call_signalling(
+        now: Instant,
+        id: CallId,
+        call: Call<V>,
+        signalling: &mut Signalling<V>,
+        out: &mut Outbox<V>,
+    ) {
+        let origin = Origin::Call(id);
+        match call {
+            Call::Connect => signalling.connect(now, origin),
+            Call::Close { code, reason } => {
+                signalling.close(now, origin, code, &reason.unwrap_or_default());
+            }
+            Call::Subscribe { channel, include_sender_metadata } => {
+                signalling.subscribe(now, origin, channel, include_sender_metadata);
+            }
+            Call::Unsubscribe { channel } => signalling.unsubscribe(now, origin, channel),
+            Call::Publish { channel, data } => signalling.publish(now, origin, channel, data),
+            Call::SendTo { to, data } => signalling.send(now, origin, to, data),
+            Call::Join { .. } | Call::Broadcast { .. } => {
+                let state = signalling.state().as_str();
+                out.settle(id, Err(CallError::InvalidState { method: "join", state }));
+            }
+        }
+    }
+
+    fn call_room(
+        now: Instant,
+        id: CallId,
+        call: Call<V>,
+        room: &mut Room<V>,
+        signalling: &mut Signalling<V>,
+        out: &mut Outbox<V>,
+    ) {
+        match call {
+            Call::Join { channel, include_sender_metadata } => {
+                room.join(now, id, channel, include_sender_metadata, signalling, out);
+            }
+            Call::Close { reason, .. } => room.close(now, id, reason, signalling, out),
+            Call::Broadcast { data } => room.broadcast(now, id, data, signalling, out),
+            Call::SendTo { to, data } => room.send_to(now, id, to, data, signalling, out),
+            call => Self::call_signalling(now, id, call, signalling, out),
+        }
+    }
+
+    /// Carries the supervisor's outputs to the room or out.
+    fn pump(&mut self, now: Instant) {
+        while let Some(output) = self.signalling.poll_output() {
+            let (signalling, out) = (&mut self.signalling, &mut self.out);
+            match (output, &mut self.room) {
+                (signalling::Output::Command(command), _) => out.command(command),
+                (signalling::Output::Log(level, message), _) => out.log(level, message),
+                (signalling::Output::Done(Origin::Call(id), result), _) => out.settle(id, result),
+                (signalling::Output::Done(Origin::Room(request), result), Some(room)) => {
+                    room.handle_done(now, request, result, signalling, out);
+                }
+                (signalling::Output::Done(..), _) => {}
+                (signalling::Output::Event(event), Some(room)) => {
+                    room.handle_signalling(now, event, signalling, out);
+                }
+                (signalling::Output::Event(event), None) => out.event(Event::Signalling(event)),
+            }
+        }
+    }
+}
+
+/// Outputs that wait to be polled.
+#[derive(Debug)]
+pub(crate) struct Outbox<V>(VecDeque<Output<V>>);
+
+impl<V> Default for Outbox<V> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<V> Outbox<V> {
+    pub(crate) fn command(&mut self, command: Command<V>) {
+        self.0.push_back(Output::Command(command));
+    }
+
+    pub(crate) fn event(&mut self, event: Event<V>) {
+        self.0.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn settle(&mut self, call: CallId, result: Result<(), CallError<V>>) {
+        self.0.push_back(Output::Settle(call, result));
+    }
+
+    pub(crate) fn log(&mut self, level: Level, message: &'static str) {
+        self.0.push_back(Output::Log(level, message));
+    }
+}

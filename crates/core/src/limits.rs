@@ -1,0 +1,30 @@
+//! The core's own times and bounds. Those of the wire are `metered_protocol::limits`, also named here.
+
+pub use metered_protocol::limits::*;
+
+/// How long a connection attempt waits for its welcome, in milliseconds.
+pub const WELCOME_TIMEOUT_MS: u64 = 10_000;
+/// How long a request waits for its answer, in milliseconds.
+pub const ACK_TIMEOUT_MS: u64 = 15_000;
+/// How long `close()` waits for the socket to close, in milliseconds.
+pub const CLOSE_FLUSH_MS: u64 = 1_000;
+/// The shortest interval between keepalives, in milliseconds.
+pub const MIN_KEEPALIVE_MS: u64 = 1_000;
+/// Consecutive failures of a token provider from which on each is an event.
+pub const TOKEN_FAILURES_BEFORE_EVENT: u32 = 3;
+/// How often the replay of a subscription is tried again on one connection.
+pub const REPLAY_RETRIES: u32 = 3;
+/// Pause before a replay is tried again, in milliseconds.
+pub const REPLAY_RETRY_DELAY_MS: u64 = 2_000;
+/// How long an offer waits for its answer before it is withdrawn, in milliseconds.
+pub const ANSWER_TIMEOUT_MS: u64 = 15_000;
+/// Offers in a row that may stay unanswered before the negotiation waits for the remote to move.
+pub const UNANSWERED_OFFERS: u32 = 8;
+/// Failed exchanges in a row before the negotiation waits for the remote or the application to move.
+pub const FAILED_EXCHANGES: u32 = 3;
+/// Most signals of one peer that wait for its negotiation to take them.
+pub const QUEUED_SIGNALS: usize = 256;
+/// Most signals kept for peers whose presence has not arrived.
+pub const EARLY_SIGNALS: usize = 512;
+/// Most bytes of SDP and candidates kept for peers whose presence has not arrived.
+pub const EARLY_SIGNAL_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,364 @@
+//! Perfect negotiation of one `RTCPeerConnection` (W3C WebRTC, section 10.7), as a machine of single steps.
+//!
+//! A step is one asynchronous method of the connection. At most one is under way; whatever arrives meanwhile,
+//! from the remote or from the connection, waits in a queue. That replaces the flags that the pattern needs in
+//! JavaScript: `makingOffer` and `isSettingRemoteAnswerPending` are states here, and an offer that arrives
+//! during either is judged when the step is over.
+//!
+//! ```text
+//!  offer needed                                          answer
+//!    Stable ─► CreatingOffer ─► SettingLocalOffer ─► AwaitingAnswer ─► SettingRemoteAnswer ─► Stable
+//!      │                                                  │ offer, and we are polite
+//!      │ offer                                            ▼
+//!      └─► SettingRemoteOffer ◄────────────────────── RollingBack
+//!               └─► CreatingAnswer ─► SettingLocalAnswer ─► Stable
+//! ```
+//!
+//! Offers are created, then set, and withdrawn by an explicit rollback: `@roamhq/wrtc` knows neither the
+//! implicit rollback nor `setLocalDescription()` without an argument, and browsers do not mind.
+//!
+//! When both sides offer at once the impolite one ignores the other's offer, but keeps it: should its own stay
+//! unanswered, because the remote never got it, it is withdrawn and the kept one taken. An offer that was rolled
+//! back is not made again by us: back in `stable` the connection itself fires `negotiationneeded` if the
+//! exchange did not cover what we wanted (W3C WebRTC, section 4.7.3).
+
+use std::collections::VecDeque;
+
+use metered_protocol::{Candidate, Description, Fingerprint, SdpType};
+
+use crate::ids::OperationId;
+use crate::input::Outcome;
+use crate::limits::{FAILED_EXCHANGES, MAX_CANDIDATES, QUEUED_SIGNALS, UNANSWERED_OFFERS};
+use crate::output::{Level, Operation};
+
+/// What the remote sends us to negotiate.
+#[derive(Clone, Debug)]
+pub(crate) enum RemoteSignal {
+    Description(Description),
+    Candidate(Option<Candidate>),
+}
+
+/// What is to be done, in this order.
+#[derive(Debug)]
+pub(crate) enum Action<E> {
+    Operate(OperationId, Operation),
+    SendDescription(Description),
+    SendCandidate(Option<Candidate>),
+    /// The remote's description comes from another connection than the one we negotiated with. This machine is
+    /// done; a new one for a new connection takes the description.
+    Replace(Description),
+    /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
+    AwaitAnswer,
+    /// No answer is due any more.
+    AnswerSettled,
+    NegotiationError(E),
+    CandidateError(E),
+    Log(Level, &'static str),
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Stable,
+    CreatingOffer,
+    SettingLocalOffer(Description),
+    AwaitingAnswer,
+    SettingRemoteAnswer(Option<Fingerprint>),
+    /// Back to stable, and on to the remote's offer if there is one.
+    RollingBack(Option<Description>),
+    SettingRemoteOffer(Option<Fingerprint>),
+    CreatingAnswer,
+    SettingLocalAnswer(Description),
+}
+
+/// The offer that we, impolite, ignored, and the candidates that followed it.
+#[derive(Debug)]
+struct Ignored {
+    offer: Description,
+    candidates: Vec<Option<Candidate>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Negotiation<E> {
+    polite: bool,
+    step: Step,
+    /// The step's operation. `Stable` and `AwaitingAnswer` have none.
+    under_way: Option<OperationId>,
+    offer_needed: bool,
+    ignored: Option<Ignored>,
+    inbox: VecDeque<RemoteSignal>,
+    /// Candidates of ours that must not overtake the description they belong to.
+    outbox: Vec<Option<Candidate>>,
+    /// Candidates of the remote that came before its first description.
+    early: Vec<Option<Candidate>>,
+    /// Candidates taken since the last remote description.
+    candidates: usize,
+    has_remote: bool,
+    remote_fingerprint: Option<Fingerprint>,
+    unanswered: u32,
+    failures: u32,
+    replaced: bool,
+    actions: VecDeque<Action<E>>,
+}
+
+impl<E> Negotiation<E> {
+    pub(crate) fn new(polite: bool) -> Self {
+        Self {
+            polite,
+            step: Step::Stable,
+            under_way: None,
+            offer_needed: false,
+            ignored: None,
+            inbox: VecDeque::new(),
+            outbox: Vec::new(),
+            early: Vec::new(),
+            candidates: 0,
+            has_remote: false,
+            remote_fingerprint: None,
+            unanswered: 0,
+            failures: 0,
+            replaced: false,
+            actions: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn polite(&self) -> bool {
+        self.polite
+    }
+
+    pub(crate) fn poll_action(&mut self) -> Option<Action<E>> {
+        self.actions.pop_front()
+    }
+
+    /// `negotiationneeded` fired.
+    pub(crate) fn negotiation_needed(&mut self, ids: &mut u32) {
+        self.offer_needed = true;
+        self.unanswered = 0;
+        self.failures = 0;
+        self.advance(ids);
+    }
+
+    /// The connection gathered a candidate.
+    pub(crate) fn gathered(&mut self, candidate: Option<Candidate>) {
+        match self.step {
+            Step::SettingLocalOffer(_) | Step::SettingLocalAnswer(_) => self.outbox.push(candidate),
+            _ => self.actions.push_back(Action::SendCandidate(candidate)),
+        }
+    }
+
+    /// The remote sent something.
+    pub(crate) fn received(&mut self, signal: RemoteSignal, ids: &mut u32) {
+        if self.inbox.len() >= QUEUED_SIGNALS {
+            self.log("dropped a signal: too many wait for the negotiation");
+            return;
+        }
+        self.inbox.push_back(signal);
+        self.advance(ids);
+    }
+
+    /// An offer was not answered in time.
+    pub(crate) fn answer_timed_out(&mut self, ids: &mut u32) {
+        if !matches!(self.step, Step::AwaitingAnswer) {
+            return;
+        }
+        self.unanswered += 1;
+        let kept = self.ignored.take().map(|ignored| {
+            for candidate in ignored.candidates.into_iter().rev() {
+                self.inbox.push_front(RemoteSignal::Candidate(candidate));
+            }
+            ignored.offer
+        });
+        self.offer_needed |= kept.is_none() && self.unanswered < UNANSWERED_OFFERS;
+        self.operate(ids, Step::RollingBack(kept), Operation::Rollback);
+    }
+
+    /// An operation ended.
+    pub(crate) fn finished(&mut self, op: OperationId, result: Result<Outcome, E>, ids: &mut u32) {
+        if self.under_way != Some(op) {
+            // Candidates are added beside the steps; one of an ignored offer may well be refused.
+            if let Err(error) = result
+                && self.ignored.is_none()
+            {
+                self.actions.push_back(Action::CandidateError(error));
+            }
+            return;
+        }
+        self.under_way = None;
+        let step = std::mem::replace(&mut self.step, Step::Stable);
+        match result {
+            Ok(outcome) => self.succeeded(step, outcome, ids),
+            Err(error) => {
+                self.actions.push_back(Action::NegotiationError(error));
+                self.failed(step, ids);
+            }
+        }
+        self.advance(ids);
+    }
+
+    fn succeeded(&mut self, step: Step, outcome: Outcome, ids: &mut u32) {
+        match (step, outcome) {
+            (Step::CreatingOffer, Outcome::Created(offer)) => {
+                // The remote was faster, and we would take this offer back at once: do not set it.
+                if !(self.polite && self.inbox.iter().any(is_offer)) {
+                    self.operate(ids, Step::SettingLocalOffer(offer.clone()), Operation::SetLocal(offer));
+                }
+            }
+            (Step::SettingLocalOffer(offer), _) => {
+                self.step = Step::AwaitingAnswer;
+                self.actions.push_back(Action::AwaitAnswer);
+                self.send(offer);
+            }
+            (Step::SettingRemoteAnswer(fingerprint), _) => {
+                self.remote_applied(fingerprint, ids);
+                self.exchanged();
+            }
+            (Step::RollingBack(Some(offer)), _) => self.take_offer(offer, ids),
+            (Step::SettingRemoteOffer(fingerprint), _) => {
+                self.offer_needed = false;
+                self.remote_applied(fingerprint, ids);
+                self.operate(ids, Step::CreatingAnswer, Operation::CreateAnswer);
+            }
+            (Step::CreatingAnswer, Outcome::Created(answer)) => {
+                self.operate(ids, Step::SettingLocalAnswer(answer.clone()), Operation::SetLocal(answer));
+            }
+            (Step::SettingLocalAnswer(answer), _) => {
+                self.send(answer);
+                self.exchanged();
+            }
+            (Step::CreatingOffer | Step::CreatingAnswer, Outcome::Applied)
+            | (Step::RollingBack(None) | Step::Stable | Step::AwaitingAnswer, _) => {}
+        }
+    }
+
+    fn failed(&mut self, step: Step, ids: &mut u32) {
+        self.failures += 1;
+        let again = self.failures < FAILED_EXCHANGES;
+        match step {
+            // The connection holds our offer: take it back, so that either side can start anew.
+            Step::SettingRemoteAnswer(_) => {
+                self.offer_needed |= again;
+                self.operate(ids, Step::RollingBack(None), Operation::Rollback);
+            }
+            // A stack without rollback may still take the remote's offer as it is.
+            Step::RollingBack(Some(offer)) => self.take_offer(offer, ids),
+            Step::CreatingOffer | Step::SettingLocalOffer(_) => self.offer_needed |= again,
+            _ => {}
+        }
+        self.outbox.clear();
+    }
+
+    /// Does what can be done until a step is under way or nothing is left.
+    fn advance(&mut self, ids: &mut u32) {
+        while self.under_way.is_none() && !self.replaced {
+            if let Some(signal) = self.inbox.pop_front() {
+                self.take(signal, ids);
+            } else if matches!(self.step, Step::Stable) && self.offer_needed {
+                self.offer_needed = false;
+                self.operate(ids, Step::CreatingOffer, Operation::CreateOffer);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Takes a signal in `Stable` or `AwaitingAnswer`.
+    fn take(&mut self, signal: RemoteSignal, ids: &mut u32) {
+        let awaiting = matches!(self.step, Step::AwaitingAnswer);
+        match signal {
+            RemoteSignal::Candidate(candidate) => self.take_candidate(candidate, ids),
+            RemoteSignal::Description(description) if self.is_from_another_connection(&description) => {
+                self.replaced = true;
+                self.actions.push_back(Action::AnswerSettled);
+                self.actions.push_back(Action::Replace(description));
+            }
+            RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
+                if !awaiting {
+                    self.take_offer(offer, ids);
+                } else if self.polite {
+                    self.actions.push_back(Action::AnswerSettled);
+                    self.operate(ids, Step::RollingBack(Some(offer)), Operation::Rollback);
+                } else {
+                    self.ignored = Some(Ignored { offer, candidates: Vec::new() });
+                }
+            }
+            RemoteSignal::Description(answer) if awaiting => {
+                self.actions.push_back(Action::AnswerSettled);
+                self.ignored = None;
+                let step = Step::SettingRemoteAnswer(answer.fingerprint());
+                self.operate(ids, step, Operation::SetRemote(answer));
+            }
+            RemoteSignal::Description(_) => self.log("dropped an answer to an offer that was withdrawn"),
+        }
+    }
+
+    fn take_offer(&mut self, offer: Description, ids: &mut u32) {
+        self.ignored = None;
+        let step = Step::SettingRemoteOffer(offer.fingerprint());
+        self.operate(ids, step, Operation::SetRemote(offer));
+    }
+
+    fn take_candidate(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
+        if let Some(ignored) = &mut self.ignored {
+            if ignored.candidates.len() < MAX_CANDIDATES {
+                ignored.candidates.push(candidate);
+            }
+            return;
+        }
+        self.candidates += 1;
+        if self.candidates > MAX_CANDIDATES {
+            self.log("dropped a candidate: the remote sends too many");
+        } else if self.has_remote {
+            self.add_candidate(candidate, ids);
+        } else {
+            self.early.push(candidate);
+        }
+    }
+
+    fn add_candidate(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
+        let op = OperationId::next(ids);
+        self.actions.push_back(Action::Operate(op, Operation::AddCandidate(candidate)));
+    }
+
+    fn is_from_another_connection(&self, description: &Description) -> bool {
+        match (&self.remote_fingerprint, description.fingerprint()) {
+            (Some(known), Some(new)) => *known != new,
+            _ => false,
+        }
+    }
+
+    fn remote_applied(&mut self, fingerprint: Option<Fingerprint>, ids: &mut u32) {
+        self.has_remote = true;
+        self.remote_fingerprint = fingerprint.or(self.remote_fingerprint.take());
+        self.candidates = 0;
+        for candidate in std::mem::take(&mut self.early) {
+            self.candidates += 1;
+            self.add_candidate(candidate, ids);
+        }
+    }
+
+    fn exchanged(&mut self) {
+        self.failures = 0;
+        self.unanswered = 0;
+    }
+
+    fn send(&mut self, description: Description) {
+        self.actions.push_back(Action::SendDescription(description));
+        for candidate in std::mem::take(&mut self.outbox) {
+            self.actions.push_back(Action::SendCandidate(candidate));
+        }
+    }
+
+    fn operate(&mut self, ids: &mut u32, step: Step, operation: Operation) {
+        let op = OperationId::next(ids);
+        self.step = step;
+        self.under_way = Some(op);
+        self.actions.push_back(Action::Operate(op, operation));
+    }
+
+    fn log(&mut self, message: &'static str) {
+        self.actions.push_back(Action::Log(Level::Debug, message));
+    }
+}
+
+fn is_offer(signal: &RemoteSignal) -> bool {
+    matches!(signal, RemoteSignal::Description(description) if description.kind == SdpType::Offer)
+}

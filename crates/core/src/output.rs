@@ -1,0 +1,441 @@
+//! What the core tells the driver.
+
+use metered_protocol::{
+    Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, IceServer, PeerId, PresencePeer,
+    Secret, Signal, ToJson,
+};
+
+use crate::ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId};
+use crate::input::TokenFailure;
+
+/// Something for the driver to do, in this order.
+#[derive(Clone, Debug)]
+pub enum Output<V> {
+    /// Do this to the outside world.
+    Command(Command<V>),
+    /// Tell the application.
+    Event(Event<V>),
+    /// Settle the promise of a call.
+    Settle(CallId, Result<(), CallError<V>>),
+    /// Tell the logger.
+    Log(Level, &'static str),
+}
+
+/// Severity of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+}
+
+/// An action on the outside world.
+#[derive(Clone, Debug)]
+pub enum Command<V> {
+    /// Open a WebSocket. A constructor that throws is reported as closed with 1006.
+    OpenSocket(SocketId, Secret),
+    /// Send a frame on an open socket.
+    SendFrame(SocketId, ClientFrame<Payload<V>>),
+    /// Close a socket. Its `Closed` is still reported.
+    CloseSocket(SocketId, CloseCode, String),
+    /// Ask the token provider.
+    FetchToken(OperationId),
+    /// Construct an `RTCPeerConnection` and, if this is the remote's first, the remote peer itself.
+    CreateConnection {
+        /// The new connection.
+        connection: ConnectionId,
+        /// Whose it is.
+        remote: RemoteId,
+        /// That remote's peer id.
+        peer_id: PeerId,
+        /// The ICE servers to configure.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Do one step of a negotiation; its end is reported by [`crate::ConnectionEvent::Done`].
+    Operate(ConnectionId, OperationId, Operation),
+    /// Close a connection and forget it; it reports nothing more.
+    CloseConnection(ConnectionId),
+}
+
+/// One asynchronous method of `RTCPeerConnection`.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// `createOffer()`.
+    CreateOffer,
+    /// `createAnswer()`.
+    CreateAnswer,
+    /// `setLocalDescription(description)`.
+    SetLocal(Description),
+    /// `setLocalDescription({type: "rollback"})`.
+    Rollback,
+    /// `setRemoteDescription(description)`.
+    SetRemote(Description),
+    /// `addIceCandidate(candidate)`; `None` for the end of candidates.
+    AddCandidate(Option<Candidate>),
+}
+
+/// The payload of an outbound frame.
+#[derive(Clone, Debug)]
+pub enum Payload<V> {
+    /// The user's.
+    User(V),
+    /// Ours, for another peer.
+    Signal(Signal<JsonText>),
+}
+
+/// JSON text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonText(pub String);
+
+impl ToJson for JsonText {
+    fn write_json(&self, out: &mut String) {
+        out.push_str(&self.0);
+    }
+}
+
+impl<V: ToJson> ToJson for Payload<V> {
+    fn write_json(&self, out: &mut String) {
+        match self {
+            Self::User(value) => value.write_json(out),
+            Self::Signal(signal) => signal.write_json(out),
+        }
+    }
+}
+
+/// Something for the application to hear of.
+#[derive(Clone, Debug)]
+pub enum Event<V> {
+    /// An event of a `SignallingClient`.
+    Signalling(SignallingEvent<V>),
+    /// An event of a `MeteredPeer`.
+    Room(RoomEvent<V>),
+    /// An event of a `RemotePeer`.
+    Remote(RemoteId, RemoteEvent<V>),
+}
+
+/// An event of a `SignallingClient`.
+#[derive(Clone, Debug)]
+pub enum SignallingEvent<V> {
+    /// A welcome arrived.
+    Connected(Connected),
+    /// A connection closed, after the first success.
+    Disconnected {
+        /// The close code.
+        code: CloseCode,
+        /// The close reason.
+        reason: String,
+        /// Whether another attempt follows.
+        will_reconnect: bool,
+    },
+    /// The state changed.
+    StateChange {
+        /// From this.
+        from: SignallingState,
+        /// To this.
+        to: SignallingState,
+    },
+    /// A message to a subscribed channel.
+    Message {
+        /// The channel.
+        channel: Channel,
+        /// The sender.
+        from: PeerId,
+        /// The sender's metadata, if asked for.
+        from_metadata: Option<V>,
+        /// The payload.
+        data: V,
+    },
+    /// A message to our peer id.
+    Direct {
+        /// The sender.
+        from: PeerId,
+        /// The sender's metadata.
+        from_metadata: Option<V>,
+        /// The payload.
+        data: V,
+    },
+    /// A channel's roster or a change of it.
+    Presence {
+        /// The channel.
+        channel: Channel,
+        /// Who joined.
+        joined: Vec<PresencePeer<V>>,
+        /// Who left.
+        left: Vec<PresencePeer<V>>,
+    },
+    /// An error that answers no request of ours.
+    ServerError {
+        /// The code.
+        code: ErrorCode,
+        /// Words for a developer.
+        message: Option<String>,
+    },
+    /// The server will close soon.
+    GoingAway {
+        /// Its hint, in milliseconds.
+        retry_after_ms: u64,
+    },
+    /// The token provider failed, for the third time in a row or more.
+    TokenProviderError {
+        /// How often in a row.
+        consecutive_failures: u32,
+        /// Why, this time.
+        failure: TokenFailure<V>,
+    },
+}
+
+/// What a welcome brought.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// Our peer id.
+    pub peer_id: PeerId,
+    /// When the token expires, in Unix seconds.
+    pub expires_at: Option<f64>,
+    /// The server's clock, in Unix seconds.
+    pub server_time: f64,
+    /// The longest frame the server takes, in bytes.
+    pub max_message_size: u32,
+    /// ICE servers from the token's metadata.
+    pub ice_servers: Vec<IceServer>,
+    /// False for the first welcome after `connect()`.
+    pub is_reconnect: bool,
+    /// Whether the server continued our session.
+    pub resumed: bool,
+}
+
+/// `SignallingClient.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SignallingState {
+    Idle,
+    Connecting,
+    Connected,
+    Reconnecting,
+    Closed,
+}
+
+impl SignallingState {
+    /// The state's name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// An event of a `MeteredPeer`.
+#[derive(Clone, Debug)]
+pub enum RoomEvent<V> {
+    /// We are in the channel.
+    Joined {
+        /// Our peer id.
+        peer_id: PeerId,
+        /// The channel.
+        channel: Channel,
+    },
+    /// We are out, for good.
+    Left {
+        /// Our last peer id.
+        peer_id: Option<PeerId>,
+        /// The channel, if it had been joined.
+        channel: Option<Channel>,
+        /// The argument of `close()`, or the server's reason.
+        reason: Option<String>,
+    },
+    /// The state changed.
+    StateChange {
+        /// From this.
+        from: RoomState,
+        /// To this.
+        to: RoomState,
+    },
+    /// Somebody is in the room.
+    PeerJoined(RemoteId),
+    /// Somebody left the room. The driver lets go of the remote after this.
+    PeerLeft(RemoteId),
+    /// A payload from a peer of the room.
+    Data {
+        /// Who sent it.
+        from: PeerId,
+        /// The sender's metadata, if asked for.
+        from_metadata: Option<V>,
+        /// The payload.
+        data: V,
+        /// Whether it came to the whole room or to us alone.
+        kind: DataKind,
+    },
+    /// Something the application must react to.
+    Error(RoomError<V>),
+}
+
+/// How a payload was addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataKind {
+    /// To the room.
+    Broadcast,
+    /// To us.
+    Direct,
+}
+
+impl DataKind {
+    /// The kind's name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Broadcast => "broadcast",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// Why a room reports an error.
+#[derive(Clone, Debug)]
+pub enum RoomError<V> {
+    /// The server closed the connection with a code that allows no retry.
+    Terminal(CloseCode),
+    /// The server refused something that no request of ours asked for.
+    Server(ErrorCode, Option<String>),
+    /// The token provider failed several times in a row.
+    TokenProvider(u32, TokenFailure<V>),
+}
+
+/// `MeteredPeer.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum RoomState {
+    Idle,
+    Joining,
+    Joined,
+    Reconnecting,
+    Leaving,
+    Closed,
+}
+
+impl RoomState {
+    /// The state's name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Joining => "joining",
+            Self::Joined => "joined",
+            Self::Reconnecting => "reconnecting",
+            Self::Leaving => "leaving",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// An event of a `RemotePeer`.
+#[derive(Clone, Debug)]
+pub enum RemoteEvent<V> {
+    /// The state changed.
+    StateChange {
+        /// From this.
+        from: RemoteState,
+        /// To this.
+        to: RemoteState,
+    },
+    /// The connection was replaced by a new one. What the application made on the old one is gone.
+    ConnectionReset,
+    /// A step of a negotiation failed.
+    NegotiationError(V),
+    /// A candidate of the remote was refused.
+    IceCandidateError(V),
+}
+
+/// `RemotePeer.state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum RemoteState {
+    Idle,
+    Connecting,
+    Connected,
+    Reconnecting,
+    Closed,
+}
+
+impl RemoteState {
+    /// The state's name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallError<V> {
+    /// `SignallingConnectError`: the first attempt of a connect ended before its welcome.
+    Connect(CloseCode, String),
+    /// The token provider gave no token for the first attempt.
+    Token(TokenFailure<V>),
+    /// `ServerRequestError`: the server refused the request.
+    Server {
+        /// The code.
+        code: ErrorCode,
+        /// The request's id.
+        request_id: String,
+        /// Words for a developer.
+        message: Option<String>,
+    },
+    /// `NotConnectedError`: nothing was sent.
+    NotConnected,
+    /// `DisconnectedError`: the connection ended between the request and its answer.
+    Disconnected,
+    /// `AckTimeoutError`: the server did not answer.
+    AckTimeout {
+        /// The request's id.
+        request_id: String,
+        /// How long we waited, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// `OversizedPayloadError` and `MeteredPeerOversizedError`: nothing was sent.
+    Oversized {
+        /// Bytes of the frame.
+        size: usize,
+        /// Bytes that the server takes.
+        cap: usize,
+    },
+    /// The method cannot be called in this state.
+    InvalidState {
+        /// The method.
+        method: &'static str,
+        /// The state's name.
+        state: &'static str,
+    },
+    /// `MeteredPeerSendError`.
+    Send(SendRefusal),
+    /// `close()` ended the call.
+    Closed,
+}
+
+/// The `code` of a `MeteredPeerSendError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendRefusal {
+    /// The channel has a reserved prefix.
+    ReservedChannel,
+    /// The room is not joined.
+    NotJoined,
+    /// The receiver is we ourselves.
+    SelfSend,
+}
+
+impl SendRefusal {
+    /// The code in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReservedChannel => "reserved_channel",
+            Self::NotJoined => "not_joined",
+            Self::SelfSend => "self_send",
+        }
+    }
+}

@@ -1,0 +1,634 @@
+//! The signalling supervisor: one connection to the server, kept up.
+//!
+//! ```text
+//!             connect()              welcome
+//!      idle ───────────► connecting ────────► connected ◄───────┐
+//!        ▲                   │                    │ drop        │ welcome
+//!        │                   │ failure            ▼             │
+//!      (new)                 ▼               reconnecting ──────┘
+//!                          closed ◄───────────────┘ terminal code, attempts used up, or close()
+//! ```
+//!
+//! The supervisor owns at most one socket that it listens to. A socket it has given up is told to close and
+//! its id forgotten, so that whatever it still reports is stale by construction. The first attempt of a
+//! `connect()` fails for the caller to see; after a first success every drop is the supervisor's business.
+//!
+//! Four rooms belong to it: [`requests`] pairs frames with their answers, [`subscriptions`] remembers what to
+//! replay, [`liveness`] decides when silence is too long, and `Reconnect` in the configuration computes the
+//! backoff.
+
+mod liveness;
+mod requests;
+mod subscriptions;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use fastrand::Rng;
+use metered_protocol::{
+    Channel, ClientFrame, CloseCode, ErrorCode, PeerId, Retry, Secret, ServerFrame, Signal, Value, Welcome,
+};
+
+use crate::config::{Config, Credential};
+use crate::ids::{CallId, OperationId, SocketId};
+use crate::input::{Measured, SocketEvent, TokenFailure};
+use crate::output::{
+    CallError, Command, Connected, JsonText, Level, Payload, SignallingEvent, SignallingState,
+};
+use crate::timers::Timers;
+use crate::{Instant, limits};
+use liveness::{Liveness, Verdict};
+use requests::Requests;
+use subscriptions::Subscriptions;
+
+/// Who is waiting for a request's answer, or for `connect()` or `close()` to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The application.
+    Call(CallId),
+    /// The supervisor itself, replaying a subscription.
+    Replay(Channel),
+    /// The room.
+    Room(RoomRequest),
+}
+
+/// What the room asks of the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoomRequest {
+    Connect,
+    Subscribe,
+    Close,
+    /// Nobody waits for the end of it.
+    Unwatched,
+}
+
+/// What the supervisor says to the core.
+#[derive(Debug)]
+pub(crate) enum Output<V> {
+    Command(Command<V>),
+    Event(SignallingEvent<V>),
+    Done(Origin, Result<(), CallError<V>>),
+    Log(Level, &'static str),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    TokenProvider,
+    Welcome,
+    Backoff,
+    Liveness,
+    Acks,
+    Replay,
+    CloseFlush(SocketId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No connection, and none wanted. `idle` or `closed`.
+    Down,
+    /// Waiting for a token.
+    FetchingToken(OperationId),
+    /// Waiting for the welcome.
+    Opening(SocketId),
+    /// Welcomed.
+    Connected(SocketId),
+    /// Waiting for the backoff to end.
+    Waiting,
+}
+
+#[derive(Debug)]
+pub(crate) struct Signalling<V> {
+    config: Config,
+    rng: Rng,
+    phase: Phase,
+    state: SignallingState,
+    peer_id: Option<PeerId>,
+    max_message_size: usize,
+    /// Who called `connect()`, until the first attempt ends.
+    connecting: Option<Origin>,
+    /// Attempts since the last welcome.
+    attempts: u32,
+    /// A delay that the last close code demands.
+    delay_floor_ms: u64,
+    token_failures: u32,
+    /// Sockets that `close()` closed, and who waits for them.
+    closing: BTreeMap<SocketId, Vec<Origin>>,
+    requests: Requests,
+    subscriptions: Subscriptions,
+    liveness: Liveness,
+    timers: Timers<Timer>,
+    last_id: u32,
+    outputs: VecDeque<Output<V>>,
+}
+
+impl<V: Value> Signalling<V> {
+    pub(crate) fn new(config: Config, seed: u64) -> Self {
+        Self {
+            liveness: Liveness::new(config.inactivity_timeout_ms),
+            config,
+            rng: Rng::with_seed(seed),
+            phase: Phase::Down,
+            state: SignallingState::Idle,
+            peer_id: None,
+            max_message_size: limits::MAX_MESSAGE_SIZE as usize,
+            connecting: None,
+            attempts: 0,
+            delay_floor_ms: 0,
+            token_failures: 0,
+            closing: BTreeMap::new(),
+            requests: Requests::default(),
+            subscriptions: Subscriptions::default(),
+            timers: Timers::new(),
+            last_id: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> SignallingState {
+        self.state
+    }
+
+    pub(crate) fn peer_id(&self) -> Option<&PeerId> {
+        self.peer_id.as_ref()
+    }
+
+    pub(crate) fn poll_output(&mut self) -> Option<Output<V>> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    // ---- calls
+
+    pub(crate) fn connect(&mut self, now: Instant, origin: Origin) {
+        if self.phase != Phase::Down {
+            let state = self.state.as_str();
+            self.done(origin, Err(CallError::InvalidState { method: "connect", state }));
+            return;
+        }
+        self.connecting = Some(origin);
+        self.attempts = 0;
+        self.delay_floor_ms = 0;
+        self.token_failures = 0;
+        self.attempt(now);
+    }
+
+    /// Closes for good. The state changes at once; `origin` hears when the socket is closed too, or after
+    /// [`limits::CLOSE_FLUSH_MS`].
+    pub(crate) fn close(&mut self, now: Instant, origin: Origin, code: CloseCode, reason: &str) {
+        if let Some(waiting) = self.closing.values_mut().next_back()
+            && self.phase == Phase::Down
+        {
+            waiting.push(origin);
+            return;
+        }
+        let socket = self.socket();
+        if let Some(connecting) = self.connecting.take() {
+            self.done(connecting, Err(CallError::Closed));
+        }
+        self.leave_connection();
+        self.subscriptions.clear();
+        self.transition(SignallingState::Closed);
+        match socket {
+            None => self.done(origin, Ok(())),
+            Some(socket) => {
+                self.closing.insert(socket, vec![origin]);
+                self.timers.set(Timer::CloseFlush(socket), now.after(limits::CLOSE_FLUSH_MS));
+                self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+            }
+        }
+    }
+
+    pub(crate) fn subscribe(&mut self, now: Instant, origin: Origin, channel: Channel, metadata: bool) {
+        // Remembered before the frame leaves, so that a drop between the two cannot lose it.
+        if self.state == SignallingState::Connected || self.subscriptions.get(&channel).is_some() {
+            self.subscriptions.insert(channel.clone(), metadata);
+        }
+        self.request(now, origin, |request_id| ClientFrame::Subscribe {
+            channel,
+            request_id,
+            include_sender_metadata: metadata,
+        });
+    }
+
+    pub(crate) fn unsubscribe(&mut self, now: Instant, origin: Origin, channel: Channel) {
+        self.subscriptions.remove(&channel);
+        self.request(now, origin, |request_id| ClientFrame::Unsubscribe { channel, request_id });
+    }
+
+    pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: Channel, data: Measured<V>) {
+        self.request_sized(now, origin, data.bytes, |request_id| ClientFrame::Publish {
+            channel,
+            data: Payload::User(data.value),
+            request_id,
+        });
+    }
+
+    pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: PeerId, data: Measured<V>) {
+        self.request_sized(now, origin, data.bytes, |request_id| ClientFrame::Send {
+            to,
+            data: Payload::User(data.value),
+            request_id,
+        });
+    }
+
+    /// Sends a signal of the negotiation. Without a connection it is dropped: the peers negotiate anew when
+    /// there is one.
+    pub(crate) fn send_signal(&mut self, now: Instant, to: PeerId, signal: Signal<JsonText>) {
+        if self.state == SignallingState::Connected {
+            self.request(now, Origin::Room(RoomRequest::Unwatched), |request_id| ClientFrame::Send {
+                to,
+                data: Payload::Signal(signal),
+                request_id,
+            });
+        }
+    }
+
+    fn request(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        frame: impl FnOnce(Option<requests::Id>) -> ClientFrame<Payload<V>>,
+    ) {
+        self.request_sized(now, origin, 0, frame);
+    }
+
+    fn request_sized(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        payload_bytes: usize,
+        frame: impl FnOnce(Option<requests::Id>) -> ClientFrame<Payload<V>>,
+    ) {
+        let Phase::Connected(socket) = self.phase else {
+            self.done(origin, Err(CallError::NotConnected));
+            return;
+        };
+        let id = self.requests.next_id();
+        let frame = frame(Some(id.clone()));
+        if payload_bytes > 0 {
+            // The server measures the whole frame. One byte closes the object.
+            let size = frame.head().0.len() + payload_bytes + 1;
+            if size > self.max_message_size {
+                self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
+                return;
+            }
+        }
+        self.requests.insert(origin, now);
+        self.rearm_acks();
+        self.command(Command::SendFrame(socket, frame));
+    }
+
+    // ---- what happens to the connection
+
+    pub(crate) fn handle_token(
+        &mut self,
+        now: Instant,
+        op: OperationId,
+        token: Result<Secret, TokenFailure<V>>,
+    ) {
+        if self.phase != Phase::FetchingToken(op) {
+            return;
+        }
+        self.timers.stop(Timer::TokenProvider);
+        match token {
+            Ok(token) if !token.expose().is_empty() => {
+                self.token_failures = 0;
+                let url = self.config.url.with_token(&token);
+                self.open(now, url);
+            }
+            Ok(_) => self.token_failed(now, TokenFailure::NotAToken),
+            Err(failure) => self.token_failed(now, failure),
+        }
+    }
+
+    pub(crate) fn handle_socket(&mut self, now: Instant, socket: SocketId, event: SocketEvent<V>) {
+        if let SocketEvent::Closed { .. } = event
+            && let Some(waiting) = self.closing.remove(&socket)
+        {
+            self.timers.stop(Timer::CloseFlush(socket));
+            self.all_done(waiting);
+        }
+        if self.socket() != Some(socket) {
+            return;
+        }
+        match event {
+            SocketEvent::Closed { code, reason } => self.handle_closed(now, code, reason),
+            SocketEvent::Garbage => {
+                self.liveness.heard(now);
+                self.log(Level::Warn, "dropped a frame that is not JSON text");
+            }
+            SocketEvent::Frame(frame) => {
+                self.liveness.heard(now);
+                match ServerFrame::parse(&frame) {
+                    Ok(frame) => self.handle_frame(now, socket, frame),
+                    Err(malformed) => self.log(Level::Warn, malformed.0),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.expired(now) {
+            match timer {
+                Timer::TokenProvider => self.token_failed(now, TokenFailure::TimedOut),
+                Timer::Welcome => self.give_up(now, "no welcome"),
+                Timer::Backoff => self.attempt(now),
+                Timer::Liveness => self.check_liveness(now),
+                Timer::Acks => self.expire_requests(now),
+                Timer::Replay => self.retry_replays(now),
+                Timer::CloseFlush(socket) => {
+                    let waiting = self.closing.remove(&socket).unwrap_or_default();
+                    self.all_done(waiting);
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, now: Instant) {
+        self.transition(match self.connecting {
+            Some(_) => SignallingState::Connecting,
+            None => SignallingState::Reconnecting,
+        });
+        match &self.config.credential {
+            Credential::ApiKey(key) => {
+                let url = self.config.url.with_key(key);
+                self.open(now, url);
+            }
+            Credential::TokenProvider => {
+                let op = OperationId::next(&mut self.last_id);
+                self.phase = Phase::FetchingToken(op);
+                self.timers.set(Timer::TokenProvider, now.after(self.config.token_provider_timeout_ms));
+                self.command(Command::FetchToken(op));
+            }
+        }
+    }
+
+    fn open(&mut self, now: Instant, url: Secret) {
+        let socket = SocketId::next(&mut self.last_id);
+        self.phase = Phase::Opening(socket);
+        self.timers.set(Timer::Welcome, now.after(limits::WELCOME_TIMEOUT_MS));
+        self.command(Command::OpenSocket(socket, url));
+    }
+
+    fn handle_frame(&mut self, now: Instant, socket: SocketId, frame: ServerFrame<V>) {
+        match (self.phase, frame) {
+            (Phase::Opening(_), ServerFrame::Welcome(welcome)) => self.handle_welcome(now, socket, welcome),
+            (Phase::Opening(_), _) => self.log(Level::Warn, "ignored a frame before the welcome"),
+            (_, ServerFrame::Welcome(_)) => self.log(Level::Warn, "ignored a second welcome"),
+            (_, ServerFrame::Ack { request_id }) => {
+                if let Some(origin) = self.requests.take(request_id.as_str()) {
+                    self.answered(now, origin, Ok(()));
+                }
+            }
+            (_, ServerFrame::Error { code, request_id, message }) => {
+                let request = request_id.as_ref().map(|id| (id, self.requests.take(id.as_str())));
+                match request {
+                    Some((id, Some(origin))) => {
+                        let request_id = id.to_string();
+                        self.answered(now, origin, Err(CallError::Server { code, request_id, message }));
+                    }
+                    // The answer to a ping, from a server that has none.
+                    None if code == ErrorCode::UNKNOWN_TYPE => {}
+                    _ => self.event(SignallingEvent::ServerError { code, message }),
+                }
+            }
+            (_, ServerFrame::Message { channel, from, from_metadata, data }) => {
+                self.event(SignallingEvent::Message { channel, from, from_metadata, data });
+            }
+            (_, ServerFrame::Direct { from, from_metadata, data }) => {
+                self.event(SignallingEvent::Direct { from, from_metadata, data });
+            }
+            (_, ServerFrame::Presence { channel, joined, left }) => {
+                self.event(SignallingEvent::Presence { channel, joined, left });
+            }
+            (_, ServerFrame::GoingAway { retry_after_ms }) => {
+                self.event(SignallingEvent::GoingAway { retry_after_ms });
+            }
+            (_, ServerFrame::Pong | ServerFrame::Unknown) => {}
+        }
+    }
+
+    fn handle_welcome(&mut self, now: Instant, socket: SocketId, welcome: Welcome<V>) {
+        self.timers.stop(Timer::Welcome);
+        self.phase = Phase::Connected(socket);
+        self.attempts = 0;
+        self.delay_floor_ms = 0;
+        self.max_message_size = welcome.max_message_size as usize;
+        self.peer_id = Some(welcome.peer_id.clone());
+        if let Some(at) = self.liveness.start(now) {
+            self.timers.set(Timer::Liveness, at);
+        }
+        self.transition(SignallingState::Connected);
+        let connecting = self.connecting.take();
+        let is_reconnect = connecting.is_none();
+        if let Some(origin) = connecting {
+            self.done(origin, Ok(()));
+        }
+        self.event(SignallingEvent::Connected(Connected {
+            peer_id: welcome.peer_id,
+            expires_at: welcome.expires_at,
+            server_time: welcome.server_time,
+            max_message_size: welcome.max_message_size,
+            ice_servers: welcome.ice_servers,
+            is_reconnect,
+            resumed: welcome.resumed,
+        }));
+        if self.config.auto_resubscribe {
+            for channel in self.subscriptions.start_replay() {
+                self.replay(now, channel);
+            }
+        }
+    }
+
+    /// Leaves a socket that does not answer, without waiting for it to notice.
+    fn give_up(&mut self, now: Instant, reason: &str) {
+        if let Some(socket) = self.socket() {
+            let code = CloseCode::CLIENT_INACTIVITY;
+            self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+            self.handle_closed(now, code, reason.to_owned());
+        }
+    }
+
+    fn handle_closed(&mut self, now: Instant, code: CloseCode, reason: String) {
+        self.leave_connection();
+        if let Some(origin) = self.connecting.take() {
+            self.transition(SignallingState::Closed);
+            self.done(origin, Err(CallError::Connect(code, reason)));
+            return;
+        }
+        let retry = code.retry();
+        if let Retry::BackoffWithFloor(floor) = retry {
+            self.delay_floor_ms = floor;
+        }
+        let delay = if retry == Retry::Never { None } else { self.next_delay() };
+        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: delay.is_some() });
+        self.wait_or_end(now, delay);
+    }
+
+    fn token_failed(&mut self, now: Instant, failure: TokenFailure<V>) {
+        self.phase = Phase::Down;
+        self.token_failures += 1;
+        if self.token_failures >= limits::TOKEN_FAILURES_BEFORE_EVENT {
+            self.event(SignallingEvent::TokenProviderError {
+                consecutive_failures: self.token_failures,
+                failure: failure.clone(),
+            });
+        }
+        if let Some(origin) = self.connecting.take() {
+            self.transition(SignallingState::Closed);
+            self.done(origin, Err(CallError::Token(failure)));
+            return;
+        }
+        let delay = self.next_delay();
+        if delay.is_none() {
+            self.event(SignallingEvent::Disconnected {
+                code: CloseCode::ABNORMAL,
+                reason: "token provider failed".to_owned(),
+                will_reconnect: false,
+            });
+        }
+        self.wait_or_end(now, delay);
+    }
+
+    /// The delay before the next attempt, or `None` when there is none.
+    fn next_delay(&mut self) -> Option<u64> {
+        let reconnect = self.config.reconnect?;
+        if f64::from(self.attempts) >= reconnect.max_attempts {
+            return None;
+        }
+        self.attempts += 1;
+        Some(reconnect.delay_ms(self.attempts, std::mem::take(&mut self.delay_floor_ms), self.rng.f64()))
+    }
+
+    fn wait_or_end(&mut self, now: Instant, delay: Option<u64>) {
+        match delay {
+            Some(delay) => {
+                self.phase = Phase::Waiting;
+                self.timers.set(Timer::Backoff, now.after(delay));
+                self.transition(SignallingState::Reconnecting);
+            }
+            None => self.transition(SignallingState::Closed),
+        }
+    }
+
+    /// Ends everything that belongs to the present connection or attempt.
+    fn leave_connection(&mut self) {
+        self.phase = Phase::Down;
+        self.timers.retain(|timer| matches!(timer, Timer::CloseFlush(_)));
+        for origin in self.requests.take_all() {
+            if !matches!(origin, Origin::Replay(_)) {
+                self.done(origin, Err(CallError::Disconnected));
+            }
+        }
+    }
+
+    // ---- requests and replay
+
+    fn answered(&mut self, now: Instant, origin: Origin, result: Result<(), CallError<V>>) {
+        self.rearm_acks();
+        match origin {
+            Origin::Replay(channel) => {
+                if result.is_err() && self.subscriptions.schedule_retry(channel, now) {
+                    self.log(Level::Warn, "a subscription could not be replayed yet");
+                    self.rearm_replays();
+                }
+            }
+            origin => self.done(origin, result),
+        }
+    }
+
+    fn expire_requests(&mut self, now: Instant) {
+        while let Some((request_id, origin)) = self.requests.expired(now) {
+            let timeout_ms = limits::ACK_TIMEOUT_MS;
+            self.answered(now, origin, Err(CallError::AckTimeout { request_id, timeout_ms }));
+        }
+        self.rearm_acks();
+    }
+
+    fn rearm_acks(&mut self) {
+        match self.requests.next_deadline() {
+            Some(at) => self.timers.set(Timer::Acks, at),
+            None => self.timers.stop(Timer::Acks),
+        }
+    }
+
+    fn replay(&mut self, now: Instant, channel: Channel) {
+        if let Some(metadata) = self.subscriptions.get(&channel) {
+            self.request(now, Origin::Replay(channel.clone()), |request_id| ClientFrame::Subscribe {
+                channel,
+                request_id,
+                include_sender_metadata: metadata,
+            });
+        }
+    }
+
+    fn retry_replays(&mut self, now: Instant) {
+        while let Some(channel) = self.subscriptions.due_retry(now) {
+            self.replay(now, channel);
+        }
+        self.rearm_replays();
+    }
+
+    fn rearm_replays(&mut self) {
+        if let Some(at) = self.subscriptions.next_retry() {
+            self.timers.set(Timer::Replay, at);
+        }
+    }
+
+    fn check_liveness(&mut self, now: Instant) {
+        let Phase::Connected(socket) = self.phase else { return };
+        match self.liveness.check(now) {
+            Verdict::Dead => {
+                self.give_up(now, "inactivity timeout");
+                return;
+            }
+            Verdict::Probe => {
+                self.command(Command::SendFrame(socket, ClientFrame::Ping { request_id: None }))
+            }
+            Verdict::Alive => {}
+        }
+        if let Some(at) = self.liveness.next_check() {
+            self.timers.set(Timer::Liveness, at);
+        }
+    }
+
+    // ---- small change
+
+    fn socket(&self) -> Option<SocketId> {
+        match self.phase {
+            Phase::Opening(socket) | Phase::Connected(socket) => Some(socket),
+            Phase::Down | Phase::FetchingToken(_) | Phase::Waiting => None,
+        }
+    }
+
+    fn transition(&mut self, to: SignallingState) {
+        if self.state != to {
+            let from = std::mem::replace(&mut self.state, to);
+            self.event(SignallingEvent::StateChange { from, to });
+        }
+    }
+
+    fn command(&mut self, command: Command<V>) {
+        self.outputs.push_back(Output::Command(command));
+    }
+
+    fn event(&mut self, event: SignallingEvent<V>) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn done(&mut self, origin: Origin, result: Result<(), CallError<V>>) {
+        self.outputs.push_back(Output::Done(origin, result));
+    }
+
+    fn all_done(&mut self, origins: Vec<Origin>) {
+        for origin in origins {
+            self.done(origin, Ok(()));
+        }
+    }
+
+    fn log(&mut self, level: Level, message: &'static str) {
+        self.outputs.push_back(Output::Log(level, message));
+    }
+}
