@@ -1,1 +1,81 @@
-fn main() { let a: Vec<String> = std::env::args().skip(1).collect(); wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(a).unwrap(); }
+//! `cargo xtask`: one door to everything that is done with this project besides editing it.
+//!
+//! A command is a short program over a few helpers: [`toolchain`] and [`node`] make sure that a tool is
+//! there or say how to get it, [`process`] runs it, [`workspace`] knows where things lie. The npm
+//! package is built by [`package`], in steps that each skip themselves when nothing they read has
+//! changed ([`fresh`]), so every command can ask for the package first and pay for it once.
+//!
+//! The same executable answers to two more names, `wasm-bindgen` and `wasm-bindgen-test-runner`
+//! ([`shims`]): whoever looks for these tools finds exactly the version that the lock file names.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod bindings;
+mod browser;
+mod bundle;
+mod demo;
+mod echo;
+mod fresh;
+mod inline;
+mod node;
+mod pack;
+mod package;
+mod process;
+mod server;
+mod shims;
+mod sim;
+mod size;
+mod test;
+mod toolchain;
+mod workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the package, start the server and run the data channel echo example against it
+    Echo,
+    /// Build the package and serve the demo app until Ctrl-C
+    Demo(demo::Options),
+    /// Run the tests: all of them, or the parts named with --only
+    Test(test::Options),
+    /// Build the npm package in pkg/ and pack it into target/package/
+    Package,
+    /// Print the sizes of the package and fail when it is over its budget
+    Size,
+    /// Run the simulator (its own arguments follow, e.g. --seed 7)
+    Sim(sim::Options),
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = shims::answer() {
+        return code;
+    }
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            // The whole chain on one line: a sentence, not a backtrace.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Echo => echo::run(),
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Package => package::build().map(|_| ExitCode::SUCCESS),
+        Command::Size => size::run(),
+        Command::Sim(options) => sim::run(&options),
+    }
+}

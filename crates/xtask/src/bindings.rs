@@ -1,0 +1,150 @@
+//! Rust to wasm and JavaScript: compile, bind, optimise.
+//!
+//! Leaves in `pkg/generated/` the bindings and the optimised wasm, and a copy of the latter as
+//! `pkg/metered_realtime.wasm`, which the package exports.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::fresh::{self, Stamp};
+use crate::process::{self, cargo, command, say};
+use crate::toolchain::WASM_TARGET;
+use crate::workspace::{self, CRATE};
+
+/// What rustc emits for the target by default and wasm-opt must therefore accept and may use.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// The directory of everything that is generated for the entries to bundle.
+pub fn directory() -> PathBuf {
+    workspace::at("pkg/generated")
+}
+
+/// The optimised wasm file as the package exports it.
+pub fn wasm() -> PathBuf {
+    workspace::at("pkg").join(format!("{CRATE}.wasm"))
+}
+
+/// The generated JavaScript, before it is bundled.
+pub fn glue() -> PathBuf {
+    directory().join(format!("{CRATE}.js"))
+}
+
+/// Brings the bindings up to date.
+pub fn build() -> Result<()> {
+    let compiled = compile()?;
+    let inputs = [compiled.clone(), workspace::at("package-lock.json")];
+    let fingerprint = fresh::fingerprint_with_tool(&inputs)?;
+    let stamp = Stamp::at(workspace::target().join("package/bindings.stamp"));
+    if stamp.is(&fingerprint) && wasm().is_file() && glue().is_file() {
+        return Ok(());
+    }
+    bind(&compiled)?;
+    share_snippets()?;
+    optimise()?;
+    stamp.write(&fingerprint)
+}
+
+/// Compiles the root package and returns the wasm file.
+fn compile() -> Result<PathBuf> {
+    say("compiling the wasm");
+    let arguments = ["build", "--release", "--lib", "--package", "metered-realtime", "--target", WASM_TARGET];
+    process::run(reproducible(cargo(&arguments)).env("CARGO_TERM_QUIET", quiet()))?;
+    Ok(workspace::target().join(WASM_TARGET).join("release").join(format!("{CRATE}.wasm")))
+}
+
+/// A warm build has nothing to show; a first one takes minutes, and then cargo's progress is welcome.
+fn quiet() -> &'static str {
+    if wasm().is_file() { "true" } else { "false" }
+}
+
+/// Makes a release build of the wasm forget where on this machine the sources of its dependencies lie:
+/// panic messages carry file names, and the same sources shall give the same bytes everywhere.
+pub fn reproducible(mut cargo: std::process::Command) -> std::process::Command {
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+        .unwrap_or_default();
+    let indexes = std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+    let flags = indexes.map(|index| format!("--remap-path-prefix={}=", index.path().display()));
+    // The variable separates flags by spaces: a path with a space in it stays as it is.
+    let flags: Vec<_> = flags.filter(|flag| !flag.contains(' ')).collect();
+    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "));
+    cargo
+}
+
+fn bind(compiled: &Path) -> Result<()> {
+    say("making the bindings");
+    let out = directory();
+    if out.exists() {
+        // Snippets lie in directories named after a hash, which must not pile up.
+        std::fs::remove_dir_all(&out).with_context(|| format!("cannot empty {}", out.display()))?;
+    }
+    let arguments = [
+        "wasm-bindgen",
+        "--target=web",
+        "--no-typescript",
+        "--omit-default-module-path",
+        "--remove-name-section",
+        "--remove-producers-section",
+        "--encode-into=always",
+        "--out-name",
+        CRATE,
+        "--out-dir",
+    ];
+    let arguments = arguments.iter().map(Into::into).chain([out.into_os_string(), compiled.into()]);
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments).context("wasm-bindgen failed")
+}
+
+/// wasm-bindgen copies each hand-written module that the Rust code imports from `js/` into a directory
+/// of its own. An entry that imports the original would get a second instance of it, with other classes
+/// in it; so each copy becomes an alias of its original.
+fn share_snippets() -> Result<()> {
+    let snippets = directory().join("snippets");
+    for copy in workspace::files_below(&snippets) {
+        let below: PathBuf = copy.strip_prefix(&snippets)?.components().skip(1).collect();
+        if !workspace::root().join(&below).is_file() {
+            // Inline snippets have no original.
+            continue;
+        }
+        let up = "../".repeat(copy.strip_prefix(workspace::root())?.components().count() - 1);
+        let alias = format!("export * from \"{up}{}\";\n", below.display());
+        std::fs::write(&copy, alias).with_context(|| format!("cannot write {}", copy.display()))?;
+    }
+    Ok(())
+}
+
+fn optimise() -> Result<()> {
+    let bound = directory().join(format!("{CRATE}_bg.wasm"));
+    let out = wasm();
+    if out.exists() {
+        std::fs::remove_file(&out)?;
+    }
+    process::run(
+        command(workspace::npm_tool("wasm-opt"))
+            .arg("-Oz")
+            .args(FEATURES)
+            .args(["--strip-producers", "--strip-target-features"])
+            .arg(&bound)
+            .arg("-o")
+            .arg(&out),
+    )?;
+    let (before, after) = (length(&bound)?, length(&out)?);
+    if after >= before {
+        bail!("wasm-opt made the wasm no smaller ({before} to {after} bytes): did it run?");
+    }
+    say(format_args!("wasm-opt -Oz: {before} to {after} bytes"));
+    Ok(())
+}
+
+fn length(file: &Path) -> Result<u64> {
+    Ok(file.metadata().map_err(|_| anyhow!("{} was not made", file.display()))?.len())
+}

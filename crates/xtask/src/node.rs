@@ -1,0 +1,57 @@
+//! The Node side of what a build needs: node, npm, and the dev dependencies of the lock file.
+
+use anyhow::{Context, Result, bail};
+
+use crate::fresh::{self, Stamp};
+use crate::process::{self, command, say};
+use crate::workspace;
+
+/// What to tell someone without Node.
+pub const MISSING: &str =
+    "Node.js 20 or newer with npm is needed: `apt-get install nodejs npm`, or get it from https://nodejs.org";
+
+const OLDEST: u32 = 20;
+
+/// Makes sure that Node is there and new enough, and that the npm packages are installed.
+pub fn ensure() -> Result<()> {
+    let version = process::read(command("node").arg("--version"))?;
+    let major = major(&version).with_context(|| format!("cannot read node's version {version:?}"))?;
+    if major < OLDEST {
+        bail!("this is Node {}, which is too old: {MISSING}", version.trim());
+    }
+    ensure_packages()
+}
+
+fn major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// The stamp lies inside node_modules: whoever deletes that directory deletes the stamp with it.
+fn ensure_packages() -> Result<()> {
+    let wanted = fresh::fingerprint(&[workspace::at("package-lock.json"), workspace::at("package.json")])?;
+    let stamp = Stamp::at(workspace::at("node_modules/.installed-by-xtask"));
+    if stamp.is(&wanted) {
+        return Ok(());
+    }
+    say("installing the npm packages");
+    process::read(command(npm()).args(["ci", "--no-progress"]))?;
+    stamp.write(&wanted)
+}
+
+/// On Windows npm is a script that only starts by its full name.
+pub fn npm() -> &'static str {
+    if cfg!(windows) { "npm.cmd" } else { "npm" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_read_from_what_node_prints() {
+        assert_eq!(major("v20.20.2\n"), Some(20));
+        assert_eq!(major("v9.1.0"), Some(9));
+        assert_eq!(major("20"), None);
+        assert_eq!(major(""), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! `cargo xtask size`: what the package weighs on the wire, and the budget that it must keep.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::process::{self, command};
+use crate::{bindings, bundle, package, workspace};
+
+/// The most that the default entry, wasm and JavaScript together, may weigh under brotli.
+pub const BUDGET: u64 = 40_000;
+
+/// Node has both compressors built in.
+const MEASURE: &str = "
+    const { readFileSync } = require('node:fs');
+    const { brotliCompressSync, gzipSync } = require('node:zlib');
+    console.log(JSON.stringify(process.argv.slice(1).map((file) => {
+        const bytes = readFileSync(file);
+        return [bytes.length, gzipSync(bytes, { level: 9 }).length, brotliCompressSync(bytes).length];
+    })));";
+
+/// The package's sizes in bytes: plain, gzip, brotli.
+pub struct Report {
+    wasm: [u64; 3],
+    glue: [u64; 3],
+    entry: [u64; 3],
+}
+
+pub fn run() -> Result<ExitCode> {
+    package::build()?;
+    let report = Report::measure()?;
+    report.print();
+    Ok(if report.within_budget() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Report {
+    pub fn measure() -> Result<Self> {
+        let files = [bindings::wasm(), bundle::javascript_alone()?, workspace::at("pkg/index.js")];
+        let sizes = process::read(command("node").args(["--eval", MEASURE, "--"]).args(&files))?;
+        let sizes: Vec<[u64; 3]> = serde_json::from_str::<Value>(&sizes)
+            .and_then(serde_json::from_value)
+            .context("cannot read the measured sizes")?;
+        let [wasm, glue, entry] = sizes.try_into().ok().context("three files, three sizes")?;
+        Ok(Self { wasm, glue, entry })
+    }
+
+    /// What one file brings to a page that loads nothing else.
+    pub fn within_budget(&self) -> bool {
+        self.entry[2] <= BUDGET
+    }
+
+    pub fn print(&self) {
+        println!("{:34}{:>10}{:>10}{:>10}", "bytes", "raw", "gzip", "brotli");
+        let both = [0, 1, 2].map(|column| self.wasm[column] + self.glue[column]);
+        let rows = [
+            ("metered_realtime.wasm", self.wasm),
+            ("JavaScript without the wasm", self.glue),
+            ("wasm and JavaScript, two files", both),
+            ("index.js, wasm inlined", self.entry),
+        ];
+        for (name, [raw, gzip, brotli]) in rows {
+            println!("{name:34}{raw:>10}{gzip:>10}{brotli:>10}");
+        }
+        let verdict = if self.within_budget() { "within" } else { "OVER" };
+        println!("index.js is {verdict} its budget of {BUDGET} bytes of brotli");
+    }
+}

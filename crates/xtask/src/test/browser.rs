@@ -1,0 +1,44 @@
+//! Headless browser tests: wasm-bindgen suites in a bare page, then whole pages driven from Node.
+
+use anyhow::{Result, bail};
+
+use super::{Bench, Tally, node};
+use crate::browser::{Browser, Kind};
+use crate::process::cargo;
+use crate::shims;
+use crate::toolchain::{self, WASM_TARGET};
+use crate::workspace;
+
+pub fn run(bench: &Bench) -> Result<Tally> {
+    toolchain::ensure_wasm_target()?;
+    bench.node()?;
+    let browser = bench.browser()?;
+    let mut tally = suites(browser)?;
+
+    bench.package()?;
+    if browser.kind != Kind::Chrome {
+        bail!("the page tests drive Chrome or Chromium, and here is only Firefox");
+    }
+    tally.add(bench.with_server(|server| {
+        node::run_files("tests/browser", |node| {
+            server.introduce(node);
+            node.env("CHROME_PATH", &browser.program);
+        })
+    })?);
+    Ok(tally)
+}
+
+/// The `wasm_bindgen_test` suites in `tests/`.
+fn suites(browser: &Browser) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for file in workspace::files_in("tests", ".rs") {
+        let Some(name) = file.file_stem().and_then(|name| name.to_str()) else { continue };
+        let mut test = cargo(&["test", "--quiet", "--package", "metered-realtime", "--target", WASM_TARGET]);
+        test.args(["--test", name]);
+        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", shims::test_runner()?);
+        test.env("WASM_BINDGEN_TEST_TIMEOUT", "120");
+        browser.drive(&mut test);
+        tally.run_tests(&mut test)?;
+    }
+    Ok(tally)
+}

@@ -1,0 +1,31 @@
+//! What is wrong with the sources before anything runs.
+
+use anyhow::Result;
+
+use super::{Bench, Tally};
+use crate::process::{cargo, command};
+use crate::toolchain::{self, WASM_TARGET};
+use crate::workspace;
+
+pub fn run(bench: &Bench) -> Result<Tally> {
+    let mut tally = Tally::default();
+    tally.check(&mut cargo(&["fmt", "--all", "--check"]));
+    tally.check(&mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+
+    toolchain::ensure_wasm_target()?;
+    let root = ["--package", "metered-realtime", "--target", WASM_TARGET];
+    tally.check(cargo(&["clippy", "--quiet", "--all-targets"]).args(root).args(["--", "-D", "warnings"]));
+    let doc = ["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"];
+    tally.check(cargo(&doc).env("RUSTDOCFLAGS", "-D warnings"));
+
+    bench.node()?;
+    tally.check(&mut types());
+    Ok(tally)
+}
+
+/// The declarations, and the programs in `tests/types` that use them.
+fn types() -> std::process::Command {
+    let mut tsc = command(workspace::npm_tool("tsc"));
+    tsc.args(["--project", "tests/types"]);
+    tsc
+}

@@ -1,0 +1,8 @@
+// The default entry: importing it is all there is to do. The wasm is inlined and instantiated
+// synchronously, so that no caller waits for anything, in a page, in Node and under SSR alike.
+
+import { initSync } from "../generated/metered_realtime.js";
+import { singles, size, text } from "../generated/inlined.js";
+import { unpack } from "./unpack.js";
+
+initSync({ module: unpack(text, singles, size) });
