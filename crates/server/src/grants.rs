@@ -84,6 +84,12 @@ impl Grants {
         Self { actions: Actions::all(), scopes: Vec::new() }
     }
 
+    /// The same reach with no other actions than these.
+    #[must_use]
+    pub fn only(self, actions: Actions) -> Self {
+        Self { actions: self.actions.and(actions), ..self }
+    }
+
     /// What both permit.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {

@@ -1,0 +1,64 @@
+//! From a listener to a running server, and down again.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::socket::CLOSE_TIMEOUT;
+use super::state::ServerState;
+use super::{assets, endpoint};
+
+/// How long a shutdown takes at most: clients that do not answer their close frame are dropped.
+const SHUTDOWN_TIMEOUT: Duration = CLOSE_TIMEOUT.saturating_add(Duration::from_millis(500));
+
+/// Serves on a listener until `shutdown` completes.
+///
+/// Then no connection is taken any more; every client is sent `going_away` and closed with 1001. Returns when all
+/// are gone, or after a few seconds. A state serves once: after a shutdown it turns every client away.
+pub async fn serve(
+    listener: TcpListener,
+    state: ServerState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let router = Router::new()
+        .route("/v1", get(endpoint::open))
+        .route("/healthz", get("ok"))
+        .merge(assets::router(state.config()))
+        .with_state(state.clone())
+        .into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+    });
+    let stopping = CancellationToken::new();
+    let stop = stopping.clone();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
+    let mut server = pin!(server.into_future());
+    tokio::select! {
+        result = &mut server => return result,
+        () = state.run_timeouts() => {}
+        () = shutdown => {}
+    }
+    tracing::info!(connections = state.connection_count(), "shutting down");
+    state.shutdown();
+    stopping.cancel();
+    state.tasks().close();
+    let drained = timeout(SHUTDOWN_TIMEOUT, async {
+        let served = server.await;
+        state.tasks().wait().await;
+        served
+    });
+    let result = drained.await.unwrap_or(Ok(()));
+    state.kill().cancel();
+    result
+}

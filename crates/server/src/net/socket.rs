@@ -1,0 +1,155 @@
+//! One connection's task: its socket on one side, the hub and its outbox on the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::SinkExt;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::outbox::{End, Next, Outbox};
+use super::state::ServerState;
+use crate::Identity;
+use crate::hub::{ConnId, Frame};
+
+/// How long a client has to take the last frames and answer the close frame.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// As long as no connection lasts.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Serves an accepted connection until one side closes it.
+pub(super) async fn run(state: ServerState, socket: WebSocket, identity: Identity) {
+    let (conn, outbox) = state.connect(identity);
+    // However this task ends, the hub hears of it.
+    let _guard = Connected { state: &state, conn };
+    let idle_timeout_ms = state.config().limits.idle_timeout_ms;
+    let mut link = Link { state: &state, conn, outbox, socket, heard_at: Instant::now() };
+    let ending = match idle_timeout_ms {
+        0 => link.converse(NEVER).await,
+        ms => link.converse(Duration::from_millis(ms)).await,
+    };
+    tracing::debug!(conn = conn.0, ?ending, "connection ended");
+    if let Ending::Close(end) = ending {
+        close(link.socket, end).await;
+    }
+}
+
+/// Closes a socket that never became a connection.
+pub(super) async fn refuse(socket: WebSocket, end: End) {
+    tracing::debug!(code = end.code.0, reason = end.reason, "connection refused");
+    close(socket, end).await;
+}
+
+struct Connected<'a> {
+    state: &'a ServerState,
+    conn: ConnId,
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.state.disconnect(self.conn);
+    }
+}
+
+/// Why a conversation is over.
+#[derive(Debug)]
+enum Ending {
+    /// We close it.
+    Close(End),
+    /// The client has closed it, or its socket broke.
+    Gone,
+    /// The client has been silent for too long, or takes nothing any more.
+    Dead,
+}
+
+struct Link<'a> {
+    state: &'a ServerState,
+    conn: ConnId,
+    outbox: Arc<Outbox>,
+    socket: WebSocket,
+    heard_at: Instant,
+}
+
+impl Link<'_> {
+    async fn converse(&mut self, idle_timeout: Duration) -> Ending {
+        let outbox = self.outbox.clone();
+        // Three pings fit into the timeout, so that a lost one does not end a connection.
+        let mut ping = interval((idle_timeout / 3).max(Duration::from_millis(1)));
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = self.socket.recv() => {
+                    self.heard_at = Instant::now();
+                    match message {
+                        Some(Ok(Message::Text(text))) => self.state.handle_frame(self.conn, &text),
+                        Some(Ok(Message::Binary(data))) => self.state.handle_binary(self.conn, data.len()),
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                        Some(Ok(Message::Close(_))) => return self.answer_close().await,
+                        Some(Err(error)) => {
+                            tracing::debug!(conn = self.conn.0, %error, "socket failed");
+                            return Ending::Gone;
+                        }
+                        None => return Ending::Gone,
+                    }
+                }
+                next = outbox.next() => match next {
+                    Next::Write(frames) => {
+                        // A client that takes nothing for as long as it may be silent is as dead as a silent one.
+                        let written = tokio::select! {
+                            written = timeout(idle_timeout, self.write(&frames)) => written.unwrap_or(Err(Ending::Dead)),
+                            () = outbox.abandoned() => Ok(()),
+                        };
+                        if let Err(ending) = written {
+                            return ending;
+                        }
+                    }
+                    Next::Close(end) => return Ending::Close(end),
+                },
+                _ = ping.tick() => {
+                    let silence = self.heard_at.elapsed();
+                    if silence >= idle_timeout {
+                        return Ending::Dead;
+                    }
+                    if silence >= ping.period() {
+                        let sent = timeout(idle_timeout, self.socket.send(Message::Ping(Bytes::new()))).await;
+                        if !matches!(sent, Ok(Ok(()))) {
+                            return Ending::Dead;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write(&mut self, frames: &[Frame]) -> Result<(), Ending> {
+        let mut bytes = 0;
+        for frame in frames {
+            bytes += frame.len();
+            self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Gone)?;
+        }
+        self.socket.flush().await.map_err(|_| Ending::Gone)?;
+        self.outbox.written(bytes);
+        Ok(())
+    }
+
+    /// Lets the answer to the client's close frame, which the WebSocket has prepared, go out.
+    async fn answer_close(&mut self) -> Ending {
+        self.state.disconnect(self.conn);
+        let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
+        Ending::Gone
+    }
+}
+
+/// Sends a close frame and waits for the client's, reading past what it was still sending: a socket that is dropped
+/// with something unread takes the close frame down with it.
+async fn close(mut socket: WebSocket, End { code, reason }: End) {
+    let frame = CloseFrame { code: code.0, reason: reason.into() };
+    let closed = timeout(CLOSE_TIMEOUT, async {
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = socket.recv().await {}
+        }
+    });
+    let _ = closed.await;
+}

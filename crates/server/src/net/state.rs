@@ -1,0 +1,224 @@
+//! The state that all connections share, and the one place that drives the hub.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use metered_protocol::{CloseCode, PeerId};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::admission::Admission;
+use super::outbox::{End, Outbox};
+use crate::auth::{AuthError, Credential, Keys};
+use crate::hub::{ConnId, Hub, Output, UnixMillis};
+use crate::{Identity, Limits};
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who may connect.
+    pub keys: Keys,
+    /// The bounds of everything.
+    pub limits: Limits,
+    /// Whether connections from this machine are free of [`Limits::connections_per_address`].
+    pub exempt_loopback: bool,
+    /// When clients are asked to come back after a shutdown, in milliseconds.
+    pub retry_after_ms: u64,
+    /// A directory to serve at `/`.
+    pub www: Option<PathBuf>,
+    /// A directory to serve at `/pkg/`, to pages of any origin.
+    pub package: Option<PathBuf>,
+}
+
+impl Config {
+    /// The set-up of development: well-known keys that grant everything. Not for a network.
+    pub fn dev() -> Self {
+        Self {
+            keys: Keys::dev(),
+            limits: Limits::default(),
+            exempt_loopback: true,
+            retry_after_ms: 1000,
+            www: None,
+            package: None,
+        }
+    }
+}
+
+/// A server's state. Clones share it.
+#[derive(Clone, Debug)]
+pub struct ServerState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    live: Mutex<Live>,
+    admission: Mutex<Admission>,
+    /// The hub's next timeout may have changed.
+    timeout_changed: Notify,
+    /// The connections' tasks.
+    tasks: TaskTracker,
+    /// Ends those of them that do not end by themselves.
+    kill: CancellationToken,
+}
+
+/// The hub and the queues its outputs go to.
+#[derive(Debug)]
+struct Live {
+    hub: Hub,
+    outboxes: BTreeMap<ConnId, Arc<Outbox>>,
+    last_conn: u64,
+}
+
+/// No timer waits longer than this, so that a system clock that was set is noticed.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+impl ServerState {
+    /// The state of a server without connections.
+    pub fn new(config: Config) -> Self {
+        let live = Live { hub: Hub::new(config.limits), outboxes: BTreeMap::new(), last_conn: 0 };
+        let admission = Admission::new(&config.limits, config.exempt_loopback);
+        Self(Arc::new(Shared {
+            config,
+            live: Mutex::new(live),
+            admission: Mutex::new(admission),
+            timeout_changed: Notify::new(),
+            tasks: TaskTracker::new(),
+            kill: CancellationToken::new(),
+        }))
+    }
+
+    /// How many clients are connected.
+    pub fn connection_count(&self) -> usize {
+        self.live().hub.connection_count()
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(super) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    pub(super) fn kill(&self) -> &CancellationToken {
+        &self.0.kill
+    }
+
+    /// Whether a socket from this address may become a connection, and whose. If not, how to close it.
+    pub(super) fn admit(&self, from: IpAddr, credential: Option<&Credential>) -> Result<Identity, End> {
+        let admitted = {
+            let mut admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
+            admission.admit(now(), from)
+        };
+        if !admitted {
+            let reason = "too many connections from this address";
+            return Err(End { code: CloseCode::OVER_CONCURRENT_LIMIT, reason });
+        }
+        let Config { keys, limits, .. } = &self.0.config;
+        keys.authenticate(now(), limits, credential, fresh_peer_id)
+            .map_err(|error: AuthError| End { code: error.close_code(), reason: error.reason() })
+    }
+
+    /// Opens a connection. What it is to be sent comes out of the outbox.
+    pub(super) fn connect(&self, identity: Identity) -> (ConnId, Arc<Outbox>) {
+        let outbox = Arc::new(Outbox::new(self.0.config.limits.outbound_queue_bytes));
+        let conn = self.drive(|live, now| {
+            live.last_conn += 1;
+            let conn = ConnId(live.last_conn);
+            live.outboxes.insert(conn, outbox.clone());
+            live.hub.connect(now, conn, identity);
+            conn
+        });
+        self.0.timeout_changed.notify_one();
+        (conn, outbox)
+    }
+
+    pub(super) fn handle_frame(&self, conn: ConnId, text: &str) {
+        self.drive(|live, now| live.hub.handle_frame(now, conn, text));
+    }
+
+    pub(super) fn handle_binary(&self, conn: ConnId, length: usize) {
+        self.drive(|live, now| live.hub.handle_binary(now, conn, length));
+    }
+
+    pub(super) fn disconnect(&self, conn: ConnId) {
+        self.drive(|live, _| {
+            live.outboxes.remove(&conn);
+            live.hub.disconnect(conn);
+        });
+    }
+
+    /// Tells everyone that the server goes away and closes them.
+    pub(super) fn shutdown(&self) {
+        self.drive(|live, _| live.hub.shutdown(self.0.config.retry_after_ms));
+    }
+
+    /// Calls the hub when its timeouts are due, for ever.
+    pub(super) async fn run_timeouts(&self) {
+        loop {
+            let due = self.live().hub.poll_timeout();
+            let wait = due.map_or(LONGEST_WAIT, |at| {
+                Duration::from_millis(at.0.saturating_sub(now().0)).min(LONGEST_WAIT)
+            });
+            tokio::select! {
+                () = tokio::time::sleep(wait) => self.drive(|live, now| live.hub.handle_timeout(now)),
+                () = self.0.timeout_changed.notified() => {}
+            }
+        }
+    }
+
+    /// Calls the hub and carries out what it wants done.
+    fn drive<T>(&self, call: impl FnOnce(&mut Live, UnixMillis) -> T) -> T {
+        let mut live = self.live();
+        let result = call(&mut live, now());
+        live.carry_out();
+        result
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    fn carry_out(&mut self) {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Send { conn, frame } => {
+                    let Some(outbox) = self.outboxes.get(&conn) else { continue };
+                    if outbox.push(frame).is_err() {
+                        tracing::info!(conn = conn.0, "closing a consumer that is too slow");
+                        let end = End {
+                            code: CloseCode::POLICY_VIOLATION,
+                            reason: "too slow: the outbound queue is full",
+                        };
+                        outbox.abandon(end);
+                        self.outboxes.remove(&conn);
+                        self.hub.close(conn, end.code, end.reason);
+                    }
+                }
+                Output::Close { conn, code, reason } => {
+                    if let Some(outbox) = self.outboxes.remove(&conn) {
+                        tracing::debug!(conn = conn.0, code = code.0, reason, "closing");
+                        outbox.close(End { code, reason });
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn now() -> UnixMillis {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[expect(clippy::expect_used, reason = "a UUID is 36 printable ASCII characters")]
+fn fresh_peer_id() -> PeerId {
+    PeerId::parse(&Uuid::new_v4().to_string()).expect("a UUID is a peer id")
+}
