@@ -256,8 +256,8 @@ pub enum RoomEvent<V> {
     },
     /// Somebody is in the room.
     PeerJoined(RemoteId),
-    /// Somebody left the room. The driver lets go of the remote after this.
-    PeerLeft(RemoteId),
+    /// Somebody left the room, with the metadata it had. The driver lets go of the remote after this.
+    PeerLeft(RemoteId, Option<V>),
     /// A payload from a peer of the room.
     Data {
         /// Who sent it.

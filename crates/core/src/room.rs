@@ -424,7 +424,7 @@ impl<V: Value> Room<V> {
         if let Some(mut remote) = self.remotes.remove(peer_id) {
             self.close_connection(remote.connection, out);
             remote.transition(RemoteState::Closed, out);
-            out.event(Event::Room(RoomEvent::PeerLeft(remote.id)));
+            out.event(Event::Room(RoomEvent::PeerLeft(remote.id, remote.metadata)));
         }
     }
 

@@ -1,0 +1,116 @@
+// Event dispatch. It lives on this side of the boundary because handlers do: a data channel's message goes
+// from the platform's event to the user's handler without entering WebAssembly.
+
+const MAX_LISTENERS_BEFORE_WARNING = 100;
+
+/** Named events with handlers that cannot disturb each other. */
+export class Emitter {
+  #listeners = new Map();
+  #streams = new Set();
+  #warned = new Set();
+  #logger;
+
+  constructor(logger) {
+    this.#logger = logger;
+  }
+
+  on(name, handler, once = false) {
+    if (typeof handler !== "function") throw new TypeError(`the handler of '${String(name)}' must be a function`);
+    const list = this.#listeners.get(name) ?? [];
+    // A new array each time: a dispatch under way keeps iterating over the one it began with.
+    this.#listeners.set(name, [...list, { handler, once }]);
+    if (list.length + 1 > MAX_LISTENERS_BEFORE_WARNING && !this.#warned.has(name)) {
+      this.#warned.add(name);
+      this.#log("warn", `more than ${MAX_LISTENERS_BEFORE_WARNING} handlers for '${String(name)}': is an off() missing?`);
+    }
+  }
+
+  off(name, handler) {
+    const list = this.#listeners.get(name) ?? [];
+    const at = list.findIndex((entry) => entry.handler === handler);
+    if (at >= 0) this.#remove(name, list[at]);
+  }
+
+  emit(name, payload) {
+    const list = this.#listeners.get(name);
+    if (list === undefined) return false;
+    for (const entry of list) {
+      if (entry.once) this.#remove(name, entry);
+      try {
+        const result = entry.handler(payload);
+        if (typeof result?.then === "function") result.then(undefined, (error) => this.#failed(name, error));
+      } catch (error) {
+        this.#failed(name, error);
+      }
+    }
+    return list.length > 0;
+  }
+
+  /** The events of one name as a bounded queue that drops its oldest. Ends when the emitter does. */
+  events(name, { maxSize = 4096 } = {}) {
+    if (!(maxSize >= 0)) throw new TypeError("`maxSize` must be a number >= 0 (0: unbounded)");
+    const queue = [];
+    const waiting = [];
+    let ended = false;
+    const done = { value: undefined, done: true };
+    const push = (value) => {
+      if (waiting.length > 0) return waiting.shift()({ value, done: false });
+      if (maxSize > 0 && queue.length >= maxSize) queue.shift();
+      queue.push(value);
+    };
+    const end = () => {
+      ended = true;
+      this.off(name, push);
+      this.#streams.delete(end);
+      for (const resolve of waiting.splice(0)) resolve(done);
+    };
+    this.on(name, push);
+    this.#streams.add(end);
+    return {
+      next: async () => {
+        if (queue.length > 0) return { value: queue.shift(), done: false };
+        return ended ? done : new Promise((resolve) => waiting.push(resolve));
+      },
+      return: async () => {
+        queue.length = 0;
+        end();
+        return done;
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Ends every stream of `events()`: nothing will be emitted any more. */
+  end() {
+    for (const end of [...this.#streams]) end();
+  }
+
+  listenerCount(name) {
+    return this.#listeners.get(name)?.length ?? 0;
+  }
+
+  removeAllListeners() {
+    this.#listeners.clear();
+  }
+
+  #remove(name, entry) {
+    const rest = (this.#listeners.get(name) ?? []).filter((other) => other !== entry);
+    if (rest.length > 0) this.#listeners.set(name, rest);
+    else this.#listeners.delete(name);
+    if (rest.length <= MAX_LISTENERS_BEFORE_WARNING) this.#warned.delete(name);
+  }
+
+  #failed(name, error) {
+    this.#log("error", `a handler of '${String(name)}' failed`, { error });
+  }
+
+  #log(level, message, context) {
+    try {
+      this.#logger?.[level]?.(message, context);
+    } catch {
+      // A logger that throws has nobody left to tell.
+    }
+  }
+}

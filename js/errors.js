@@ -1,0 +1,110 @@
+// The errors of the public API. They are classes here rather than in Rust because `instanceof Error`, `stack`
+// and subclassing need real JavaScript classes. No message contains what a server or a peer sent: that is in
+// the fields.
+
+const define = (error, name, fields) => {
+  Object.defineProperty(error, "name", { value: name, enumerable: false });
+  return Object.assign(error, fields);
+};
+
+export class SignallingConnectError extends Error {
+  constructor(closeCode, closeReason) {
+    super(`the connection was closed before the server's welcome (close code ${closeCode})`);
+    define(this, "SignallingConnectError", { closeCode, closeReason });
+  }
+}
+
+export class ServerRequestError extends Error {
+  constructor(code, requestId, serverMessage) {
+    super("the server refused the request; see `code`");
+    define(this, "ServerRequestError", { code, requestId, serverMessage });
+  }
+}
+
+export class NotConnectedError extends Error {
+  constructor() {
+    super("not connected: nothing was sent");
+    define(this, "NotConnectedError", { code: "not_connected" });
+  }
+}
+
+export class DisconnectedError extends Error {
+  constructor() {
+    super("the connection was lost before the server answered: the request may or may not have taken effect");
+    define(this, "DisconnectedError", { code: "disconnected" });
+  }
+}
+
+export class AckTimeoutError extends Error {
+  constructor(requestId, timeoutMs) {
+    super(`the server did not answer within ${timeoutMs} ms`);
+    define(this, "AckTimeoutError", { code: "ack_timeout", requestId, timeoutMs });
+  }
+}
+
+export class OversizedPayloadError extends Error {
+  constructor(size, cap) {
+    super(`the message has ${size} bytes, the server takes ${cap}`);
+    define(this, "OversizedPayloadError", { code: "oversized_payload", size, cap });
+  }
+}
+
+export class MeteredPeerOversizedError extends Error {
+  constructor(size, cap) {
+    super(`the message has ${size} bytes, the server takes ${cap}`);
+    define(this, "MeteredPeerOversizedError", { code: "oversized_payload", size, cap });
+  }
+}
+
+const sendRefusals = {
+  reserved_channel: "the channel has a reserved prefix (_metered/, _internal/, _system/)",
+  not_joined: "the peer has not joined a channel",
+  self_send: "a peer cannot send to itself",
+  invalid_args: "an argument is invalid",
+};
+
+export class MeteredPeerSendError extends Error {
+  constructor(code, message = sendRefusals[code]) {
+    super(message);
+    define(this, "MeteredPeerSendError", { code });
+  }
+}
+
+export class MeteredPeerStateError extends Error {
+  constructor(code, method, message, currentState) {
+    super(message);
+    define(this, "MeteredPeerStateError", { code, method, currentState });
+  }
+}
+
+export class DataChannelOverflowError extends Error {
+  constructor(queued, cap) {
+    super(`${queued} sends wait already, at most ${cap} may: await send()`);
+    define(this, "DataChannelOverflowError", { code: "data_channel_overflow", queued, cap });
+  }
+}
+
+/** What became of a call, as the Rust side names it. */
+export const errors = {
+  connect: (code, reason) => new SignallingConnectError(code, reason),
+  server: (code, requestId, message) => new ServerRequestError(code, requestId, message),
+  notConnected: () => new NotConnectedError(),
+  disconnected: () => new DisconnectedError(),
+  ackTimeout: (requestId, timeoutMs) => new AckTimeoutError(requestId, timeoutMs),
+  oversized: (size, cap) => new OversizedPayloadError(size, cap),
+  peerOversized: (size, cap) => new MeteredPeerOversizedError(size, cap),
+  peerSend: (code) => new MeteredPeerSendError(code),
+  peerState: (method, state) =>
+    new MeteredPeerStateError("invalid_state", method, `${method}() cannot be called in state '${state}'`, state),
+  overflow: (queued, cap) => new DataChannelOverflowError(queued, cap),
+  named: (name, message) => define(new Error(message), name),
+  type: (message) => new TypeError(message),
+};
+
+/** A value as an error message shows it: short, and never an object's content. */
+export const describe = (value) =>
+  typeof value === "string" ? JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  : typeof value === "object" && value !== null ? Object.prototype.toString.call(value)
+  : typeof value === "bigint" ? `${value}n`
+  : typeof value === "function" ? "a function"
+  : String(value);

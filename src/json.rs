@@ -1,0 +1,48 @@
+//! JSON as the platform parsed it.
+
+use metered_protocol::{Field, Value};
+use wasm_bindgen::prelude::*;
+
+use crate::bindings;
+
+/// A JavaScript value: inbound something that `JSON.parse` made, outbound JSON text.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Json(pub(crate) JsValue);
+
+thread_local! {
+    /// The field names as JavaScript strings, by [`Field`]'s discriminants: converting a name takes longer than
+    /// reading the field.
+    static NAMES: Vec<JsValue> = Field::ALL.iter().map(|field| field.name().into()).collect();
+}
+
+impl Value for Json {
+    fn field(&self, field: Field) -> Option<Self> {
+        let value = NAMES.with(|names| Some(bindings::field(&self.0, names.get(field as usize)?)))?;
+        (!value.is_undefined()).then_some(Json(value))
+    }
+
+    fn string(&self) -> Option<String> {
+        self.0.as_string()
+    }
+
+    fn number(&self) -> Option<f64> {
+        self.0.as_f64()
+    }
+
+    fn boolean(&self) -> Option<bool> {
+        self.0.as_bool()
+    }
+
+    fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    fn is_object(&self) -> bool {
+        self.0.is_object() && !js_sys::Array::is_array(&self.0)
+    }
+
+    fn items(&self, max: usize) -> Option<Vec<Self>> {
+        let array = self.0.dyn_ref::<js_sys::Array>()?;
+        Some((0..array.length()).take(max).map(|i| Json(array.get(i))).collect())
+    }
+}
