@@ -1,0 +1,518 @@
+/**
+ * Real-time rooms for web apps and bots.
+ *
+ * A {@link MeteredPeer} joins a channel and has a WebRTC connection to everybody in it; a {@link SignallingClient}
+ * is the layer below, publish/subscribe and direct messages over one WebSocket. Both keep themselves connected.
+ *
+ * Durations are milliseconds, sizes are bytes. Handlers may be synchronous or asynchronous; one that throws or
+ * rejects is reported to the logger and disturbs nobody.
+ */
+
+// ---------------------------------------------------------------------------------------------- events
+
+/** A function that is called with an event's payload. */
+export type Handler<P> = (payload: P) => void | Promise<void>;
+
+/** Registration of event handlers, common to every class with events. */
+export interface Emitting<Events> {
+  /** Adds a handler. Handlers run in the order they were added. */
+  on<K extends keyof Events>(event: K, handler: Handler<Events[K]>): this;
+  /** Adds a handler that is removed before it runs for the first time. */
+  once<K extends keyof Events>(event: K, handler: Handler<Events[K]>): this;
+  /** Removes the first registration of a handler, also one of `once`. Does nothing if there is none. */
+  off<K extends keyof Events>(event: K, handler: Handler<Events[K]>): this;
+  /**
+   * The events of one name as an async iterable. It holds up to `maxSize` events that were not taken yet
+   * (default 4096; 0 for no bound) and drops the oldest beyond that. Leaving the loop unregisters it.
+   */
+  events<K extends keyof Events>(event: K, options?: { maxSize?: number }): AsyncIterableIterator<Events[K]>;
+  /** How many handlers an event has. */
+  listenerCount<K extends keyof Events>(event: K): number;
+  /** Removes every handler of every event. */
+  removeAllListeners(): this;
+}
+
+// ---------------------------------------------------------------------------------------------- logging
+
+/** Severity of a log line. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Where log lines go. `console` is one. Credentials are never logged. */
+export interface Logger {
+  debug(message: string, context?: Record<string, unknown>): void;
+  info(message: string, context?: Record<string, unknown>): void;
+  warn(message: string, context?: Record<string, unknown>): void;
+  error(message: string, context?: Record<string, unknown>): void;
+}
+
+// ---------------------------------------------------------------------------------------------- options
+
+/**
+ * Gives a token (a JWT) for each connect and reconnect. An error, an empty string, or no answer within
+ * `tokenProviderTimeoutMs` counts as a failure.
+ */
+export type TokenProvider = () => Promise<string> | string;
+
+/** How a client comes back after a drop: `min(initialDelayMs × multiplier^(attempt − 1), maxDelayMs) ± jitterRatio`. */
+export interface ReconnectOptions {
+  /** Delay before the first attempt. Default 500. */
+  initialDelayMs?: number;
+  /** Growth per attempt, at least 1. Default 2. */
+  multiplier?: number;
+  /** Longest delay. Default 30 000. */
+  maxDelayMs?: number;
+  /** Random share of the delay, 0 to 1, both ways. Default 0.2. */
+  jitterRatio?: number;
+  /** Consecutive failures after which the client gives up and closes. Default 100; `Infinity` never does. */
+  maxAttempts?: number;
+}
+
+/** Options of a {@link SignallingClient}. A bad value throws a `TypeError` from the constructor. */
+export interface SignallingClientOptions {
+  /** A publishable key. Exactly one of `apiKey` and `tokenProvider` is required. */
+  apiKey?: string;
+  /** A source of tokens. Exactly one of `apiKey` and `tokenProvider` is required. */
+  tokenProvider?: TokenProvider;
+  /**
+   * The server's origin: `wss://host[:port]`, or `ws://` for localhost, 127.0.0.1 and [::1]. No path, query or
+   * fragment. Default `wss://rms.metered.ca`.
+   */
+  url?: string;
+  /** How long `tokenProvider` may take: a finite number above 0. Default 10 000. */
+  tokenProviderTimeoutMs?: number;
+  /** Where log lines go. Default: nowhere. */
+  logger?: Partial<Logger>;
+  /** How to come back after a drop; `false` never does. */
+  reconnect?: ReconnectOptions | false;
+  /**
+   * A connection that is silent for so long is given up and opened again; a keepalive goes out after a third of
+   * it. 0 and `Infinity` switch both off. Default 60 000.
+   */
+  inactivityTimeoutMs?: number;
+  /** Whether subscriptions are renewed after a reconnect. Default true. */
+  autoResubscribe?: boolean;
+  /**
+   * Opens a WebSocket to a URL. Default: the platform's `WebSocket`, in Node without one that of the package
+   * `ws`. The URL carries the credential.
+   */
+  webSocketFactory?: (url: string) => WebSocketLike;
+}
+
+/** The part of `WebSocket` that is used. */
+export interface WebSocketLike {
+  readyState: number;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: "open" | "close" | "message" | "error", listener: (event: unknown) => void): void;
+  removeEventListener(type: "open" | "close" | "message" | "error", listener: (event: unknown) => void): void;
+}
+
+/** Options of {@link SignallingClient.subscribe}. */
+export interface SubscribeOptions {
+  /** Whether messages of this channel shall carry their senders' metadata. Default false. */
+  includeSenderMetadata?: boolean;
+}
+
+/** An ICE server, as `RTCPeerConnection` takes it. */
+export interface IceServerConfig {
+  urls: string | string[];
+  username?: string;
+  credential?: string;
+}
+
+// ---------------------------------------------------------------------------------------------- SignallingClient
+
+/**
+ * `idle` until `connect()`; `connecting` until the first welcome; `connected`; `reconnecting` after a drop; `closed`
+ * after `close()`, a failed first attempt, or a drop that allows no retry.
+ */
+export type SignallingClientState = "idle" | "connecting" | "connected" | "reconnecting" | "closed";
+
+/** A peer of a {@link PresenceEvent}. */
+export interface PresencePeer {
+  peerId: string;
+  /** The peer's public metadata from its token. Untrusted input. */
+  metadata?: Record<string, unknown>;
+}
+
+/** Who is in a channel. The first after each subscribe lists everybody, later ones what changed. */
+export interface PresenceEvent {
+  channel: string;
+  joined: PresencePeer[];
+  left: PresencePeer[];
+}
+
+/** A message that was published to a subscribed channel. */
+export interface ChannelMessage {
+  channel: string;
+  /** The sender's peer id, stamped by the server. */
+  from: string;
+  /** The sender's metadata, if the subscription asked for it. */
+  fromMetadata?: Record<string, unknown>;
+  data: unknown;
+}
+
+/** A message that was sent to this client alone. */
+export interface DirectMessageEvent {
+  /** The sender's peer id, stamped by the server. */
+  from: string;
+  fromMetadata?: Record<string, unknown>;
+  data: unknown;
+}
+
+/** An error of the server that answers no request of this client. */
+export interface ServerErrorEvent {
+  code: ErrorCode | (string & {});
+  message?: string;
+}
+
+/** The codes that a server's errors are known to have. The set is open. */
+export type ErrorCode =
+  | "malformed_message" | "unknown_type" | "invalid_channel" | "invalid_peer_id" | "channel_not_authorized"
+  | "channel_reserved" | "channel_limit_exceeded" | "peer_not_found" | "missing_data" | "action_not_permitted"
+  | "over_message_quota" | "backend_error" | "internal_error";
+
+/** The events of a {@link SignallingClient}. */
+export interface SignallingClientEventMap {
+  /** The server welcomed this client, at the first connect and at every reconnect. */
+  connected: {
+    peerId: string;
+    /** The server's clock, in Unix seconds. */
+    serverTime: number;
+    /** When the token expires, in Unix seconds; `null` for keys. */
+    expiresAt: number | null;
+    isReconnect: boolean;
+    /** The longest message that the server takes, in bytes. */
+    maxMessageSize: number;
+    /** ICE servers from the token's metadata. */
+    iceServers?: IceServerConfig[];
+    /** Whether the server continued the session, so that nothing was missed. */
+    resumed: boolean;
+  };
+  /** A connection closed, after the first success. */
+  disconnected: { code: number; reason: string; willReconnect: boolean };
+  "state-change": { from: SignallingClientState; to: SignallingClientState };
+  message: ChannelMessage;
+  direct: DirectMessageEvent;
+  presence: PresenceEvent;
+  "server-error": ServerErrorEvent;
+  /** The server will close the connection soon; the client comes back by itself. */
+  "going-away": { retryAfterMs: number };
+  /** The token provider failed three times in a row, or more. The client keeps trying. */
+  "token-provider-error": { consecutiveFailures: number; err: Error };
+}
+
+export interface SignallingClient extends Emitting<SignallingClientEventMap> {}
+
+/** Publish/subscribe and direct messages over one WebSocket that keeps itself connected. */
+export class SignallingClient {
+  /** Checks the options. Nothing connects yet. */
+  constructor(options: SignallingClientOptions);
+  readonly state: SignallingClientState;
+  /** Our peer id, once welcomed. */
+  readonly peerId: string | undefined;
+  /**
+   * Opens the connection; resolves with the server's welcome, at most 10 s later. Only in `idle` and `closed`.
+   * @throws SignallingConnectError if the connection closes before the welcome.
+   */
+  connect(): Promise<void>;
+  /**
+   * Closes the connection for good; resolves when it is closed, at most 1 s later.
+   * @param code WebSocket close code. Default 1000.
+   */
+  close(code?: number, reason?: string): Promise<void>;
+  /**
+   * Subscribes to a channel; resolves with the server's answer. The subscription is renewed after each reconnect.
+   * @throws NotConnectedError, ServerRequestError, AckTimeoutError, DisconnectedError; `TypeError` for a bad name.
+   */
+  subscribe(channel: string, options?: SubscribeOptions): Promise<void>;
+  /** Gives a channel up; resolves with the server's answer. Fails as `subscribe` does. */
+  unsubscribe(channel: string): Promise<void>;
+  /**
+   * Sends a JSON value to every other subscriber of a channel; resolves with the server's answer.
+   * @throws OversizedPayloadError before sending; otherwise as `subscribe`.
+   */
+  publish(channel: string, data: unknown): Promise<void>;
+  /** Sends a JSON value to one peer; resolves with the server's answer. Fails as `publish` does. */
+  send(peerId: string, data: unknown): Promise<void>;
+  toJSON(): { state: SignallingClientState };
+  /** Closes. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- MeteredPeer
+
+/** Options of a {@link MeteredPeer}. */
+export interface MeteredPeerOptions extends SignallingClientOptions {
+  /**
+   * Constructs an `RTCPeerConnection`. Default: the platform's, in Node that of the package `@roamhq/wrtc`. ICE
+   * servers from the token's metadata are in `config`.
+   */
+  rtcPeerConnectionFactory?: (config: RTCConfiguration) => RTCPeerConnection;
+}
+
+/** Options of {@link MeteredPeer.join}. */
+export interface JoinOptions {
+  /** Whether broadcasts shall carry their senders' metadata. Default false. */
+  includeSenderMetadata?: boolean;
+}
+
+/**
+ * `idle` until `join()`; `joining`; `joined`; `reconnecting` after a drop of the signalling connection; `leaving` while
+ * `close()` runs; `closed` at the end.
+ */
+export type MeteredPeerState = "idle" | "joining" | "joined" | "reconnecting" | "leaving" | "closed";
+
+/** The events of a {@link MeteredPeer}. */
+export interface MeteredPeerEventMap {
+  /** We are in the channel. `peer-joined` follows for everybody who is there already. */
+  joined: { peerId: string; channel: string };
+  /** We are out for good: by `close()`, or because the server allows no retry. */
+  left: { peerId: string | null; channel: string | null; reason?: string };
+  "state-change": { from: MeteredPeerState; to: MeteredPeerState };
+  /** Somebody is in the channel: open data channels to them here. */
+  "peer-joined": { peer: RemotePeer };
+  /** Somebody left the channel. */
+  "peer-left": { peer: RemotePeer };
+  /** A payload by way of the server, to everybody (`send`) or to us (`sendTo`, `RemotePeer.send`). */
+  data: {
+    /** The sender's peer id, stamped by the server. */
+    senderPeerId: string;
+    data: unknown;
+    kind: "broadcast" | "direct";
+    senderMetadata?: Record<string, unknown>;
+  };
+  /** Something the application must react to; `err.name` says what. */
+  error: { err: Error };
+}
+
+export interface MeteredPeer extends Emitting<MeteredPeerEventMap> {}
+
+/** A room: one channel, and a WebRTC connection to everybody in it. */
+export class MeteredPeer {
+  /** Checks the options. Nothing connects yet. */
+  constructor(options: MeteredPeerOptions);
+  readonly state: MeteredPeerState;
+  /** Our peer id, once welcomed. A publishable key gets another at each reconnect. */
+  readonly peerId: string | null;
+  /** The joined channel. */
+  readonly channel: string | null;
+  /** Everybody else in the channel, in the order of their ids. */
+  readonly remotePeers: RemotePeer[];
+  /** The remote with a peer id. */
+  remotePeer(peerId: string): RemotePeer | undefined;
+  /**
+   * Connects and enters a channel. Only in `idle`; after a failure the peer is `idle` again.
+   * @throws MeteredPeerStateError, MeteredPeerSendError (`reserved_channel`), and as `connect` and `subscribe` do.
+   */
+  join(channel: string, options?: JoinOptions): Promise<void>;
+  /**
+   * Sends a JSON value to everybody in the channel, by way of the server.
+   * @throws MeteredPeerSendError (`not_joined`), MeteredPeerOversizedError, and as `publish` does.
+   */
+  send(data: unknown): Promise<void>;
+  /** Sends a JSON value to one peer, by way of the server. Fails as `send` does, and with `self_send`. */
+  sendTo(peerId: string, data: unknown): Promise<void>;
+  /** Leaves for good and closes every connection. */
+  close(reason?: string): Promise<void>;
+  toJSON(): { state: MeteredPeerState; peerId: string | null; channel: string | null };
+  /** Closes. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- RemotePeer
+
+/**
+ * `idle` until something is negotiated; `connecting`; `connected`; `reconnecting` while the connection is disturbed or
+ * being replaced; `closed` once the peer has left.
+ */
+export type PeerConnectionState = "idle" | "connecting" | "connected" | "reconnecting" | "closed";
+
+/** The events of a {@link RemotePeer}. */
+export interface RemotePeerEventMap {
+  "state-change": { from: PeerConnectionState; to: PeerConnectionState };
+  /** The remote opened a data channel. Wrap it in a {@link DataChannel}. */
+  "data-channel": { channel: RTCDataChannel };
+  /** A step of the negotiation failed. The SDK tries again. */
+  "negotiation-error": { err: Error };
+  /** A candidate of the remote was refused. Usually harmless. */
+  "ice-candidate-error": { err: Error };
+  /** The connection was replaced: `pc` is another object, and data channels of the old one are gone. */
+  "connection-reset": Record<string, never>;
+}
+
+export interface RemotePeer extends Emitting<RemotePeerEventMap> {}
+
+/** Somebody else in the room: one object for as long as they stay, across reconnects. */
+export class RemotePeer {
+  private constructor();
+  readonly id: string;
+  /** The peer's public metadata from its token, as of its latest presence. Untrusted input. */
+  readonly metadata?: Record<string, unknown>;
+  readonly state: PeerConnectionState;
+  /** Whether this side yields when both offer at once (its id is the lower one). */
+  readonly polite: boolean;
+  /** The native connection. Read it again after `connection-reset`. */
+  readonly pc: RTCPeerConnection;
+  /** Sends a JSON value to this peer, by way of the server. Fails as {@link MeteredPeer.sendTo} does. */
+  send(data: unknown): Promise<void>;
+  /**
+   * Opens a data channel on the present connection; negotiation is taken care of.
+   * @throws `InvalidStateError` once the peer has left, and what the native method throws.
+   */
+  createDataChannel(label: string, init?: RTCDataChannelInit): RTCDataChannel;
+  toJSON(): { id: string; state: PeerConnectionState };
+}
+
+// ---------------------------------------------------------------------------------------------- DataChannel
+
+/** Options of a {@link DataChannel}. */
+export interface DataChannelOptions {
+  /** High-water mark: a send that would lift `bufferedAmount` above it waits. Default 1 MiB. */
+  maxBufferedAmount?: number;
+  /** Low-water mark: waiting sends go on when `bufferedAmount` has fallen to it. Default half the high-water mark. */
+  bufferedAmountLowThreshold?: number;
+  /** Most sends that wait. Default 256. */
+  maxQueuedSends?: number;
+  logger?: Partial<Logger>;
+}
+
+/** The events of a {@link DataChannel}. */
+export interface DataChannelEventMap {
+  open: void;
+  close: void;
+  error: { err: Error };
+  message: { data: string | ArrayBuffer };
+  /** `bufferedAmount` has fallen to the low-water mark. Some platforms never fire it. */
+  bufferedamountlow: void;
+}
+
+/** The part of `RTCDataChannel` that is used. */
+export interface RTCDataChannelLike {
+  readonly label: string;
+  readonly readyState: RTCDataChannelState;
+  readonly bufferedAmount: number;
+  bufferedAmountLowThreshold: number;
+  send(data: string | ArrayBuffer): void;
+  close(): void;
+  addEventListener(type: string, listener: (event: unknown) => void): void;
+  removeEventListener(type: string, listener: (event: unknown) => void): void;
+}
+
+export interface DataChannel extends Emitting<DataChannelEventMap> {}
+
+/** A native data channel with backpressure: `await send()` never overruns its buffer. */
+export class DataChannel {
+  constructor(channel: RTCDataChannel | RTCDataChannelLike, options?: DataChannelOptions);
+  readonly label: string;
+  readonly readyState: RTCDataChannelState;
+  readonly bufferedAmount: number;
+  /**
+   * Sends a string or bytes, in the order of the calls. Resolves when the channel has taken them, which may have to
+   * wait for its buffer.
+   * @throws DataChannelOverflowError when `maxQueuedSends` wait already; `InvalidStateError` when it is not open.
+   */
+  send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
+  /** Closes the channel; sends that wait are rejected. */
+  close(): void;
+}
+
+// ---------------------------------------------------------------------------------------------- errors
+
+/** The connection closed before the server's welcome. */
+export class SignallingConnectError extends Error {
+  constructor(closeCode: number, closeReason: string);
+  readonly closeCode: number;
+  readonly closeReason: string;
+}
+
+/** The server refused a request. */
+export class ServerRequestError extends Error {
+  constructor(code: string, requestId: string, serverMessage?: string);
+  readonly code: ErrorCode | (string & {});
+  readonly requestId: string;
+  readonly serverMessage?: string;
+}
+
+/** The client is not connected; nothing was sent. */
+export class NotConnectedError extends Error {
+  constructor();
+  readonly code: "not_connected";
+}
+
+/** The connection was lost between a request and its answer. */
+export class DisconnectedError extends Error {
+  constructor();
+  readonly code: "disconnected";
+}
+
+/** The server did not answer a request in time. */
+export class AckTimeoutError extends Error {
+  constructor(requestId: string, timeoutMs: number);
+  readonly code: "ack_timeout";
+  readonly requestId: string;
+  readonly timeoutMs: number;
+}
+
+/** The message is longer than the server takes; nothing was sent. */
+export class OversizedPayloadError extends Error {
+  constructor(size: number, cap: number);
+  readonly code: "oversized_payload";
+  /** Bytes of the message as it would have been sent. */
+  readonly size: number;
+  /** Bytes that the server takes. */
+  readonly cap: number;
+}
+
+/** As {@link OversizedPayloadError}, from a {@link MeteredPeer}. */
+export class MeteredPeerOversizedError extends Error {
+  constructor(size: number, cap: number);
+  readonly code: "oversized_payload";
+  readonly size: number;
+  readonly cap: number;
+}
+
+/** A {@link MeteredPeer} cannot send this, or not now. */
+export class MeteredPeerSendError extends Error {
+  constructor(code: MeteredPeerSendError["code"], message?: string);
+  readonly code: "reserved_channel" | "not_joined" | "invalid_args" | "self_send";
+}
+
+/** The method cannot be called in this state. */
+export class MeteredPeerStateError extends Error {
+  constructor(code: MeteredPeerStateError["code"], method: string, message: string, currentState?: string);
+  readonly code: "invalid_state" | "track_already_attached";
+  readonly method: string;
+  readonly currentState?: string;
+}
+
+/** Too many sends wait on a {@link DataChannel}. */
+export class DataChannelOverflowError extends Error {
+  constructor(queued: number, cap: number);
+  readonly code: "data_channel_overflow";
+  readonly queued: number;
+  readonly cap: number;
+}
+
+// ---------------------------------------------------------------------------------------------- rest
+
+/** WebSocket close codes of the service. */
+export const WsCloseCode: {
+  readonly GoingAway: 1001;
+  readonly PolicyViolation: 1008;
+  readonly MessageTooBig: 1009;
+  readonly ClientInactivity: 4000;
+  readonly InvalidToken: 4001;
+  readonly TokenExpired: 4002;
+  readonly ChannelNotAuthorized: 4003;
+  readonly OverConcurrentLimit: 4010;
+  readonly OverMessageRate: 4011;
+  readonly AccountSuspended: 4012;
+  readonly AdminDisconnect: 4020;
+};
+export type WsCloseCode = (typeof WsCloseCode)[keyof typeof WsCloseCode];
+
+/** Drops every line. */
+export const NoopLogger: Logger;
+/** Writes to `console`, with the package's name in front. */
+export const ConsoleLogger: Logger;
