@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use metered_protocol::CloseCode;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use crate::hub::Frame;
 use crate::limits::exceeds;
@@ -22,8 +24,8 @@ pub(super) struct Outbox {
     queue: Mutex<Queue>,
     /// There is something to take.
     filled: Notify,
-    /// The queue was given up.
-    abandoned: Notify,
+    /// The queue takes nothing any more.
+    ended: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -31,7 +33,8 @@ struct Queue {
     frames: VecDeque<Frame>,
     /// Of the frames that wait and of the batch that is being written.
     bytes: usize,
-    end: Option<End>,
+    /// How to close the socket, and when to stop trying to write what is left.
+    end: Option<(End, Instant)>,
 }
 
 /// How to close the socket.
@@ -57,7 +60,7 @@ pub(super) struct Full;
 impl Outbox {
     /// An empty queue. A limit of 0 is no limit.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, queue: Mutex::default(), filled: Notify::new(), abandoned: Notify::new() }
+        Self { limit, queue: Mutex::default(), filled: Notify::new(), ended: Notify::new() }
     }
 
     /// Adds a frame.
@@ -73,20 +76,17 @@ impl Outbox {
         Ok(())
     }
 
-    /// Closes the socket after what is in the queue.
-    pub(super) fn close(&self, end: End) {
-        self.lock().end = Some(end);
+    /// Closes the socket after what is in the queue, if that can be written within the given time.
+    pub(super) fn close(&self, end: End, within: Duration) {
+        self.lock().end = Some((end, Instant::now() + within));
         self.filled.notify_one();
+        self.ended.notify_one();
     }
 
-    /// Drops what is in the queue and closes the socket as soon as it can be.
+    /// Drops what is in the queue and closes the socket.
     pub(super) fn abandon(&self, end: End) {
-        let mut queue = self.lock();
-        queue.frames = VecDeque::new();
-        queue.end = Some(end);
-        drop(queue);
-        self.filled.notify_one();
-        self.abandoned.notify_one();
+        self.lock().frames = VecDeque::new();
+        self.close(end, Duration::ZERO);
     }
 
     /// Waits for the next thing to do. Dropping the future loses nothing.
@@ -99,9 +99,16 @@ impl Outbox {
         }
     }
 
-    /// Waits until [`Outbox::abandon`] was called: the batch that is being written can be given up.
-    pub(super) async fn abandoned(&self) {
-        self.abandoned.notified().await;
+    /// Waits until there is no point in writing on, and drops what is left.
+    pub(super) async fn given_up(&self) {
+        let until = loop {
+            if let Some((_, until)) = self.lock().end {
+                break until;
+            }
+            self.ended.notified().await;
+        };
+        sleep_until(until).await;
+        self.lock().frames = VecDeque::new();
     }
 
     /// These bytes of the last batch have been written.
@@ -125,6 +132,88 @@ impl Queue {
             bytes += frame.len();
             batch.push(frame);
         }
-        if batch.is_empty() { self.end.map(Next::Close) } else { Some(Next::Write(batch)) }
+        if batch.is_empty() { self.end.map(|(end, _)| Next::Close(end)) } else { Some(Next::Write(batch)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metered_protocol::PeerId;
+
+    use super::*;
+    use crate::hub::{ConnId, Hub, Output, UnixMillis};
+    use crate::{Identity, Limits};
+
+    const END: End = End { code: CloseCode::GOING_AWAY, reason: "test" };
+
+    /// A frame, of the only kind that is easily come by.
+    fn frame() -> Frame {
+        let mut hub = Hub::new(Limits::default());
+        let identity = Identity::unrestricted(PeerId::parse("alice").unwrap());
+        hub.connect(UnixMillis(0), ConnId(1), identity);
+        let Some(Output::Send { frame, .. }) = hub.poll_output() else { panic!("no welcome") };
+        frame
+    }
+
+    async fn batch(outbox: &Outbox) -> usize {
+        match outbox.next().await {
+            Next::Write(frames) => frames.len(),
+            Next::Close(end) => panic!("closed with {end:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_count_until_they_are_written() {
+        let (frame, length) = (frame(), frame().len());
+        let outbox = Outbox::new(2 * length);
+        for _ in 0..3 {
+            assert_eq!(outbox.push(frame.clone()), Ok(()), "what is queued before is within the bound");
+        }
+        assert_eq!(outbox.push(frame.clone()), Err(Full));
+        assert_eq!(batch(&outbox).await, 3);
+        assert_eq!(outbox.push(frame.clone()), Err(Full), "taken is not written");
+        outbox.written(length);
+        assert_eq!(outbox.push(frame.clone()), Ok(()));
+        assert_eq!(outbox.push(frame), Err(Full));
+    }
+
+    #[tokio::test]
+    async fn no_bound_is_no_bound() {
+        let (outbox, frame) = (Outbox::new(0), frame());
+        assert!((0..10_000).all(|_| outbox.push(frame.clone()).is_ok()));
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_bounded_and_the_close_comes_last() {
+        let (outbox, frame) = (Outbox::new(0), frame());
+        let count = 2 * BATCH_BYTES / frame.len();
+        for _ in 0..count {
+            outbox.push(frame.clone()).unwrap();
+        }
+        outbox.close(END, Duration::from_secs(1));
+        let first = batch(&outbox).await;
+        assert!(first < count && first * frame.len() < BATCH_BYTES + frame.len());
+        let mut taken = first;
+        while taken < count {
+            taken += batch(&outbox).await;
+        }
+        assert!(matches!(outbox.next().await, Next::Close(END)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_that_is_closed_is_given_up_when_its_time_is_over_and_an_abandoned_one_at_once() {
+        let (outbox, begun) = (Outbox::new(0), Instant::now());
+        outbox.push(frame()).unwrap();
+        outbox.close(END, Duration::from_secs(1));
+        outbox.given_up().await;
+        assert_eq!(begun.elapsed().as_millis(), 1000);
+        assert!(matches!(outbox.next().await, Next::Close(END)));
+
+        let outbox = Outbox::new(0);
+        outbox.push(frame()).unwrap();
+        outbox.abandon(END);
+        outbox.given_up().await;
+        assert!(begun.elapsed().as_millis() <= 1001);
+        assert!(matches!(outbox.next().await, Next::Close(END)));
     }
 }

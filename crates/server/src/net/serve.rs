@@ -17,7 +17,7 @@ use super::socket::CLOSE_TIMEOUT;
 use super::state::ServerState;
 use super::{assets, endpoint};
 
-/// How long a shutdown takes at most: clients that do not answer their close frame are dropped.
+/// How long a shutdown takes at most: clients that take nothing, or do not answer their close frame, are dropped.
 const SHUTDOWN_TIMEOUT: Duration = CLOSE_TIMEOUT.saturating_add(Duration::from_millis(500));
 
 /// Serves on a listener until `shutdown` completes.

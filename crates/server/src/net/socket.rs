@@ -79,51 +79,50 @@ impl Link<'_> {
         let mut ping = interval((idle_timeout / 3).max(Duration::from_millis(1)));
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                message = self.socket.recv() => {
-                    self.heard_at = Instant::now();
-                    match message {
-                        Some(Ok(Message::Text(text))) => self.state.handle_frame(self.conn, &text),
-                        Some(Ok(Message::Binary(data))) => self.state.handle_binary(self.conn, data.len()),
-                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                        Some(Ok(Message::Close(_))) => return self.answer_close().await,
-                        Some(Err(error)) => {
-                            tracing::debug!(conn = self.conn.0, %error, "socket failed");
-                            return Ending::Gone;
-                        }
-                        None => return Ending::Gone,
-                    }
-                }
+            let step = tokio::select! {
+                message = self.socket.recv() => self.hear(message).await,
                 next = outbox.next() => match next {
-                    Next::Write(frames) => {
-                        // A client that takes nothing for as long as it may be silent is as dead as a silent one.
-                        let written = tokio::select! {
-                            written = timeout(idle_timeout, self.write(&frames)) => written.unwrap_or(Err(Ending::Dead)),
-                            () = outbox.abandoned() => Ok(()),
-                        };
-                        if let Err(ending) = written {
-                            return ending;
-                        }
-                    }
-                    Next::Close(end) => return Ending::Close(end),
+                    Next::Write(frames) => self.write(&frames, idle_timeout).await,
+                    Next::Close(end) => Err(Ending::Close(end)),
                 },
-                _ = ping.tick() => {
-                    let silence = self.heard_at.elapsed();
-                    if silence >= idle_timeout {
-                        return Ending::Dead;
-                    }
-                    if silence >= ping.period() {
-                        let sent = timeout(idle_timeout, self.socket.send(Message::Ping(Bytes::new()))).await;
-                        if !matches!(sent, Ok(Ok(()))) {
-                            return Ending::Dead;
-                        }
-                    }
-                }
+                _ = ping.tick() => self.check_pulse(ping.period(), idle_timeout).await,
+            };
+            if let Err(ending) = step {
+                return ending;
             }
         }
     }
 
-    async fn write(&mut self, frames: &[Frame]) -> Result<(), Ending> {
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Ending> {
+        self.heard_at = Instant::now();
+        match message {
+            Some(Ok(Message::Text(text))) => self.state.handle_frame(self.conn, &text),
+            Some(Ok(Message::Binary(data))) => self.state.handle_binary(self.conn, data.len()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Close(_))) => {
+                self.answer_close().await;
+                return Err(Ending::Gone);
+            }
+            Some(Err(error)) => {
+                tracing::debug!(conn = self.conn.0, %error, "socket failed");
+                return Err(Ending::Gone);
+            }
+            None => return Err(Ending::Gone),
+        }
+        Ok(())
+    }
+
+    /// Writes a batch, for as long as there is a point in it. A client that takes nothing for as long as it may be
+    /// silent is as dead as a silent one.
+    async fn write(&mut self, frames: &[Frame], idle_timeout: Duration) -> Result<(), Ending> {
+        let outbox = self.outbox.clone();
+        tokio::select! {
+            written = timeout(idle_timeout, self.write_all(frames)) => written.unwrap_or(Err(Ending::Dead)),
+            () = outbox.given_up() => Ok(()),
+        }
+    }
+
+    async fn write_all(&mut self, frames: &[Frame]) -> Result<(), Ending> {
         let mut bytes = 0;
         for frame in frames {
             bytes += frame.len();
@@ -134,11 +133,23 @@ impl Link<'_> {
         Ok(())
     }
 
+    /// Pings a client that has been silent for a while, and gives it up if it stays so.
+    async fn check_pulse(&mut self, period: Duration, idle_timeout: Duration) -> Result<(), Ending> {
+        let silence = self.heard_at.elapsed();
+        if silence >= idle_timeout {
+            return Err(Ending::Dead);
+        }
+        if silence >= period {
+            let ping = self.socket.send(Message::Ping(Bytes::new()));
+            timeout(idle_timeout, ping).await.ok().and_then(Result::ok).ok_or(Ending::Dead)?;
+        }
+        Ok(())
+    }
+
     /// Lets the answer to the client's close frame, which the WebSocket has prepared, go out.
-    async fn answer_close(&mut self) -> Ending {
+    async fn answer_close(&mut self) {
         self.state.disconnect(self.conn);
         let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
-        Ending::Gone
     }
 }
 

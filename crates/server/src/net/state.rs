@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::outbox::{End, Outbox};
+use super::socket::CLOSE_TIMEOUT;
 use crate::auth::{AuthError, Credential, Keys};
 use crate::hub::{ConnId, Hub, Output, UnixMillis};
 use crate::{Identity, Limits};
@@ -205,7 +206,7 @@ impl Live {
                 Output::Close { conn, code, reason } => {
                     if let Some(outbox) = self.outboxes.remove(&conn) {
                         tracing::debug!(conn = conn.0, code = code.0, reason, "closing");
-                        outbox.close(End { code, reason });
+                        outbox.close(End { code, reason }, CLOSE_TIMEOUT);
                     }
                 }
             }
