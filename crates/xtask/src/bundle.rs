@@ -22,6 +22,10 @@ const SYNTAX: &str = "--target=es2022";
 /// What only Node can have, and only some installations do, is looked up at run time.
 const EXTERNAL: [&str; 3] = ["--external:node:*", "--external:ws", "--external:@roamhq/wrtc"];
 
+/// wasm-bindgen lists a hand-written module once for each place in the Rust code that imports from it. All
+/// of them are the same module, so the repeated keys say nothing.
+const DUPLICATES: &str = "--log-override:duplicate-object-key=silent";
+
 /// Writes the entries.
 pub fn build() -> Result<()> {
     say("bundling the entries");
@@ -43,10 +47,15 @@ pub fn build() -> Result<()> {
 /// The command that bundles the default entry.
 fn esbuild(format: &str, out: &Path) -> Command {
     let mut esbuild = command(workspace::npm_tool("esbuild"));
+    if format == "cjs" {
+        // Node resolves the optional packages from where this one is installed, which a CommonJS module
+        // knows by another name.
+        esbuild.arg("--define:import.meta.url=__filename");
+    }
     esbuild
         .arg("pkg/entry/index.js")
         .args(["--bundle", "--minify", "--platform=neutral", "--legal-comments=none", SYNTAX])
-        .args(["--log-level=warning", "--charset=ascii"])
+        .args(["--log-level=warning", "--charset=ascii", DUPLICATES])
         .args(EXTERNAL)
         .arg(format!("--format={format}"))
         .arg(format!("--outfile={}", out.display()));

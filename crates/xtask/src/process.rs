@@ -139,7 +139,7 @@ fn forward<W: Write + 'static>(from: impl Read + Send + 'static, to: fn() -> W, 
 pub fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
-    let arguments = command.get_args().take(4).map(|argument| argument.to_string_lossy());
+    let arguments = command.get_args().take(6).map(|argument| argument.to_string_lossy());
     std::iter::once(name).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 

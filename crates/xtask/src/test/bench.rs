@@ -20,12 +20,12 @@ pub struct Bench {
 impl Bench {
     /// Node and the npm packages of the lock file.
     pub fn node(&self) -> Result<()> {
-        remember(&self.packages, node::ensure).map(|()| ())
+        remember(&self.packages, node::ensure)
     }
 
     /// The npm package, built and installed.
     pub fn package(&self) -> Result<()> {
-        remember(&self.package, package::build).map(|()| ())
+        remember(&self.package, package::build)
     }
 
     pub fn browser(&self) -> Result<&Browser> {

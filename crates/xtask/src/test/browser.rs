@@ -14,18 +14,25 @@ pub fn run(bench: &Bench) -> Result<Tally> {
     bench.node()?;
     let browser = bench.browser()?;
     let mut tally = suites(browser)?;
+    match pages(bench, browser) {
+        Ok(pages) => tally.add(pages),
+        Err(error) => tally.fail(format!("{error:#}")),
+    }
+    Ok(tally)
+}
 
-    bench.package()?;
+/// Pages that load the package, from the server and from elsewhere.
+fn pages(bench: &Bench, browser: &Browser) -> Result<Tally> {
     if browser.kind != Kind::Chrome {
         bail!("the page tests drive Chrome or Chromium, and here is only Firefox");
     }
-    tally.add(bench.with_server(|server| {
+    bench.package()?;
+    bench.with_server(|server| {
         node::run_files("tests/browser", |node| {
             server.introduce(node);
             node.env("CHROME_PATH", &browser.program);
         })
-    })?);
-    Ok(tally)
+    })
 }
 
 /// The `wasm_bindgen_test` suites in `tests/`.
@@ -33,7 +40,7 @@ fn suites(browser: &Browser) -> Result<Tally> {
     let mut tally = Tally::default();
     for file in workspace::files_in("tests", ".rs") {
         let Some(name) = file.file_stem().and_then(|name| name.to_str()) else { continue };
-        let mut test = cargo(&["test", "--quiet", "--package", "metered-realtime", "--target", WASM_TARGET]);
+        let mut test = cargo(&["test", "--package", "metered-realtime", "--target", WASM_TARGET]);
         test.args(["--test", name]);
         test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", shims::test_runner()?);
         test.env("WASM_BINDGEN_TEST_TIMEOUT", "120");

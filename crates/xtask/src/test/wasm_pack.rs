@@ -32,7 +32,7 @@ pub fn run(bench: &Bench) -> Result<Tally> {
     }
 
     let mut test = command(&wasm_pack);
-    test.args(["test", "--headless"]).env("PATH", &path);
+    test.args(["test", "--headless"]).env("PATH", &path).env("WASM_BINDGEN_TEST_TIMEOUT", "120");
     match browser.kind {
         Kind::Chrome => test.arg("--chrome").arg("--chromedriver").arg(&browser.driver),
         Kind::Firefox => test.arg("--firefox").arg("--geckodriver").arg(&browser.driver),
