@@ -8,13 +8,31 @@ use metered_protocol::{RawJson, ServerFrame, ToJson};
 
 /// The text of a frame to a client. Cheap to clone: everyone who gets it shares it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Frame(Arc<str>);
+pub struct Frame {
+    text: Arc<str>,
+    read_alone: bool,
+}
 
 impl Frame {
     pub(super) fn encode(frame: &ServerFrame<RawJson>) -> Self {
         let mut text = String::with_capacity(128);
         frame.write_json(&mut text);
-        Self(text.into())
+        Self { text: text.into(), read_alone: false }
+    }
+
+    /// The same frame, marked as one that its client had better read alone.
+    pub(super) fn read_alone(self) -> Self {
+        Self { read_alone: true, ..self }
+    }
+
+    /// Whether a driver of real sockets does its clients a favour by sending nothing more until they have read
+    /// this frame.
+    ///
+    /// It does for the `ack` of a subscribe. The official JavaScript SDK listens for the channel's snapshot only once
+    /// the code that awaited the `ack` has run; in Node its WebSocket emits all that one read has brought before
+    /// any such code runs, and the roster would be lost.
+    pub fn is_read_alone(&self) -> bool {
+        self.read_alone
     }
 }
 
@@ -22,13 +40,13 @@ impl Deref for Frame {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -92,7 +92,10 @@ impl Hub {
         let joined = room.subscribe(conn, subscriber, identity.peer_metadata.as_ref());
         let snapshot = if sees_presence { room.peers(Some(&peer_id)) } else { Vec::new() };
 
-        self.ack(conn, request_id);
+        if let Some(request_id) = request_id {
+            let frame = Frame::encode(&ServerFrame::Ack { request_id }).read_alone();
+            self.outputs.push_back(Output::Send { conn, frame });
+        }
         self.send(
             conn,
             &ServerFrame::Presence { channel: channel.clone(), joined: snapshot, left: Vec::new() },

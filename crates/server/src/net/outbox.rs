@@ -14,6 +14,12 @@ use crate::limits::exceeds;
 /// How much is handed to a socket at a time, in bytes.
 const BATCH_BYTES: usize = 64 * 1024;
 
+/// How long a client gets to tell that it has read a frame that it reads alone, before the next one is sent anyway.
+const READING_TIME: Duration = Duration::from_millis(25);
+
+/// With so many frames waiting, none is kept waiting.
+const HURRY: usize = 16;
+
 /// A queue between whoever calls the hub and the one task that writes the socket, bounded in bytes.
 ///
 /// Bytes count until they are written. A queue that is over its bound takes nothing more: the connection behind it
@@ -33,6 +39,8 @@ struct Queue {
     frames: VecDeque<Frame>,
     /// Of the frames that wait and of the batch that is being written.
     bytes: usize,
+    /// Until when the client gets time to read what it was sent last.
+    reading_until: Option<Instant>,
     /// How to close the socket, and when to stop trying to write what is left.
     end: Option<(End, Instant)>,
 }
@@ -49,6 +57,9 @@ pub(super) struct End {
 pub(super) enum Next {
     /// Write these frames, then say [`Outbox::written`].
     Write(Vec<Frame>),
+    /// The same, and ping the client: it shall read the last of these frames alone, and nothing follows until
+    /// [`Outbox::has_read`] is said or a moment has passed.
+    WriteAndPing(Vec<Frame>),
     /// Close the socket: everything before has been taken.
     Close(End),
 }
@@ -92,10 +103,19 @@ impl Outbox {
     /// Waits for the next thing to do. Dropping the future loses nothing.
     pub(super) async fn next(&self) -> Next {
         loop {
-            if let Some(next) = self.lock().take() {
-                return next;
+            let wait = match self.lock().take(Instant::now()) {
+                Ok(next) => return next,
+                Err(wait) => wait,
+            };
+            match wait {
+                Wait::ForFrames => self.filled.notified().await,
+                Wait::Until(at) => {
+                    tokio::select! {
+                        () = sleep_until(at) => {}
+                        () = self.filled.notified() => {}
+                    }
+                }
             }
-            self.filled.notified().await;
         }
     }
 
@@ -117,22 +137,48 @@ impl Outbox {
         queue.bytes = queue.bytes.saturating_sub(bytes);
     }
 
+    /// The client has answered a ping, so it has read what was written before.
+    pub(super) fn has_read(&self) {
+        if self.lock().reading_until.take().is_some() {
+            self.filled.notify_one();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Why there is nothing to take.
+enum Wait {
+    ForFrames,
+    Until(Instant),
+}
+
 impl Queue {
-    fn take(&mut self) -> Option<Next> {
+    fn take(&mut self, now: Instant) -> Result<Next, Wait> {
+        let unhurried = self.end.is_none() && self.frames.len() < HURRY;
+        if let Some(at) = self.reading_until.filter(|at| unhurried && *at > now && !self.frames.is_empty()) {
+            return Err(Wait::Until(at));
+        }
         let mut batch = Vec::new();
         let mut bytes = 0;
         while bytes < BATCH_BYTES
             && let Some(frame) = self.frames.pop_front()
         {
             bytes += frame.len();
+            let read_alone = unhurried && frame.is_read_alone();
             batch.push(frame);
+            if read_alone {
+                self.reading_until = Some(now + READING_TIME);
+                return Ok(Next::WriteAndPing(batch));
+            }
         }
-        if batch.is_empty() { self.end.map(|(end, _)| Next::Close(end)) } else { Some(Next::Write(batch)) }
+        match self.end {
+            _ if !batch.is_empty() => Ok(Next::Write(batch)),
+            Some((end, _)) => Ok(Next::Close(end)),
+            None => Err(Wait::ForFrames),
+        }
     }
 }
 
@@ -146,19 +192,28 @@ mod tests {
 
     const END: End = End { code: CloseCode::GOING_AWAY, reason: "test" };
 
-    /// A frame, of the only kind that is easily come by.
-    fn frame() -> Frame {
+    /// A welcome, an ack and a snapshot.
+    fn frames() -> [Frame; 3] {
         let mut hub = Hub::new(Limits::default());
         let identity = Identity::unrestricted(PeerId::parse("alice").unwrap());
         hub.connect(UnixMillis(0), ConnId(1), identity);
-        let Some(Output::Send { frame, .. }) = hub.poll_output() else { panic!("no welcome") };
+        let subscribe = r#"{"type":"subscribe","channel":"room","requestId":"1"}"#;
+        hub.handle_frame(UnixMillis(0), ConnId(1), subscribe);
+        std::array::from_fn(|_| match hub.poll_output() {
+            Some(Output::Send { frame, .. }) => frame,
+            other => panic!("no frame but {other:?}"),
+        })
+    }
+
+    fn frame() -> Frame {
+        let [frame, ..] = frames();
         frame
     }
 
     async fn batch(outbox: &Outbox) -> usize {
         match outbox.next().await {
             Next::Write(frames) => frames.len(),
-            Next::Close(end) => panic!("closed with {end:?}"),
+            other => panic!("no batch but {other:?}"),
         }
     }
 
@@ -198,6 +253,43 @@ mod tests {
             taken += batch(&outbox).await;
         }
         assert!(matches!(outbox.next().await, Next::Close(END)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_gets_to_read_the_ack_of_a_subscribe_before_the_snapshot_follows() {
+        let [welcome, ack, snapshot] = frames();
+        let outbox = Outbox::new(0);
+        let subscribe = || {
+            for frame in [&welcome, &ack, &snapshot] {
+                outbox.push(frame.clone()).unwrap();
+            }
+        };
+        subscribe();
+        let begun = Instant::now();
+        assert!(matches!(outbox.next().await, Next::WriteAndPing(frames) if frames.len() == 2));
+        outbox.has_read();
+        assert_eq!((batch(&outbox).await, begun.elapsed()), (1, Duration::ZERO));
+
+        subscribe();
+        assert!(matches!(outbox.next().await, Next::WriteAndPing(_)));
+        assert_eq!(batch(&outbox).await, 1);
+        assert!(begun.elapsed() >= READING_TIME, "one that answers no ping waits a moment");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_waits_when_there_is_a_hurry_or_an_end() {
+        let [_, ack, snapshot] = frames();
+        let (outbox, begun) = (Outbox::new(0), Instant::now());
+        for _ in 0..HURRY {
+            outbox.push(ack.clone()).unwrap();
+        }
+        assert_eq!(batch(&outbox).await, HURRY);
+        outbox.push(ack.clone()).unwrap();
+        assert!(matches!(outbox.next().await, Next::WriteAndPing(_)));
+        outbox.push(snapshot).unwrap();
+        outbox.close(END, Duration::from_secs(1));
+        assert_eq!(batch(&outbox).await, 1);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

@@ -82,7 +82,8 @@ impl Link<'_> {
             let step = tokio::select! {
                 message = self.socket.recv() => self.hear(message).await,
                 next = outbox.next() => match next {
-                    Next::Write(frames) => self.write(&frames, idle_timeout).await,
+                    Next::Write(frames) => self.write(&frames, false, idle_timeout).await,
+                    Next::WriteAndPing(frames) => self.write(&frames, true, idle_timeout).await,
                     Next::Close(end) => Err(Ending::Close(end)),
                 },
                 _ = ping.tick() => self.check_pulse(ping.period(), idle_timeout).await,
@@ -98,7 +99,8 @@ impl Link<'_> {
         match message {
             Some(Ok(Message::Text(text))) => self.state.handle_frame(self.conn, &text),
             Some(Ok(Message::Binary(data))) => self.state.handle_binary(self.conn, data.len()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Ok(Message::Pong(_))) => self.outbox.has_read(),
+            Some(Ok(Message::Ping(_))) => {}
             Some(Ok(Message::Close(_))) => {
                 self.answer_close().await;
                 return Err(Ending::Gone);
@@ -114,19 +116,22 @@ impl Link<'_> {
 
     /// Writes a batch, for as long as there is a point in it. A client that takes nothing for as long as it may be
     /// silent is as dead as a silent one.
-    async fn write(&mut self, frames: &[Frame], idle_timeout: Duration) -> Result<(), Ending> {
+    async fn write(&mut self, frames: &[Frame], ping: bool, idle_timeout: Duration) -> Result<(), Ending> {
         let outbox = self.outbox.clone();
         tokio::select! {
-            written = timeout(idle_timeout, self.write_all(frames)) => written.unwrap_or(Err(Ending::Dead)),
+            written = timeout(idle_timeout, self.write_all(frames, ping)) => written.unwrap_or(Err(Ending::Dead)),
             () = outbox.given_up() => Ok(()),
         }
     }
 
-    async fn write_all(&mut self, frames: &[Frame]) -> Result<(), Ending> {
+    async fn write_all(&mut self, frames: &[Frame], ping: bool) -> Result<(), Ending> {
         let mut bytes = 0;
         for frame in frames {
             bytes += frame.len();
             self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Gone)?;
+        }
+        if ping {
+            self.socket.feed(Message::Ping(Bytes::new())).await.map_err(|_| Ending::Gone)?;
         }
         self.socket.flush().await.map_err(|_| Ending::Gone)?;
         self.outbox.written(bytes);

@@ -92,3 +92,22 @@ async fn a_websocket_ping_is_answered() {
     let Some(Ok(Message::Pong(payload))) = soon(alice.socket.next()).await else { panic!("no pong") };
     assert_eq!(payload[..], [7]);
 }
+
+#[tokio::test]
+async fn a_client_is_pinged_between_the_ack_of_a_subscribe_and_the_snapshot() {
+    let server = Server::dev().await;
+    let mut alice = server.connect().await;
+    alice.say(json!({"type": "subscribe", "channel": "room", "requestId": "1"})).await;
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        match soon(alice.socket.next()).await {
+            Some(Ok(Message::Text(text))) => {
+                let frame: serde_json::Value = serde_json::from_str(&text).unwrap();
+                seen.push(frame["type"].as_str().unwrap().to_owned());
+            }
+            Some(Ok(Message::Ping(_))) => seen.push("a ping".into()),
+            other => panic!("no frame but {other:?}"),
+        }
+    }
+    assert_eq!(seen, ["ack", "a ping", "presence"]);
+}
