@@ -222,16 +222,19 @@ fn not_open() -> JsValue {
 
 fn limits(options: &JsValue) -> Result<SendLimits, JsValue> {
     let default = SendLimits::default();
-    let whole = |name: &str, least: f64| match number(options, name)? {
+    let whole = |name: &str, least: u32| match number(options, name)? {
         None => Ok(None),
-        Some(n) if n >= least => Ok(Some(n as usize)),
-        Some(n) => Err(invalid(name, &["must be a number >= ", &least.to_string()].concat(), &n.into())),
+        Some(n) if n >= f64::from(least) => Ok(Some(n as usize)),
+        Some(n) => {
+            let must = ["must be a number >= ", &least.to_string()].concat();
+            Err(invalid(name, &must, &n.into()))
+        }
     };
-    let max_buffered_amount = whole("maxBufferedAmount", 1.0)?.unwrap_or(default.max_buffered_amount);
+    let max_buffered_amount = whole("maxBufferedAmount", 1)?.unwrap_or(default.max_buffered_amount);
     Ok(SendLimits {
         max_buffered_amount,
-        buffered_amount_low_threshold: whole("bufferedAmountLowThreshold", 0.0)?
+        buffered_amount_low_threshold: whole("bufferedAmountLowThreshold", 0)?
             .unwrap_or(max_buffered_amount / 2),
-        max_queued_sends: whole("maxQueuedSends", 0.0)?.unwrap_or(default.max_queued_sends),
+        max_queued_sends: whole("maxQueuedSends", 0)?.unwrap_or(default.max_queued_sends),
     })
 }

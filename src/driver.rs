@@ -5,11 +5,11 @@
 //! that is already running carries out what follows from it, in order.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise};
+use litemap::LiteMap;
 use metered_core::{
     Call, CallError, CallId, Command, ConnectionEvent, ConnectionId, Core, Event, Input, Instant, Level,
     OperationId, Output, RemoteId, RoomEvent, SocketEvent, SocketId, TokenFailure,
@@ -42,11 +42,11 @@ pub(crate) struct Driver {
     web_socket_factory: Function,
     /// Present in a `MeteredPeer`.
     peer_connection_factory: Option<Function>,
-    calls: RefCell<BTreeMap<CallId, (Function, Function)>>,
+    calls: RefCell<LiteMap<CallId, (Function, Function)>>,
     last_call: Cell<u32>,
-    sockets: RefCell<BTreeMap<SocketId, Rc<Socket>>>,
-    connections: RefCell<BTreeMap<ConnectionId, Rc<Connection>>>,
-    remotes: RefCell<BTreeMap<RemoteId, RemotePeer>>,
+    sockets: RefCell<LiteMap<SocketId, Rc<Socket>>>,
+    connections: RefCell<LiteMap<ConnectionId, Rc<Connection>>>,
+    remotes: RefCell<LiteMap<RemoteId, RemotePeer>>,
     timer: RefCell<Option<(Instant, Timeout)>>,
     settled: Callback<Settled>,
     this: Weak<Driver>,

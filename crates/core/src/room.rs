@@ -20,8 +20,7 @@
 mod early;
 mod remote;
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use litemap::LiteMap;
 use metered_protocol::{Channel, CloseCode, ErrorCode, IceServer, PeerId, PresencePeer, Signal, Value};
 
 use crate::ids::{CallId, ConnectionId, RemoteId};
@@ -53,8 +52,8 @@ pub(crate) struct Room<V> {
     include_sender_metadata: bool,
     local_id: Option<PeerId>,
     ice_servers: Vec<IceServer>,
-    remotes: BTreeMap<PeerId, Remote<V>>,
-    connections: BTreeMap<ConnectionId, PeerId>,
+    remotes: LiteMap<PeerId, Remote<V>>,
+    connections: LiteMap<ConnectionId, PeerId>,
     joining: Option<CallId>,
     leaving: Vec<CallId>,
     reason: Option<String>,
@@ -75,8 +74,8 @@ impl<V: Value> Room<V> {
             include_sender_metadata: false,
             local_id: None,
             ice_servers: Vec::new(),
-            remotes: BTreeMap::new(),
-            connections: BTreeMap::new(),
+            remotes: LiteMap::new(),
+            connections: LiteMap::new(),
             joining: None,
             leaving: Vec::new(),
             reason: None,
@@ -319,7 +318,7 @@ impl<V: Value> Room<V> {
         self.early.clear();
         match self.state {
             RoomState::Joined | RoomState::Reconnecting if will_reconnect => {
-                for remote in self.remotes.values_mut() {
+                for (_, remote) in self.remotes.iter_mut() {
                     if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {
                         remote.transition(RemoteState::Reconnecting, out);
                     }
@@ -367,8 +366,10 @@ impl<V: Value> Room<V> {
         let is_snapshot = std::mem::take(&mut self.snapshot_due);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
-            let present: BTreeSet<&PeerId> = joined.iter().map(|peer| &peer.peer_id).collect();
-            let gone: Vec<PeerId> = self.remotes.keys().filter(|id| !present.contains(id)).cloned().collect();
+            let mut present: Vec<&PeerId> = joined.iter().map(|peer| &peer.peer_id).collect();
+            present.sort_unstable();
+            let is_gone = |id: &&PeerId| present.binary_search(id).is_err();
+            let gone: Vec<PeerId> = self.remotes.keys().filter(is_gone).cloned().collect();
             for id in gone {
                 self.remove(&id, out);
             }
@@ -429,7 +430,7 @@ impl<V: Value> Room<V> {
     }
 
     fn remove_all(&mut self, out: &mut Outbox<V>) {
-        while let Some(id) = self.remotes.keys().next().cloned() {
+        while let Some(id) = self.remotes.last().map(|(id, _)| id.clone()) {
             self.remove(&id, out);
         }
         self.early.clear();

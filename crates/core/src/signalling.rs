@@ -21,9 +21,10 @@ mod liveness;
 mod requests;
 mod subscriptions;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use fastrand::Rng;
+use litemap::LiteMap;
 use metered_protocol::{
     Channel, ClientFrame, CloseCode, ErrorCode, PeerId, Retry, Secret, ServerFrame, Signal, Value, Welcome,
 };
@@ -111,7 +112,7 @@ pub(crate) struct Signalling<V> {
     delay_floor_ms: u64,
     token_failures: u32,
     /// Sockets that `close()` closed, and who waits for them.
-    closing: BTreeMap<SocketId, Vec<Origin>>,
+    closing: LiteMap<SocketId, Vec<Origin>>,
     requests: Requests,
     subscriptions: Subscriptions,
     liveness: Liveness,
@@ -134,7 +135,7 @@ impl<V: Value> Signalling<V> {
             attempts: 0,
             delay_floor_ms: 0,
             token_failures: 0,
-            closing: BTreeMap::new(),
+            closing: LiteMap::new(),
             requests: Requests::default(),
             subscriptions: Subscriptions::default(),
             timers: Timers::new(),
@@ -177,7 +178,7 @@ impl<V: Value> Signalling<V> {
     /// Closes for good. The state changes at once; `origin` hears when the socket is closed too, or after
     /// [`limits::CLOSE_FLUSH_MS`].
     pub(crate) fn close(&mut self, now: Instant, origin: Origin, code: CloseCode, reason: &str) {
-        if let Some(waiting) = self.closing.values_mut().next_back()
+        if let Some((_, waiting)) = self.closing.iter_mut().next_back()
             && self.phase == Phase::Down
         {
             waiting.push(origin);

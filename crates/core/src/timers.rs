@@ -1,16 +1,16 @@
 //! One table for all timers of a machine.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::Instant;
 
 /// Deadlines by their reasons. `T` is the machine's enum of reasons; a reason has one deadline at a time.
 #[derive(Clone, Debug)]
-pub(crate) struct Timers<T>(BTreeMap<T, Instant>);
+pub(crate) struct Timers<T>(LiteMap<T, Instant>);
 
 impl<T: Ord + Copy> Timers<T> {
     pub(crate) fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(LiteMap::new())
     }
 
     /// Sets or moves a deadline.

@@ -1,6 +1,6 @@
 //! The table of requests that wait for their `ack` or `error`.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use super::Origin;
 use crate::Instant;
@@ -8,11 +8,19 @@ use crate::limits::ACK_TIMEOUT_MS;
 
 pub(super) type Id = metered_protocol::RequestId;
 
-/// Requests by number. Numbers rise and all wait equally long, so the lowest number expires first.
+/// Requests in the order of their numbers. Numbers rise and all wait equally long, so the first in the queue
+/// expires first.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     last: u64,
-    waiting: BTreeMap<u64, (Origin, Instant)>,
+    waiting: VecDeque<Request>,
+}
+
+#[derive(Debug)]
+struct Request {
+    number: u64,
+    origin: Origin,
+    deadline: Instant,
 }
 
 impl Requests {
@@ -23,29 +31,30 @@ impl Requests {
 
     pub(super) fn insert(&mut self, origin: Origin, now: Instant) {
         self.last += 1;
-        self.waiting.insert(self.last, (origin, now.after(ACK_TIMEOUT_MS)));
+        let deadline = now.after(ACK_TIMEOUT_MS);
+        self.waiting.push_back(Request { number: self.last, origin, deadline });
     }
 
     /// Takes the request that an answer names. A request is answered once; what we did not ask finds nothing.
     pub(super) fn take(&mut self, id: &str) -> Option<Origin> {
-        self.waiting.remove(&id.parse().ok()?).map(|(origin, _)| origin)
+        let number: u64 = id.parse().ok()?;
+        let at = self.waiting.binary_search_by_key(&number, |request| request.number).ok()?;
+        self.waiting.remove(at).map(|request| request.origin)
     }
 
     pub(super) fn take_all(&mut self) -> Vec<Origin> {
-        std::mem::take(&mut self.waiting).into_values().map(|(origin, _)| origin).collect()
+        std::mem::take(&mut self.waiting).into_iter().map(|request| request.origin).collect()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.values().next().map(|(_, deadline)| *deadline)
+        self.waiting.front().map(|request| request.deadline)
     }
 
     /// Takes a request whose time is up.
     pub(super) fn expired(&mut self, now: Instant) -> Option<(String, Origin)> {
-        let entry = self.waiting.first_entry()?;
-        if entry.get().1 > now {
+        if self.next_deadline()? > now {
             return None;
         }
-        let (number, (origin, _)) = entry.remove_entry();
-        Some((number.to_string(), origin))
+        self.waiting.pop_front().map(|request| (request.number.to_string(), request.origin))
     }
 }

@@ -1,14 +1,13 @@
 //! What the application is subscribed to, and the replay of it after a reconnect.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use metered_protocol::Channel;
 
 use crate::Instant;
 use crate::limits::{REPLAY_RETRIES, REPLAY_RETRY_DELAY_MS};
 
 #[derive(Debug, Default)]
-pub(super) struct Subscriptions(BTreeMap<Channel, Subscription>);
+pub(super) struct Subscriptions(LiteMap<Channel, Subscription>);
 
 #[derive(Debug)]
 struct Subscription {
@@ -38,7 +37,7 @@ impl Subscriptions {
 
     /// A new connection: everything is to be replayed, with all retries.
     pub(super) fn start_replay(&mut self) -> Vec<Channel> {
-        for subscription in self.0.values_mut() {
+        for (_, subscription) in self.0.iter_mut() {
             subscription.failures = 0;
             subscription.retry_at = None;
         }
