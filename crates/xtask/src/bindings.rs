@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::contents;
 use crate::fresh::{self, Stamp};
 use crate::process::{self, cargo, command, say};
 use crate::toolchain::WASM_TARGET;
@@ -22,6 +23,10 @@ const FEATURES: [&str; 7] = [
     "--enable-reference-types",
     "--enable-sign-ext",
 ];
+
+/// What wasm-opt does. Inlined and shared code makes a smaller file that compresses worse: without these
+/// two passes the file is 4 % larger and 3 % smaller under brotli, which is how it travels.
+const PASSES: [&str; 4] = ["-Oz", "--converge", "--skip-pass=inlining-optimizing", "--skip-pass=local-cse"];
 
 /// The directory of everything that is generated for the entries to bundle.
 pub fn directory() -> PathBuf {
@@ -93,7 +98,6 @@ fn bind(compiled: &Path) -> Result<()> {
         "--target=web",
         "--no-typescript",
         "--omit-default-module-path",
-        "--remove-name-section",
         "--remove-producers-section",
         "--encode-into=always",
         "--out-name",
@@ -123,21 +127,10 @@ fn share_snippets() -> Result<()> {
 }
 
 fn optimise() -> Result<()> {
-    let bound = directory().join(format!("{CRATE}_bg.wasm"));
     let out = wasm();
-    if out.exists() {
-        std::fs::remove_file(&out)?;
-    }
-    process::run(
-        command(workspace::npm_tool("wasm-opt"))
-            .arg("-Oz")
-            .args(FEATURES)
-            .args(["--strip-producers", "--strip-target-features"])
-            .arg(&bound)
-            .arg("-o")
-            .arg(&out),
-    )?;
-    let (before, after) = (length(&bound)?, length(&out)?);
+    optimised(&out, &[])?;
+    let before = contents::without_names(&bound())?;
+    let after = out.metadata().map_err(|_| anyhow!("wasm-opt left no file"))?.len();
     if after >= before {
         bail!("wasm-opt made the wasm no smaller ({before} to {after} bytes): did it run?");
     }
@@ -145,6 +138,31 @@ fn optimise() -> Result<()> {
     Ok(())
 }
 
-fn length(file: &Path) -> Result<u64> {
-    Ok(file.metadata().map_err(|_| anyhow!("{} was not made", file.display()))?.len())
+/// The wasm as wasm-bindgen left it, with its functions' names.
+fn bound() -> PathBuf {
+    directory().join(format!("{CRATE}_bg.wasm"))
+}
+
+/// Writes the optimised wasm to `out`.
+fn optimised(out: &Path, more: &[&str]) -> Result<()> {
+    if out.exists() {
+        std::fs::remove_file(out)?;
+    }
+    process::run(
+        command(workspace::npm_tool("wasm-opt"))
+            .args(PASSES)
+            .args(FEATURES)
+            .args(["--strip-producers", "--strip-target-features"])
+            .args(more)
+            .arg(bound())
+            .arg("-o")
+            .arg(out),
+    )
+}
+
+/// The same code as the package's, with names: for reading, not for shipping.
+pub fn with_names() -> Result<PathBuf> {
+    let out = workspace::target().join("package/with-names.wasm");
+    optimised(&out, &["--debuginfo"])?;
+    Ok(out)
 }

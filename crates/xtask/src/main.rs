@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 mod bindings;
 mod browser;
 mod bundle;
+mod contents;
 mod demo;
 mod echo;
 mod fresh;
@@ -50,7 +51,7 @@ enum Command {
     /// Build the npm package in pkg/ and pack it into target/package/
     Package,
     /// Print the sizes of the package and fail when it is over its budget
-    Size,
+    Size(size::Options),
     /// Run the simulator (its own arguments follow, e.g. --seed 7)
     Sim(sim::Options),
 }
@@ -75,7 +76,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Package => package::build().map(|_| ExitCode::SUCCESS),
-        Command::Size => size::run(),
+        Command::Size(options) => size::run(&options),
         Command::Sim(options) => sim::run(&options),
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::process::{self, command};
-use crate::{bindings, bundle, package, workspace};
+use crate::{bindings, bundle, contents, package, workspace};
 
 /// The most that the default entry, wasm and JavaScript together, may weigh under brotli.
 pub const BUDGET: u64 = 40_000;
@@ -27,10 +27,20 @@ pub struct Report {
     entry: [u64; 3],
 }
 
-pub fn run() -> Result<ExitCode> {
+#[derive(clap::Args)]
+pub struct Options {
+    /// Also list what the code consists of, by module and by its N largest functions
+    #[arg(long, value_name = "N")]
+    functions: Option<usize>,
+}
+
+pub fn run(options: &Options) -> Result<ExitCode> {
     package::build()?;
     let report = Report::measure()?;
     report.print();
+    if let Some(rows) = options.functions {
+        contents::print(&bindings::with_names()?, rows)?;
+    }
     Ok(if report.within_budget() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
