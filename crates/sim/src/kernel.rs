@@ -1,0 +1,164 @@
+//! Time, chance, the queue of events, the record, and the first thing that went wrong.
+
+use std::fmt;
+
+use metered_core::{Instant, OperationId, SocketId};
+use metered_protocol::CloseCode;
+
+use crate::dice::Dice;
+use crate::network::{Down, LinkId, Up};
+use crate::queue::Queue;
+use crate::trace::Trace;
+use crate::webrtc::{PcEvent, PcId};
+
+/// A client and the how-many-eth of its lives: one that was closed starts anew with another core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Who {
+    /// Its place in the world's list.
+    pub client: usize,
+    /// Its life.
+    pub life: u32,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{}.{}", self.client, self.life)
+    }
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+pub enum Event {
+    /// A client's application starts a core and joins.
+    Start(usize),
+    /// The application tries again after a join that failed.
+    Rejoin(Who),
+    /// The application does something.
+    Act(Who),
+    /// A core's deadline, or a moment that is none.
+    Wake(Who, Instant),
+    /// The token provider answers, in time or too late.
+    Token(Who, OperationId, bool),
+    /// The server learns of a socket that a client opens.
+    Arrive(LinkId),
+    /// A frame reaches the server.
+    Up(LinkId, Up),
+    /// A frame reaches a client.
+    Down(LinkId, Down),
+    /// A client's end of a socket finds out that the socket is dead.
+    ClientNotices(LinkId),
+    /// The server's end of a socket finds out that the socket is dead.
+    ServerNotices(LinkId),
+    /// Something in or between fake peer connections.
+    Pc(PcId, PcEvent),
+    /// The hub's deadline.
+    ServerTimeout,
+    /// A restarted server listens again.
+    ServerUp,
+    /// The next fault strikes.
+    Fault,
+    /// Faults end.
+    Quiet,
+    /// The world is looked over.
+    Inspect,
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When.
+    pub at: Instant,
+    /// Which rule.
+    pub invariant: &'static str,
+    /// How.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Instant(ms) = self.at;
+        write!(f, "{} at {}.{:03} s: {}", self.invariant, ms / 1000, ms % 1000, self.what)
+    }
+}
+
+/// What everything in a world shares.
+#[derive(Debug)]
+pub struct Kernel {
+    /// The time.
+    pub now: Instant,
+    /// Chance.
+    pub dice: Dice,
+    /// The record.
+    pub trace: Trace,
+    /// How many events there have been.
+    pub events: u64,
+    queue: Queue<Event>,
+    violation: Option<Violation>,
+}
+
+impl Kernel {
+    /// The beginning of time.
+    pub fn new(seed: u64, print: bool) -> Self {
+        Self {
+            // Not 0: the core must not take the origin for a moment at which something happened.
+            now: Instant(1_000),
+            dice: Dice::new(seed),
+            trace: Trace::new(print),
+            events: 0,
+            queue: Queue::default(),
+            violation: None,
+        }
+    }
+
+    /// Lets an event happen after so many milliseconds.
+    pub fn after(&mut self, ms: u64, event: Event) {
+        self.queue.push(self.now.after(ms), event);
+    }
+
+    /// Lets an event happen after a random while.
+    pub fn soon(&mut self, range: (u64, u64), event: Event) {
+        let ms = self.dice.between(range);
+        self.after(ms, event);
+    }
+
+    /// Lets an event happen at a time, or at once if that is past.
+    pub fn at(&mut self, at: Instant, event: Event) {
+        self.queue.push(at.max(self.now), event);
+    }
+
+    /// Goes on to the next event.
+    pub fn next(&mut self) -> Option<Event> {
+        let (at, event) = self.queue.pop()?;
+        self.now = at;
+        self.events += 1;
+        Some(event)
+    }
+
+    /// Adds a line to the record.
+    pub fn note(&mut self, line: fmt::Arguments<'_>) {
+        self.trace.line(self.now, line);
+    }
+
+    /// Says that a rule was broken. The first time counts: the rest may follow from it.
+    pub fn violated(&mut self, invariant: &'static str, what: String) {
+        if self.violation.is_none() {
+            self.note(format_args!("VIOLATED {invariant}: {what}"));
+            self.violation = Some(Violation { at: self.now, invariant, what });
+        }
+    }
+
+    /// The rule that was broken, if one was.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+}
+
+/// A close code, for the record.
+pub fn show_code(code: CloseCode) -> u16 {
+    code.0
+}
+
+/// A socket, for the record.
+pub fn show_socket(socket: SocketId) -> u32 {
+    socket.0
+}

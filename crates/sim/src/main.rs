@@ -1,0 +1,75 @@
+//! `metered-sim`: replay one seed, or run many.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use metered_sim::campaign::campaign;
+use metered_sim::scenario::run;
+
+/// Runs the core and the server's hub in a virtual world.
+#[derive(Parser)]
+struct Options {
+    /// Replay one seed and print what happens
+    #[arg(long, conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Run so many seeds
+    #[arg(long, default_value_t = 500)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 1)]
+    start: u64,
+    /// Threads [default: one per core of the machine]
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let passed = match options.seed {
+        Some(seed) => replay(seed),
+        None => explore(&options),
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn replay(seed: u64) -> bool {
+    match run(seed, true) {
+        Ok(report) => {
+            let converged = seconds(report.converged_after);
+            println!("seed {seed}: converged {converged} s after the last fault, {} events", report.events);
+            println!("trace hash {:016x}", report.hash);
+            println!("1 passed, 0 failed");
+            true
+        }
+        Err(failure) => {
+            println!("seed {seed}: {failure}");
+            println!("0 passed, 1 failed");
+            false
+        }
+    }
+}
+
+fn explore(options: &Options) -> bool {
+    let jobs = options.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let end = options.start.saturating_add(options.seeds);
+    let tally = campaign(options.start..end, jobs);
+    for (seed, failure) in &tally.failed {
+        println!("seed {seed} failed: {failure}");
+        println!("    replay: cargo xtask sim --seed {seed}");
+    }
+    let (slowest, slowest_seed) = tally.slowest;
+    println!(
+        "seeds {}..{end}: {} events in {:.1} s; the slowest world converged {} s after its last fault (seed {})",
+        options.start,
+        tally.events,
+        tally.wall.as_secs_f64(),
+        seconds(slowest),
+        slowest_seed,
+    );
+    println!("{} passed, {} failed", tally.passed, tally.failed.len());
+    tally.failed.is_empty()
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}

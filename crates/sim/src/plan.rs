@@ -1,0 +1,137 @@
+//! What kind of world a seed makes.
+
+use crate::dice::Dice;
+
+/// A range of milliseconds, both ends included.
+pub type Range = (u64, u64);
+
+/// Which of two peers opens the data channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opener {
+    /// Both, so that their offers meet.
+    Both,
+    /// The one with the lower id, which is the polite one.
+    Lower,
+    /// The one with the higher id.
+    Higher,
+}
+
+/// Which `RTCPeerConnection` a client has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    /// A browser's: a remote offer over one's own rolls back by itself.
+    Browser,
+    /// `@roamhq/wrtc`: only an explicit rollback does.
+    ExplicitRollback,
+}
+
+/// How a client authenticates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// A publishable key: a new peer id at every connect.
+    Key,
+    /// Tokens with this `sub`: the same peer id at every connect.
+    Token(String),
+}
+
+/// One client's part.
+#[derive(Clone, Debug)]
+pub struct ClientPlan {
+    /// How it authenticates.
+    pub login: Login,
+    /// What its connections can.
+    pub stack: Stack,
+    /// When it starts.
+    pub start: u64,
+}
+
+/// The knobs of a world, all drawn from its seed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The clients.
+    pub clients: Vec<ClientPlan>,
+    /// Who opens data channels.
+    pub opener: Opener,
+    /// How long a frame takes from one end of a socket to the other.
+    pub latency: Range,
+    /// Percent of frames that take up to two seconds longer.
+    pub spikes: u64,
+    /// How long a step of a negotiation takes.
+    pub step: Range,
+    /// When candidates are found, from the beginning of `setLocalDescription`.
+    pub gathering: Range,
+    /// How many candidates there are.
+    pub candidates: Range,
+    /// Whether both sides of a connection need a candidate of the other. Otherwise one is enough, since the
+    /// other side learns its address from the packets.
+    pub strict_candidates: bool,
+    /// How late a timer may ring, as in a background tab.
+    pub lateness: u64,
+    /// Whether objects that the driver closed still report for a while.
+    pub sloppy_driver: bool,
+    /// Whether the application calls methods from inside its handlers.
+    pub reentrant: bool,
+    /// Percent of subscribe answers that come after their snapshot.
+    pub swapped_acks: u64,
+    /// Until when faults strike.
+    pub quiet_at: u64,
+    /// Time between faults. Empty for a world without.
+    pub fault_gap: Option<Range>,
+    /// Percent of handshakes that are refused while faults strike.
+    pub refusals: u64,
+    /// Percent of token requests that fail while faults strike.
+    pub token_failures: u64,
+    /// Time between the things an application does; `None` for an application that only listens.
+    pub act_gap: Option<Range>,
+    /// Whether applications close and come back.
+    pub comings_and_goings: bool,
+}
+
+impl Plan {
+    /// The plan of a world.
+    pub fn draw(dice: &mut Dice) -> Self {
+        let count = match dice.below(20) {
+            0 => 16,
+            1..6 => 2,
+            _ => dice.between((2, 8)) as usize,
+        };
+        // Mixed in most worlds; all of one kind in some, where the odds of rare encounters are better.
+        let keys = *dice.pick(&[0, 30, 50, 70, 100]);
+        let explicit = *dice.pick(&[0, 50, 100]);
+        let spread = *dice.pick(&[0, 500, 10_000]);
+        let clients = (0..count)
+            .map(|_| ClientPlan {
+                login: if dice.percent(keys) { Login::Key } else { Login::Token(dice.hex()) },
+                stack: if dice.percent(explicit) { Stack::ExplicitRollback } else { Stack::Browser },
+                start: dice.between((0, spread)),
+            })
+            .collect();
+        let calm = dice.percent(10);
+        // A large room makes a hundred times the traffic of a small one.
+        let faults = if count > 8 { (5_000, 20_000) } else { (5_000, 60_000) };
+        Self {
+            clients,
+            opener: *dice.pick(&[Opener::Both, Opener::Both, Opener::Lower, Opener::Higher]),
+            latency: *dice.pick(&[(0, 0), (1, 5), (5, 60), (20, 300)]),
+            spikes: *dice.pick(&[0, 0, 2]),
+            step: *dice.pick(&[(0, 0), (0, 10), (1, 200)]),
+            gathering: *dice.pick(&[(0, 0), (0, 50), (0, 2_000)]),
+            candidates: *dice.pick(&[(1, 1), (1, 4), (3, 6)]),
+            strict_candidates: dice.percent(50),
+            lateness: *dice.pick(&[0, 0, 20, 1_000]),
+            sloppy_driver: dice.percent(50),
+            reentrant: dice.percent(50),
+            swapped_acks: *dice.pick(&[0, 30, 100]),
+            quiet_at: dice.between(faults),
+            fault_gap: if calm {
+                None
+            } else {
+                Some(*dice.pick(&[(50, 500), (200, 3_000), (1_000, 10_000)]))
+            },
+            refusals: if calm { 0 } else { *dice.pick(&[0, 10, 40]) },
+            token_failures: if calm { 0 } else { *dice.pick(&[0, 10, 40]) },
+            act_gap: *dice.pick(&[None, Some((100, 1_000)), Some((1_000, 10_000))]),
+            comings_and_goings: dice.percent(40),
+        }
+    }
+}

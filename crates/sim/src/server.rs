@@ -1,0 +1,242 @@
+//! The server: the real hub, and a driver that gives it sockets out of the virtual network.
+
+use metered_core::Instant;
+use metered_protocol::{Channel, CloseCode, PeerId};
+use metered_server::hub::{ConnId, Hub, Output, UnixMillis};
+use metered_server::{Identity, Limits};
+
+use crate::kernel::{Event, Kernel};
+use crate::network::{Cut, Down, LinkId, Network, Up};
+use crate::plan::Plan;
+
+/// The server's epoch lies here on the virtual clock.
+const EPOCH_MS: u64 = 1_700_000_000_000;
+
+/// How a server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// It says that it goes away and closes every connection.
+    Graceful,
+    /// It is gone.
+    Crash,
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server {
+    hub: Hub,
+    listening: bool,
+    /// While faults strike, it turns clients away now and then.
+    troubled: bool,
+    /// The hub's deadline that an event was made for.
+    armed: Option<UnixMillis>,
+}
+
+impl Server {
+    /// A server that listens.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            hub: Hub::new(Limits::default()),
+            listening: true,
+            troubled: plan.fault_gap.is_some(),
+            armed: None,
+        }
+    }
+
+    /// Faults have ended.
+    pub fn calm_down(&mut self) {
+        self.troubled = false;
+    }
+
+    /// The ids of a channel's peers: the truth that rosters are compared with.
+    pub fn peers(&self, channel: &Channel) -> Vec<PeerId> {
+        self.hub.channel_peers(channel).into_iter().map(|peer| peer.peer_id).collect()
+    }
+
+    /// How many connections the hub has.
+    pub fn connections(&self) -> usize {
+        self.hub.connection_count()
+    }
+
+    /// A handshake has come.
+    pub fn arrive(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkId) {
+        if !network.accept(link) {
+            return;
+        }
+        if !self.listening {
+            network.refuse(kernel, plan, link);
+            return;
+        }
+        if self.troubled && kernel.dice.percent(plan.refusals) {
+            match kernel.dice.below(8) {
+                0..4 => network.refuse(kernel, plan, link),
+                // Accepted by something in between, and never answered.
+                4..6 => {
+                    network.server_closed(link);
+                    network.cut(kernel, link, Cut::Silent);
+                }
+                6 => {
+                    let code = CloseCode::OVER_CONCURRENT_LIMIT;
+                    network.send_down(kernel, plan, link, Down::Close(code, "over concurrent limit"));
+                }
+                _ => {
+                    let code = CloseCode::POLICY_VIOLATION;
+                    network.send_down(kernel, plan, link, Down::Close(code, "not now"));
+                }
+            }
+            return;
+        }
+        let url = network.link(link).map(|link| link.url.clone()).unwrap_or_default();
+        match authenticate(kernel, &url) {
+            Some(identity) => {
+                self.hub.connect(unix(kernel), ConnId(link.0), identity);
+                self.drain(kernel, network, plan);
+            }
+            None => {
+                let code = CloseCode::INVALID_TOKEN;
+                network.send_down(kernel, plan, link, Down::Close(code, "invalid token"));
+            }
+        }
+    }
+
+    /// Something has come from a client.
+    pub fn receive(
+        &mut self,
+        kernel: &mut Kernel,
+        network: &mut Network,
+        plan: &Plan,
+        link: LinkId,
+        up: &Up,
+    ) {
+        if !network.arrives_up(link) {
+            return;
+        }
+        match up {
+            Up::Frame(text) => self.hub.handle_frame(unix(kernel), ConnId(link.0), text),
+            Up::Close(code) => {
+                self.hub.disconnect(ConnId(link.0));
+                network.send_down(kernel, plan, link, Down::Close(*code, ""));
+            }
+        }
+        self.drain(kernel, network, plan);
+    }
+
+    /// The server finds out that a socket is dead.
+    pub fn notice(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkId) {
+        self.hub.disconnect(ConnId(link.0));
+        network.server_closed(link);
+        self.drain(kernel, network, plan);
+    }
+
+    /// An administrator removes a connection.
+    pub fn kick(
+        &mut self,
+        kernel: &mut Kernel,
+        network: &mut Network,
+        plan: &Plan,
+        link: LinkId,
+        code: CloseCode,
+    ) {
+        self.hub.close(ConnId(link.0), code, "kicked");
+        self.drain(kernel, network, plan);
+    }
+
+    /// The hub's deadline has come.
+    pub fn timeout(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan) {
+        self.hub.handle_timeout(unix(kernel));
+        self.drain(kernel, network, plan);
+    }
+
+    /// The server ends, and begins anew after a while with nothing in mind.
+    pub fn restart(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan, how: Restart) {
+        if !self.listening {
+            return;
+        }
+        kernel.note(format_args!("     server restart: {how:?}"));
+        self.listening = false;
+        if how == Restart::Graceful {
+            self.hub.shutdown(kernel.dice.between((0, 2_000)));
+            self.drain(kernel, network, plan);
+        }
+        for link in network.live() {
+            let cut = *kernel.dice.pick(&[Cut::Both, Cut::Both, Cut::Both, Cut::Silent]);
+            if how == Restart::Crash {
+                network.server_closed(link);
+                network.cut(kernel, link, cut);
+            }
+        }
+        self.hub = Hub::new(Limits::default());
+        kernel.soon((0, 8_000), Event::ServerUp);
+    }
+
+    /// The restarted server listens again.
+    pub fn listen(&mut self, kernel: &mut Kernel) {
+        kernel.note(format_args!("     server listens"));
+        self.listening = true;
+    }
+
+    fn drain(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan) {
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| self.hub.poll_output()).collect();
+        if plan.swapped_acks > 0 {
+            swap_acks(kernel, plan, &mut outputs);
+        }
+        for output in outputs {
+            match output {
+                Output::Send { conn, frame } => {
+                    network.send_down(kernel, plan, LinkId(conn.0), Down::Frame(frame));
+                }
+                Output::Close { conn, code, reason } => {
+                    network.send_down(kernel, plan, LinkId(conn.0), Down::Close(code, reason));
+                }
+            }
+        }
+        let due = self.hub.poll_timeout();
+        if self.armed != due {
+            self.armed = due;
+            if let Some(UnixMillis(at)) = due {
+                kernel.at(Instant(at.saturating_sub(EPOCH_MS)), Event::ServerTimeout);
+            }
+        }
+    }
+}
+
+/// Servers of this protocol may answer a subscribe after its snapshot.
+fn swap_acks(kernel: &mut Kernel, plan: &Plan, outputs: &mut [Output]) {
+    for i in 1..outputs.len() {
+        let is_pair = match (&outputs[i - 1], &outputs[i]) {
+            (Output::Send { conn: a, frame: ack }, Output::Send { conn: b, frame: snapshot }) => {
+                a == b && ack.starts_with(r#"{"type":"ack""#) && snapshot.starts_with(r#"{"type":"presence""#)
+            }
+            _ => false,
+        };
+        if is_pair && kernel.dice.percent(plan.swapped_acks) {
+            outputs.swap(i - 1, i);
+        }
+    }
+}
+
+fn unix(kernel: &Kernel) -> UnixMillis {
+    UnixMillis(EPOCH_MS + kernel.now.0)
+}
+
+/// A token of the virtual world.
+pub fn token(sub: &str, expires_at_ms: Option<u64>) -> String {
+    // Whole seconds, as in a JWT.
+    format!("{sub}.{}", expires_at_ms.map_or(0, |ms| (EPOCH_MS + ms) / 1000))
+}
+
+/// A token that no server takes.
+pub const BAD_TOKEN: &str = "bad";
+
+fn authenticate(kernel: &mut Kernel, url: &str) -> Option<Identity> {
+    let (_, query) = url.split_once("/v1?")?;
+    match query.split_once('=')? {
+        ("key", _) => Some(Identity::unrestricted(PeerId::parse(&kernel.dice.hex()).ok()?)),
+        ("token", token) => {
+            let (sub, expires_at) = token.split_once('.')?;
+            let expires_at = expires_at.parse().ok().filter(|seconds| *seconds > 0);
+            Some(Identity { expires_at, ..Identity::unrestricted(PeerId::parse(sub).ok()?) })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,86 @@
+//! A fake `RTCPeerConnection`: its chain of operations and its negotiation-needed flag (W3C WebRTC, 4.4.1.2 and
+//! 4.7.3), around the signalling state.
+
+use std::collections::VecDeque;
+
+use metered_core::{ConnectionId, ConnectionState, Operation, OperationId};
+
+use super::PcId;
+use super::signaling::Signaling;
+use crate::kernel::Who;
+
+/// Whose a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The client.
+    pub who: Who,
+    /// What its core calls the connection.
+    pub connection: ConnectionId,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct PeerConnection {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its descriptions.
+    pub signaling: Signaling,
+    /// `close()` was called.
+    pub closed: bool,
+    /// Operations, the first of them under way.
+    pub chain: VecDeque<(OperationId, Operation)>,
+    /// `[[NegotiationNeeded]]`
+    pub negotiation_needed: bool,
+    /// `[[UpdateNegotiationNeededFlagOnEmptyChain]]`
+    pub update_when_empty: bool,
+    /// The generation that candidates were or are gathered for.
+    pub gathered: Option<String>,
+    /// `connectionState`.
+    pub transport: ConnectionState,
+    /// The connection at the other end, once connected.
+    pub partner: Option<PcId>,
+    /// Changes that were foreseen in an earlier epoch do not come.
+    pub epoch: u32,
+}
+
+impl PeerConnection {
+    /// A new connection.
+    pub fn new(owner: Owner, signaling: Signaling) -> Self {
+        Self {
+            owner,
+            signaling,
+            closed: false,
+            chain: VecDeque::new(),
+            negotiation_needed: false,
+            update_when_empty: false,
+            gathered: None,
+            transport: ConnectionState::New,
+            partner: None,
+            epoch: 0,
+        }
+    }
+
+    /// Whether this connection and another agree on each other: each has applied what the other describes
+    /// itself as now, and a pair of candidates can be made.
+    pub fn agrees_with(&self, other: &Self, strict_candidates: bool) -> bool {
+        let candidates = [self.knows_a_candidate_of(other), other.knows_a_candidate_of(self)];
+        let paired = if strict_candidates { candidates == [true, true] } else { candidates.contains(&true) };
+        !self.closed && !other.closed && self.points_at(other) && other.points_at(self) && paired
+    }
+
+    fn points_at(&self, other: &Self) -> bool {
+        let (Some(theirs), Some(known)) = (&other.signaling.local.current, &self.signaling.remote.current)
+        else {
+            return false;
+        };
+        known.application
+            && theirs.application
+            && known.fingerprint == theirs.fingerprint
+            && known.ufrag == theirs.ufrag
+    }
+
+    fn knows_a_candidate_of(&self, other: &Self) -> bool {
+        let ufrag = other.signaling.local.current.as_ref().and_then(|sdp| sdp.ufrag.as_ref());
+        ufrag.is_some_and(|ufrag| self.signaling.remote_candidates.contains(ufrag))
+    }
+}

@@ -1,0 +1,263 @@
+//! Fake WebRTC: peer connections that obey the rules for signalling, and a network between them that is simpler
+//! than the real one.
+//!
+//! A connection answers its owner through events of the world only, so that every answer takes its time and can
+//! come between any two other things.
+
+mod connection;
+mod sdp;
+mod signaling;
+mod transport;
+
+use std::collections::BTreeMap;
+
+use metered_core::{ConnectionEvent, ConnectionState, Operation, OperationId};
+use metered_protocol::Candidate;
+use serde_json::Value as Json;
+
+use crate::kernel::{Event, Kernel};
+use crate::plan::{Plan, Stack};
+pub use connection::{Owner, PeerConnection};
+use signaling::{Rejection, Signaling};
+
+/// A connection's name in the whole world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PcId(pub u32);
+
+/// A data channel's name in the whole world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChannelId(pub u32);
+
+/// Something that happens in or between connections.
+#[derive(Clone, Debug)]
+pub enum PcEvent {
+    /// The first operation of the chain ends.
+    Step,
+    /// The task that updates the negotiation-needed flag.
+    UpdateFlag,
+    /// A candidate of this generation is found; `None` is the end.
+    Gathered(String, Option<Candidate>),
+    /// The handshake with another connection ends.
+    Greet(PcId),
+    /// `connectionState` changes, unless the epoch has.
+    Transport(u32, ConnectionState),
+    /// A channel opens.
+    Open(ChannelId),
+}
+
+/// A data channel.
+#[derive(Debug)]
+pub struct DataChannel {
+    /// Where `createDataChannel` was called.
+    pub creator: PcId,
+    /// Where it is open too.
+    pub other: Option<PcId>,
+}
+
+/// What a connection tells its owner.
+pub type Report = (Owner, ConnectionEvent<Json>);
+
+/// All connections there ever were.
+#[derive(Debug, Default)]
+pub struct Webrtc {
+    connections: BTreeMap<PcId, PeerConnection>,
+    fingerprints: BTreeMap<String, PcId>,
+    channels: BTreeMap<ChannelId, DataChannel>,
+    last: u32,
+}
+
+impl Webrtc {
+    /// `new RTCPeerConnection()`
+    pub fn create(&mut self, owner: Owner, stack: Stack) -> PcId {
+        self.last += 1;
+        let id = PcId(self.last);
+        let [a, b, c, d] = self.last.to_be_bytes();
+        let fingerprint = format!("sha-256 {a:02X}:{b:02X}:{c:02X}:{d:02X}");
+        self.fingerprints.insert(fingerprint.clone(), id);
+        self.connections.insert(id, PeerConnection::new(owner, Signaling::new(stack, fingerprint)));
+        id
+    }
+
+    /// A connection, open or closed.
+    pub fn connection(&self, id: PcId) -> Option<&PeerConnection> {
+        self.connections.get(&id)
+    }
+
+    /// Open channels between two connections, and those that are not open yet.
+    pub fn channels_between(&self, a: PcId, b: PcId) -> (usize, usize) {
+        let of = |creator: PcId| self.channels.values().filter(move |channel| channel.creator == creator);
+        let open =
+            of(a).filter(|c| c.other == Some(b)).count() + of(b).filter(|c| c.other == Some(a)).count();
+        (open, of(a).count() + of(b).count() - open)
+    }
+
+    /// Calls a method that answers with a promise.
+    pub fn operate(
+        &mut self,
+        kernel: &mut Kernel,
+        plan: &Plan,
+        id: PcId,
+        op: OperationId,
+        operation: Operation,
+    ) {
+        let Some(pc) = self.connections.get_mut(&id) else { return };
+        pc.chain.push_back((op, operation));
+        if pc.chain.len() == 1 {
+            self.start_step(kernel, plan, id);
+        }
+    }
+
+    /// `createDataChannel()`
+    pub fn create_channel(&mut self, kernel: &mut Kernel, id: PcId) {
+        self.last += 1;
+        let channel = ChannelId(self.last);
+        let Some(pc) = self.connections.get_mut(&id) else { return };
+        kernel.note(format_args!("{} createDataChannel on pc {}", pc.owner.who, id.0));
+        let is_first = !std::mem::replace(&mut pc.signaling.has_channels, true);
+        self.channels.insert(channel, DataChannel { creator: id, other: None });
+        if is_first {
+            self.update_flag(kernel, id);
+        }
+        if self.connections.get(&id).is_some_and(|pc| pc.transport == ConnectionState::Connected) {
+            kernel.soon((0, 100), Event::Pc(id, PcEvent::Open(channel)));
+        }
+    }
+
+    /// `close()`
+    pub fn close(&mut self, kernel: &mut Kernel, id: PcId) {
+        if let Some(pc) = self.connections.get_mut(&id) {
+            pc.closed = true;
+            pc.epoch += 1;
+            let partner = pc.partner.take();
+            self.channels.retain(|_, channel| channel.creator != id && channel.other != Some(id));
+            if let Some(partner) = partner {
+                self.lose_partner(kernel, partner);
+            }
+        }
+    }
+
+    /// Lets something happen. Answers what the connection tells its owner.
+    pub fn handle(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId, event: PcEvent) -> Option<Report> {
+        let pc = self.connections.get_mut(&id)?;
+        let owner = pc.owner;
+        if pc.closed && !plan.sloppy_driver {
+            return None;
+        }
+        let report = match event {
+            PcEvent::Step => Some(self.end_step(kernel, plan, id)?),
+            PcEvent::UpdateFlag => self.needs_negotiation(id).then_some(ConnectionEvent::NegotiationNeeded),
+            PcEvent::Gathered(generation, candidate) => {
+                // What a rolled back offer has gathered may have been on its way already.
+                let is_current = pc.signaling.ufrag() == Some(&generation);
+                (is_current || plan.sloppy_driver).then_some(ConnectionEvent::Candidate(candidate))
+            }
+            PcEvent::Greet(other) => {
+                self.greet(kernel, plan, id, other);
+                None
+            }
+            PcEvent::Transport(epoch, state) => {
+                self.change_transport(kernel, id, epoch, state).then_some(ConnectionEvent::State(state))
+            }
+            PcEvent::Open(channel) => {
+                self.open(channel);
+                None
+            }
+        };
+        Some((owner, report?))
+    }
+
+    // ---- the chain of operations
+
+    fn start_step(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId) {
+        let Some(pc) = self.connections.get_mut(&id) else { return };
+        let Some((_, operation)) = pc.chain.front() else { return };
+        let accepted = pc.signaling.check(operation).is_ok();
+        if accepted && matches!(operation, Operation::SetLocal(_)) {
+            self.gather(kernel, plan, id);
+        }
+        kernel.soon(plan.step, Event::Pc(id, PcEvent::Step));
+    }
+
+    fn end_step(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId) -> Option<ConnectionEvent<Json>> {
+        let pc = self.connections.get_mut(&id)?;
+        let (op, operation) = pc.chain.front().cloned()?;
+        if pc.closed {
+            pc.chain.pop_front();
+            let rejection = Json::from("InvalidStateError: the connection is closed");
+            return Some(ConnectionEvent::Done(op, Err(rejection)));
+        }
+        let result = pc.signaling.apply(&operation);
+        let sets =
+            matches!(operation, Operation::SetLocal(_) | Operation::SetRemote(_) | Operation::Rollback);
+        if sets && result.is_ok() && pc.signaling.state() == signaling::State::Stable {
+            pc.negotiation_needed = false;
+            pc.update_when_empty = true;
+        }
+        if let Err(rejection @ (Rejection::InvalidState(_) | Rejection::InvalidModification)) = &result {
+            let who = pc.owner.who;
+            kernel.violated(
+                "no step is taken in the wrong state",
+                format!("{who} pc {}: {rejection} ({operation:?} in {:?})", id.0, pc.signaling.state()),
+            );
+        }
+        pc.chain.pop_front();
+        if !pc.chain.is_empty() {
+            self.start_step(kernel, plan, id);
+        } else if std::mem::take(&mut pc.update_when_empty) {
+            self.update_flag(kernel, id);
+        }
+        self.evaluate(kernel, plan, id);
+        Some(ConnectionEvent::Done(op, result.map_err(|rejection| Json::from(rejection.to_string()))))
+    }
+
+    // ---- negotiation-needed
+
+    fn update_flag(&mut self, kernel: &mut Kernel, id: PcId) {
+        let Some(pc) = self.connections.get_mut(&id) else { return };
+        if pc.chain.is_empty() {
+            kernel.after(0, Event::Pc(id, PcEvent::UpdateFlag));
+        } else {
+            pc.update_when_empty = true;
+        }
+    }
+
+    /// Whether `negotiationneeded` fires.
+    fn needs_negotiation(&mut self, id: PcId) -> bool {
+        let Some(pc) = self.connections.get_mut(&id).filter(|pc| !pc.closed) else { return false };
+        if !pc.chain.is_empty() {
+            pc.update_when_empty = true;
+            return false;
+        }
+        if pc.signaling.state() != signaling::State::Stable {
+            // Looked at again when it is stable.
+            return false;
+        }
+        let needed = pc.signaling.is_negotiation_needed();
+        let was_needed = std::mem::replace(&mut pc.negotiation_needed, needed);
+        needed && !was_needed
+    }
+
+    // ---- gathering
+
+    fn gather(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId) {
+        let Some(pc) = self.connections.get_mut(&id) else { return };
+        let Some(generation) = pc.signaling.ufrag().map(str::to_owned) else { return };
+        if pc.gathered.as_ref() == Some(&generation) {
+            return;
+        }
+        pc.gathered = Some(generation.clone());
+        let mut last = 0;
+        for n in 1..=kernel.dice.between(plan.candidates) {
+            let candidate = Candidate {
+                candidate: format!("candidate:{n} 1 udp {n} 192.0.2.{n} {} typ host", 1000 + id.0 % 60_000),
+                sdp_mid: Some("0".into()),
+                sdp_m_line_index: Some(0),
+                username_fragment: Some(generation.clone()),
+            };
+            let ms = kernel.dice.between(plan.gathering);
+            last = last.max(ms);
+            kernel.after(ms, Event::Pc(id, PcEvent::Gathered(generation.clone(), Some(candidate))));
+        }
+        kernel.after(last, Event::Pc(id, PcEvent::Gathered(generation, None)));
+    }
+}

@@ -1,0 +1,134 @@
+//! ICE, DTLS and SCTP, made simple: two connections that agree on each other connect after a moment, one whose
+//! partner is gone finds out in the time that ICE takes for it.
+
+use metered_core::ConnectionState;
+
+use super::{ChannelId, PcEvent, PcId, Webrtc};
+use crate::kernel::{Event, Kernel};
+use crate::plan::Plan;
+
+/// From complete agreement to `connected`.
+const HANDSHAKE: (u64, u64) = (0, 300);
+/// From `connecting` to `failed` if nobody answers.
+const ICE_TIMEOUT: (u64, u64) = (15_000, 30_000);
+/// From a partner's end to `disconnected`.
+const DISCONNECTED: (u64, u64) = (10, 7_000);
+/// From there to `failed`.
+const FAILED: (u64, u64) = (10_000, 25_000);
+
+impl Webrtc {
+    /// Looks whether a connection can connect, after something about it has changed.
+    pub(super) fn evaluate(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId) {
+        let Some(pc) = self.connections.get_mut(&id).filter(|pc| !pc.closed) else { return };
+        let (Some(local), Some(remote)) = (&pc.signaling.local.current, &pc.signaling.remote.current) else {
+            return;
+        };
+        if !local.application {
+            return;
+        }
+        let other = remote.fingerprint.as_ref().and_then(|fingerprint| self.fingerprints.get(fingerprint));
+        let other = other.copied();
+        if pc.transport == ConnectionState::New {
+            pc.transport = ConnectionState::Connecting;
+            pc.epoch += 1;
+            kernel.after(0, Event::Pc(id, PcEvent::Transport(pc.epoch, ConnectionState::Connecting)));
+            kernel.soon(ICE_TIMEOUT, Event::Pc(id, PcEvent::Transport(pc.epoch, ConnectionState::Failed)));
+        }
+        let Some(other) = other.filter(|other| pc.partner != Some(*other)) else { return };
+        if self.agree(plan, id, other) {
+            kernel.soon(HANDSHAKE, Event::Pc(id, PcEvent::Greet(other)));
+        }
+    }
+
+    /// The handshake of two connections ends well, if they still agree.
+    pub(super) fn greet(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId, other: PcId) {
+        if !self.agree(plan, id, other) {
+            return;
+        }
+        for (one, two) in [(id, other), (other, id)] {
+            if let Some(pc) = self.connections.get_mut(&one)
+                && pc.partner != Some(two)
+            {
+                pc.partner = Some(two);
+                pc.epoch += 1;
+                let connected = PcEvent::Transport(pc.epoch, ConnectionState::Connected);
+                kernel.soon((0, 100), Event::Pc(one, connected));
+            }
+        }
+    }
+
+    /// Changes `connectionState`. False if that was foreseen in another epoch.
+    pub(super) fn change_transport(
+        &mut self,
+        kernel: &mut Kernel,
+        id: PcId,
+        epoch: u32,
+        state: ConnectionState,
+    ) -> bool {
+        let Some(pc) = self.connections.get_mut(&id).filter(|pc| pc.epoch == epoch && !pc.closed) else {
+            return false;
+        };
+        pc.transport = state;
+        let partner = pc.partner;
+        if state == ConnectionState::Connected {
+            for (channel, one) in self.channels.iter().map(|(id, channel)| (*id, channel.creator)) {
+                if one == id || Some(one) == partner {
+                    kernel.soon((0, 100), Event::Pc(one, PcEvent::Open(channel)));
+                }
+            }
+        }
+        true
+    }
+
+    /// A channel opens, if both ends can by now.
+    pub(super) fn open(&mut self, channel: ChannelId) {
+        let Some(channel) = self.channels.get_mut(&channel) else { return };
+        let Some(pc) = self.connections.get(&channel.creator) else { return };
+        let Some(partner) = pc.partner.and_then(|partner| self.connections.get(&partner)) else { return };
+        if [pc, partner].iter().all(|pc| pc.transport == ConnectionState::Connected) {
+            channel.other = pc.partner;
+        }
+    }
+
+    /// The connection at the other end is gone.
+    pub(super) fn lose_partner(&mut self, kernel: &mut Kernel, id: PcId) {
+        let Some(pc) = self.connections.get_mut(&id) else { return };
+        pc.partner = None;
+        pc.epoch += 1;
+        let disconnected = kernel.dice.between(DISCONNECTED);
+        let failed = disconnected + kernel.dice.between(FAILED);
+        for (ms, state) in [(disconnected, ConnectionState::Disconnected), (failed, ConnectionState::Failed)]
+        {
+            kernel.after(ms, Event::Pc(id, PcEvent::Transport(pc.epoch, state)));
+        }
+    }
+
+    /// The path between two connections breaks for a while. Both find out, or one of them.
+    pub fn blip(&mut self, kernel: &mut Kernel) {
+        let connected: Vec<PcId> = self
+            .connections
+            .iter()
+            .filter(|(_, pc)| {
+                !pc.closed && pc.partner.is_some() && pc.transport == ConnectionState::Connected
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        if connected.is_empty() {
+            return;
+        }
+        let id = *kernel.dice.pick(&connected);
+        if let Some(pc) = self.connections.get(&id) {
+            let back = kernel.dice.between((100, 5_000));
+            let event = |state| Event::Pc(id, PcEvent::Transport(pc.epoch, state));
+            kernel.after(0, event(ConnectionState::Disconnected));
+            kernel.after(back, event(ConnectionState::Connected));
+        }
+    }
+
+    fn agree(&self, plan: &Plan, one: PcId, two: PcId) -> bool {
+        match (self.connections.get(&one), self.connections.get(&two)) {
+            (Some(one), Some(two)) => one.agrees_with(two, plan.strict_candidates),
+            _ => false,
+        }
+    }
+}

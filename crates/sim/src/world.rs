@@ -1,0 +1,211 @@
+//! The world: clients, the server, the sockets between them, and the faults that strike.
+
+use metered_core::RoomState;
+use metered_protocol::{Channel, CloseCode};
+
+use crate::client::{Client, Outside};
+use crate::kernel::{Event, Kernel, Who};
+use crate::network::{ClientEnd, Cut, Down, Network};
+use crate::plan::Plan;
+use crate::server::{Restart, Server};
+use crate::webrtc::Webrtc;
+
+/// Everything there is.
+#[derive(Debug)]
+pub struct World {
+    /// What is around the clients and the server.
+    pub out: Outside,
+    /// The server.
+    pub server: Server,
+    /// The clients.
+    pub clients: Vec<Client>,
+    /// The channel that all of them join.
+    pub channel: Channel,
+}
+
+impl World {
+    /// The world of a seed, before anything has happened.
+    pub fn new(seed: u64, print: bool) -> Self {
+        let mut kernel = Kernel::new(seed, print);
+        let plan = Plan::draw(&mut kernel.dice);
+        kernel.note(format_args!("seed {seed}: {plan:?}"));
+        let channel = Channel::parse("room").expect("a name");
+        let mut clients = Vec::new();
+        for (client, plan) in plan.clients.iter().enumerate() {
+            let seed = kernel.dice.seed();
+            clients.push(Client::new(seed, Who { client, life: 0 }, plan.clone(), channel.clone()));
+            kernel.after(plan.start, Event::Start(client));
+        }
+        if let Some(gap) = plan.fault_gap {
+            kernel.soon(gap, Event::Fault);
+        }
+        kernel.after(plan.quiet_at, Event::Quiet);
+        let server = Server::new(&plan);
+        let troubled = plan.fault_gap.is_some();
+        let (network, webrtc) = (Network::default(), Webrtc::default());
+        Self { out: Outside { kernel, network, webrtc, plan, troubled }, server, clients, channel }
+    }
+
+    /// Lets an event happen.
+    pub fn handle(&mut self, event: Event) {
+        let Self { out, server, clients, .. } = self;
+        match event {
+            Event::Start(client) => self.start(client),
+            Event::Rejoin(who) => {
+                if let Some(client) = alive(clients, who) {
+                    client.join(out);
+                }
+            }
+            Event::Act(who) => self.act(who),
+            Event::Wake(who, due) => {
+                if let Some(client) = alive(clients, who) {
+                    client.wake(out, due);
+                }
+            }
+            Event::Token(who, op, too_late) => {
+                if let Some(client) = alive(clients, who) {
+                    client.token(out, op, too_late);
+                }
+            }
+            Event::Arrive(link) => server.arrive(&mut out.kernel, &mut out.network, &out.plan, link),
+            Event::Up(link, up) => server.receive(&mut out.kernel, &mut out.network, &out.plan, link, &up),
+            Event::Down(link, down) => self.deliver(link, down),
+            Event::ClientNotices(link) => self.close_socket(link, CloseCode::ABNORMAL, ""),
+            Event::ServerNotices(link) => server.notice(&mut out.kernel, &mut out.network, &out.plan, link),
+            Event::ServerTimeout => server.timeout(&mut out.kernel, &mut out.network, &out.plan),
+            Event::ServerUp => server.listen(&mut out.kernel),
+            Event::Pc(pc, event) => {
+                let report = out.webrtc.handle(&mut out.kernel, &out.plan, pc, event);
+                if let Some((owner, event)) = report
+                    && let Some(client) = alive(clients, owner.who)
+                {
+                    client.connection_event(out, owner.connection, event);
+                }
+            }
+            Event::Fault => self.fault(),
+            Event::Quiet => {
+                out.kernel.note(format_args!("     quiet"));
+                out.troubled = false;
+                server.calm_down();
+            }
+            Event::Inspect => {}
+        }
+    }
+
+    fn start(&mut self, index: usize) {
+        if self.clients[index].core.room_state() == RoomState::Closed {
+            self.replace(index);
+        }
+        let client = &mut self.clients[index];
+        client.join(&mut self.out);
+        let who = client.who;
+        if let Some(gap) = self.out.plan.act_gap {
+            self.out.kernel.soon(gap, Event::Act(who));
+        }
+    }
+
+    /// A client begins another life.
+    fn replace(&mut self, index: usize) {
+        let old = &self.clients[index];
+        let who = Who { life: old.who.life + 1, ..old.who };
+        let seed = self.out.kernel.dice.seed();
+        let plan = self.out.plan.clients[index].clone();
+        self.clients[index] = Client::new(seed, who, plan, self.channel.clone());
+    }
+
+    fn act(&mut self, who: Who) {
+        let Self { out, clients, .. } = self;
+        if let (Some(client), true) = (alive(clients, who), out.troubled) {
+            client.act(out);
+            if let Some(gap) = out.plan.act_gap {
+                out.kernel.soon(gap, Event::Act(who));
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: crate::network::LinkId, down: Down) {
+        let Self { out, clients, .. } = self;
+        let Some(link) = out.network.arrives_down(id) else { return };
+        let (who, socket, end) = (link.who, link.socket, link.client);
+        if let Down::Close(code, reason) = down {
+            self.close_socket(id, code, reason);
+            return;
+        }
+        // A socket that is being closed says nothing more; a driver may not have heard of that.
+        if end == ClientEnd::Closing && !out.plan.sloppy_driver {
+            return;
+        }
+        let Some(client) = alive(clients, who) else { return };
+        match down {
+            Down::Frame(frame) => client.frame(out, socket, &frame),
+            Down::Garbage => client.garbage(out, socket),
+            Down::Close(..) => {}
+        }
+    }
+
+    fn close_socket(&mut self, id: crate::network::LinkId, code: CloseCode, reason: &str) {
+        let Self { out, clients, .. } = self;
+        if let Some((who, socket)) = out.network.client_closed(&mut out.kernel, id, code)
+            && let Some(client) = alive(clients, who)
+        {
+            client.socket_closed(out, socket, code, reason);
+        }
+    }
+
+    // ---- faults
+
+    fn fault(&mut self) {
+        let Some(gap) = self.out.plan.fault_gap else { return };
+        if !self.out.troubled {
+            return;
+        }
+        let Self { out, server, clients, .. } = self;
+        let live = out.network.live();
+        match out.kernel.dice.below(100) {
+            0..45 if !live.is_empty() => {
+                let link = *out.kernel.dice.pick(&live);
+                let cut = pick_cut(&mut out.kernel);
+                out.network.cut(&mut out.kernel, link, cut);
+            }
+            45..52 => {
+                // A router dies: half of the links at once.
+                for link in live {
+                    if out.kernel.dice.percent(50) {
+                        let cut = pick_cut(&mut out.kernel);
+                        out.network.cut(&mut out.kernel, link, cut);
+                    }
+                }
+            }
+            52..60 => {
+                let how = *out.kernel.dice.pick(&[Restart::Graceful, Restart::Crash]);
+                server.restart(&mut out.kernel, &mut out.network, &out.plan, how);
+            }
+            60..75 => out.webrtc.blip(&mut out.kernel),
+            75..85 if out.plan.comings_and_goings => {
+                let index = out.kernel.dice.below(clients.len());
+                clients[index].vanish(out);
+                self.replace(index);
+                self.out.kernel.soon((0, 10_000), Event::Start(index));
+            }
+            85..92 if !live.is_empty() => {
+                let link = *out.kernel.dice.pick(&live);
+                let code = CloseCode(*out.kernel.dice.pick(&[4020, 1008, 1009, 4011, 4010, 1001, 4999]));
+                server.kick(&mut out.kernel, &mut out.network, &out.plan, link, code);
+            }
+            92..100 if !live.is_empty() => {
+                let link = *out.kernel.dice.pick(&live);
+                out.network.send_down(&mut out.kernel, &out.plan, link, Down::Garbage);
+            }
+            _ => {}
+        }
+        self.out.kernel.soon(gap, Event::Fault);
+    }
+}
+
+fn pick_cut(kernel: &mut Kernel) -> Cut {
+    *kernel.dice.pick(&[Cut::Both, Cut::Both, Cut::ClientFirst, Cut::ServerFirst, Cut::Silent])
+}
+
+fn alive(clients: &mut [Client], who: Who) -> Option<&mut Client> {
+    clients.get_mut(who.client).filter(|client| client.who == who)
+}
