@@ -135,11 +135,11 @@ fn forward<W: Write + 'static>(from: impl Read + Send + 'static, to: fn() -> W, 
     });
 }
 
-/// The program and its first arguments, as one would type them.
+/// The program and its arguments, as one would type them.
 pub fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
-    let arguments = command.get_args().take(6).map(|argument| argument.to_string_lossy());
+    let arguments = command.get_args().take(12).map(|argument| argument.to_string_lossy());
     std::iter::once(name).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 

@@ -13,10 +13,10 @@ pub fn run(bench: &Bench) -> Result<Tally> {
     toolchain::ensure_wasm_target()?;
     bench.node()?;
     let browser = bench.browser()?;
-    let mut tally = suites(browser)?;
-    match pages(bench, browser) {
-        Ok(pages) => tally.add(pages),
-        Err(error) => tally.fail(format!("{error:#}")),
+    let mut tally = Tally::default();
+    // Either half is run whatever became of the other.
+    for half in [suites(browser), pages(bench, browser)] {
+        tally.add(half.unwrap_or_else(|error| Tally::failure(format!("{error:#}"))));
     }
     Ok(tally)
 }
@@ -37,8 +37,12 @@ fn pages(bench: &Bench, browser: &Browser) -> Result<Tally> {
 
 /// The `wasm_bindgen_test` suites in `tests/`.
 fn suites(browser: &Browser) -> Result<Tally> {
+    let files = workspace::files_in("tests", ".rs");
+    if files.is_empty() {
+        bail!("there is no suite in tests/");
+    }
     let mut tally = Tally::default();
-    for file in workspace::files_in("tests", ".rs") {
+    for file in files {
         let Some(name) = file.file_stem().and_then(|name| name.to_str()) else { continue };
         let mut test = cargo(&["test", "--package", "metered-realtime", "--target", WASM_TARGET]);
         test.args(["--test", name]);
