@@ -2,57 +2,59 @@
 // and subclassing need real JavaScript classes. No message contains what a server or a peer sent: that is in
 // the fields.
 
-const define = (error, name, fields) => {
-  Object.defineProperty(error, "name", { value: name, enumerable: false });
-  return Object.assign(error, fields);
+const named = (target, name) => Object.defineProperty(target, "name", { value: name, writable: true, configurable: true });
+
+/** Gives classes the names that they are exported by: a minifier has taken them away. */
+export const nameClasses = (classes) => {
+  for (const name in classes) named(classes[name], name);
 };
 
 export class SignallingConnectError extends Error {
   constructor(closeCode, closeReason) {
     super(`the connection was closed before the server's welcome (close code ${closeCode})`);
-    define(this, "SignallingConnectError", { closeCode, closeReason });
+    Object.assign(this, { closeCode, closeReason });
   }
 }
 
 export class ServerRequestError extends Error {
   constructor(code, requestId, serverMessage) {
     super("the server refused the request; see `code`");
-    define(this, "ServerRequestError", { code, requestId, serverMessage });
+    Object.assign(this, { code, requestId, serverMessage });
   }
 }
 
 export class NotConnectedError extends Error {
   constructor() {
     super("not connected: nothing was sent");
-    define(this, "NotConnectedError", { code: "not_connected" });
+    Object.assign(this, { code: "not_connected" });
   }
 }
 
 export class DisconnectedError extends Error {
   constructor() {
     super("the connection was lost before the server answered: the request may or may not have taken effect");
-    define(this, "DisconnectedError", { code: "disconnected" });
+    Object.assign(this, { code: "disconnected" });
   }
 }
 
 export class AckTimeoutError extends Error {
   constructor(requestId, timeoutMs) {
     super(`the server did not answer within ${timeoutMs} ms`);
-    define(this, "AckTimeoutError", { code: "ack_timeout", requestId, timeoutMs });
+    Object.assign(this, { code: "ack_timeout", requestId, timeoutMs });
   }
 }
 
 export class OversizedPayloadError extends Error {
   constructor(size, cap) {
     super(`the message has ${size} bytes, the server takes ${cap}`);
-    define(this, "OversizedPayloadError", { code: "oversized_payload", size, cap });
+    Object.assign(this, { code: "oversized_payload", size, cap });
   }
 }
 
 export class MeteredPeerOversizedError extends Error {
   constructor(size, cap) {
     super(`the message has ${size} bytes, the server takes ${cap}`);
-    define(this, "MeteredPeerOversizedError", { code: "oversized_payload", size, cap });
+    Object.assign(this, { code: "oversized_payload", size, cap });
   }
 }
 
@@ -66,23 +68,32 @@ const sendRefusals = {
 export class MeteredPeerSendError extends Error {
   constructor(code, message = sendRefusals[code]) {
     super(message);
-    define(this, "MeteredPeerSendError", { code });
+    Object.assign(this, { code });
   }
 }
 
 export class MeteredPeerStateError extends Error {
   constructor(code, method, message, currentState) {
     super(message);
-    define(this, "MeteredPeerStateError", { code, method, currentState });
+    Object.assign(this, { code, method, currentState });
   }
 }
 
 export class DataChannelOverflowError extends Error {
   constructor(queued, cap) {
     super(`${queued} sends wait already, at most ${cap} may: await send()`);
-    define(this, "DataChannelOverflowError", { code: "data_channel_overflow", queued, cap });
+    Object.assign(this, { code: "data_channel_overflow", queued, cap });
   }
 }
+
+const classes = {
+  SignallingConnectError, ServerRequestError, NotConnectedError, DisconnectedError, AckTimeoutError,
+  OversizedPayloadError, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError,
+  DataChannelOverflowError,
+};
+nameClasses(classes);
+// On the prototype, where `stack` finds it when an error is constructed.
+for (const name in classes) named(classes[name].prototype, name);
 
 /** What became of a call, as the Rust side names it. */
 export const errors = {
@@ -97,13 +108,13 @@ export const errors = {
   peerState: (method, state) =>
     new MeteredPeerStateError("invalid_state", method, `${method}() cannot be called in state '${state}'`, state),
   overflow: (queued, cap) => new DataChannelOverflowError(queued, cap),
-  named: (name, message) => define(new Error(message), name),
+  named: (name, message) => named(new Error(message), name),
   type: (message) => new TypeError(message),
 };
 
-/** A value as an error message shows it: short, and never an object's content. */
+/** A value as an error message shows it: never the content of a string or an object, which may be a credential. */
 export const describe = (value) =>
-  typeof value === "string" ? JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  typeof value === "string" ? `a string of length ${value.length}`
   : typeof value === "object" && value !== null ? Object.prototype.toString.call(value)
   : typeof value === "bigint" ? `${value}n`
   : typeof value === "function" ? "a function"

@@ -1,6 +1,8 @@
 // What the exported classes have beyond their Rust methods: event registration that answers `this`, and
 // disposal. Called once with the module of the bindings.
 
+import { nameClasses } from "./errors.js";
+
 const emitting = {
   on(name, handler) {
     this.emitter.on(name, handler);
@@ -35,6 +37,7 @@ const define = (prototype, members) => {
 };
 
 export const install = ({ SignallingClient, MeteredPeer, RemotePeer, DataChannel }) => {
+  nameClasses({ SignallingClient, MeteredPeer, RemotePeer, DataChannel });
   for (const { prototype } of [SignallingClient, MeteredPeer, RemotePeer, DataChannel]) {
     define(prototype, emitting);
     // Memory is the garbage collector's business; a method that breaks the object is not part of the API.
