@@ -13,7 +13,7 @@ use crate::callback::Callback;
 use crate::client::promised;
 use crate::emit;
 use crate::error::{invalid, named, overflow};
-use crate::options::{get, number};
+use crate::options::{logger, number};
 
 /// The wrapper. See `index.d.ts` for the documentation of each member.
 #[wasm_bindgen(skip_typescript)]
@@ -61,7 +61,7 @@ impl DataChannel {
             return Err(invalid("channel", "must be an RTCDataChannel", channel));
         }
         let limits = limits(options)?;
-        let emitter = Emitter::new(&get(options, "logger")?);
+        let emitter = Emitter::new(&logger(options)?);
         let channel: RtcDataChannel = channel.clone().unchecked_into();
         channel.set_binary_type("arraybuffer");
         channel.set_buffered_amount_low_threshold(limits.buffered_amount_low_threshold as f64);

@@ -51,7 +51,7 @@ impl Options {
             Some(factory) => factory,
             None => bindings::web_socket_factory()?,
         };
-        Ok(Self { config, token_provider, logger: get(options, "logger")?, web_socket_factory })
+        Ok(Self { config, token_provider, logger: logger(options)?, web_socket_factory })
     }
 }
 
@@ -87,6 +87,12 @@ pub(crate) fn get(options: &JsValue, name: &str) -> Result<JsValue, JsValue> {
 /// An option that must be a function.
 pub(crate) fn function(options: &JsValue, name: &str) -> Result<Option<Function>, JsValue> {
     optional(options, name, "must be a function", |value| value.dyn_ref::<Function>().cloned())
+}
+
+/// The option `logger`; undefined where there is none.
+pub(crate) fn logger(options: &JsValue) -> Result<JsValue, JsValue> {
+    let read = |value: &JsValue| (value.is_object() || value.is_function()).then(|| value.clone());
+    Ok(optional(options, "logger", "must be an object", read)?.unwrap_or(JsValue::UNDEFINED))
 }
 
 /// An option that must be a number, and not `NaN`.
