@@ -33,12 +33,15 @@ impl Server {
     /// Builds and starts the server on a loopback port (0: any free one) and waits until it listens.
     pub fn start(port: u16) -> Result<Self> {
         let binary = build()?;
-        let mut child = command(&binary)
-            .args(["--dev", "--port", &port.to_string()])
-            .arg("--www")
-            .arg(workspace::at("www"))
-            .arg("--package")
-            .arg(workspace::at("pkg"))
+        let mut server = command(&binary);
+        server.args(["--dev", "--port", &port.to_string()]);
+        for (option, directory) in [("--www", "www"), ("--package", "pkg")] {
+            let directory = workspace::at(directory);
+            if directory.is_dir() {
+                server.arg(option).arg(directory);
+            }
+        }
+        let mut child = server
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
