@@ -22,6 +22,8 @@ pub const ANSWER_TIMEOUT_MS: u64 = 15_000;
 pub const UNANSWERED_OFFERS: u32 = 8;
 /// Failed exchanges in a row before the negotiation waits for the remote or the application to move.
 pub const FAILED_EXCHANGES: u32 = 3;
+/// Connections to one remote in a row that may fail and be replaced before we wait for the remote to move.
+pub const FAILED_CONNECTIONS: u32 = 8;
 /// Most signals of one peer that wait for its negotiation to take them.
 pub const QUEUED_SIGNALS: usize = 256;
 /// Most signals kept for peers whose presence has not arrived.

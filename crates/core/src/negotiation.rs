@@ -18,9 +18,9 @@
 //! implicit rollback nor `setLocalDescription()` without an argument, and browsers do not mind.
 //!
 //! When both sides offer at once the impolite one ignores the other's offer, but keeps it: should its own stay
-//! unanswered, because the remote never got it, it is withdrawn and the kept one taken. An offer that was rolled
-//! back is not made again by us: back in `stable` the connection itself fires `negotiationneeded` if the
-//! exchange did not cover what we wanted (W3C WebRTC, section 4.7.3).
+//! unanswered, because the remote never got it, it is withdrawn and the kept one taken. An offer of ours that gave
+//! way is made again only if the remote's is refused: back in `stable` the connection itself fires
+//! `negotiationneeded` if the exchange did not cover what we wanted (W3C WebRTC, section 4.7.3).
 
 use std::collections::VecDeque;
 
@@ -45,8 +45,8 @@ pub(crate) enum Action<E> {
     SendDescription(Description),
     SendCandidate(Option<Candidate>),
     /// The remote's description comes from another connection than the one we negotiated with. This machine is
-    /// done; a new one for a new connection takes the description.
-    Replace(Description),
+    /// done; a new one for a new connection takes the description and what has come after it.
+    Replace(VecDeque<RemoteSignal>),
     /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
     AwaitAnswer,
     /// No answer is due any more.
@@ -167,7 +167,7 @@ impl<E> Negotiation<E> {
             }
             ignored.offer
         });
-        self.offer_needed |= kept.is_none() && self.unanswered < UNANSWERED_OFFERS;
+        self.offer_needed |= self.unanswered < UNANSWERED_OFFERS;
         self.operate(ids, Step::RollingBack(kept), Operation::Rollback);
     }
 
@@ -197,8 +197,11 @@ impl<E> Negotiation<E> {
     fn succeeded(&mut self, step: Step, outcome: Outcome, ids: &mut u32) {
         match (step, outcome) {
             (Step::CreatingOffer, Outcome::Created(offer)) => {
-                // The remote was faster, and we would take this offer back at once: do not set it.
-                if !(self.polite && self.inbox.iter().any(is_offer)) {
+                // The remote was faster, and we would take this offer back at once: do not set it. It stays
+                // needed until an exchange has covered it, for the remote's may yet fail.
+                if self.polite && self.inbox.iter().any(is_offer) {
+                    self.offer_needed = true;
+                } else {
                     self.operate(ids, Step::SettingLocalOffer(offer.clone()), Operation::SetLocal(offer));
                 }
             }
@@ -268,12 +271,14 @@ impl<E> Negotiation<E> {
             RemoteSignal::Description(description) if self.is_from_another_connection(&description) => {
                 self.replaced = true;
                 self.actions.push_back(Action::AnswerSettled);
-                self.actions.push_back(Action::Replace(description));
+                self.inbox.push_front(RemoteSignal::Description(description));
+                self.actions.push_back(Action::Replace(std::mem::take(&mut self.inbox)));
             }
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {
                     self.take_offer(offer, ids);
                 } else if self.polite {
+                    self.offer_needed = true;
                     self.actions.push_back(Action::AnswerSettled);
                     self.operate(ids, Step::RollingBack(Some(offer)), Operation::Rollback);
                 } else {

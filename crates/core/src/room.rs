@@ -15,7 +15,9 @@
 //! peer whose presence has not come yet wait in a bounded buffer; so do all signals between a reconnect and
 //! its snapshot, because they are meant for the connections that the snapshot will bring.
 //!
-//! After a reconnect the remotes that are still there keep their [`RemoteId`] and get a new connection.
+//! After a reconnect the remotes that are still there keep their [`RemoteId`] and get a new connection. So does a
+//! remote whose connection has failed: it may have come back under the same id before the server saw it leave, and
+//! then nothing but the failure tells.
 
 mod early;
 mod remote;
@@ -531,8 +533,8 @@ impl<V: Value> Room<V> {
             ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
             ConnectionEvent::State(state) => {
                 // Until the snapshot decides, a connection of before the drop has nothing to say.
-                if self.state != RoomState::Reconnecting {
-                    remote.connection_state(state, out);
+                if self.state != RoomState::Reconnecting && remote.connection_state(state, out) {
+                    self.replace(&peer_id, out);
                 }
             }
         }
@@ -571,12 +573,12 @@ impl<V: Value> Room<V> {
                     self.timers.set(Timer::Answer(connection), now.after(ANSWER_TIMEOUT_MS));
                 }
                 Action::AnswerSettled => self.timers.stop(Timer::Answer(connection)),
-                Action::Replace(description) => {
+                Action::Replace(signals) => {
                     self.replace(peer_id, out);
                     if let Some(remote) = self.remotes.get_mut(peer_id) {
-                        remote
-                            .negotiation
-                            .received(RemoteSignal::Description(description), &mut self.last_id);
+                        for signal in signals {
+                            remote.negotiation.received(signal, &mut self.last_id);
+                        }
                     }
                 }
                 Action::NegotiationError(error) => {

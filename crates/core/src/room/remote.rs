@@ -3,6 +3,7 @@
 use crate::Outbox;
 use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionState;
+use crate::limits::FAILED_CONNECTIONS;
 use crate::negotiation::Negotiation;
 use crate::output::{Event, RemoteEvent, RemoteState};
 
@@ -13,11 +14,14 @@ pub(crate) struct Remote<V> {
     pub(crate) metadata: Option<V>,
     pub(crate) negotiation: Negotiation<V>,
     state: RemoteState,
+    /// Connections in a row that failed.
+    failures: u32,
 }
 
 impl<V> Remote<V> {
     pub(super) fn new(id: RemoteId, connection: ConnectionId, polite: bool, metadata: Option<V>) -> Self {
-        Self { id, connection, metadata, negotiation: Negotiation::new(polite), state: RemoteState::Idle }
+        let negotiation = Negotiation::new(polite);
+        Self { id, connection, metadata, negotiation, state: RemoteState::Idle, failures: 0 }
     }
 
     pub(crate) fn state(&self) -> RemoteState {
@@ -32,17 +36,26 @@ impl<V> Remote<V> {
 
     /// Follows the connection. A connection that comes back, itself or by its successor, is `reconnecting`
     /// until it is connected: the application does not see `connecting` a second time.
-    pub(super) fn connection_state(&mut self, state: ConnectionState, out: &mut Outbox<V>) {
+    ///
+    /// Answers whether the connection is to be replaced, because it failed. Where no path leads to the remote
+    /// every connection fails; there we wait, in the end, for the remote to move.
+    pub(super) fn connection_state(&mut self, state: ConnectionState, out: &mut Outbox<V>) -> bool {
         let to = match state {
-            ConnectionState::New => return,
+            ConnectionState::New => return false,
             ConnectionState::Connecting if self.state == RemoteState::Idle => RemoteState::Connecting,
-            ConnectionState::Connecting => return,
+            ConnectionState::Connecting => return false,
             ConnectionState::Connected => RemoteState::Connected,
             ConnectionState::Disconnected | ConnectionState::Failed | ConnectionState::Closed => {
                 RemoteState::Reconnecting
             }
         };
+        match state {
+            ConnectionState::Connected => self.failures = 0,
+            ConnectionState::Failed => self.failures += 1,
+            _ => {}
+        }
         self.transition(to, out);
+        state == ConnectionState::Failed && self.failures <= FAILED_CONNECTIONS
     }
 
     pub(super) fn transition(&mut self, to: RemoteState, out: &mut Outbox<V>) {

@@ -1,0 +1,115 @@
+//! Payloads between peers: what is the application's, what is ours, and what is nobody's.
+
+use metered_protocol::SdpType;
+use serde_json::json;
+
+use crate::hand::{Hand, sdp};
+
+#[test]
+fn data_of_peers_of_the_room_surfaces_with_its_kind() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.direct("bob", json!({"a": [1, null]}));
+    hand.frame(json!({"type": "message", "channel": "room", "from": "bob", "data": null}));
+    assert_eq!(hand.said(), [r#"direct bob {"a":[1,null]}"#, "broadcast bob null"]);
+}
+
+#[test]
+fn data_of_strangers_of_ourselves_and_of_other_channels_never_surfaces() {
+    let mut hand = Hand::joined(&["bob"]);
+    for (kind, channel, from) in [
+        ("direct", "room", "eve"),
+        ("message", "room", "eve"),
+        ("message", "room", "me"),
+        ("message", "other", "bob"),
+    ] {
+        hand.frame(json!({"type": kind, "channel": channel, "from": from, "data": 1}));
+    }
+    hand.presence(&[], &["bob"]);
+    hand.direct("bob", json!(1));
+    assert_eq!(hand.said_about("1"), ["r1 idle → closed", "r1 left"]);
+}
+
+#[test]
+fn presence_of_other_channels_is_ignored() {
+    let mut hand = Hand::joined(&["bob"]);
+    let bob = json!([{"peerId": "bob"}]);
+    hand.frame(json!({"type": "presence", "channel": "other", "joined": [{"peerId": "eve"}], "left": bob}));
+    assert_eq!(hand.said(), [""; 0]);
+}
+
+#[test]
+fn signals_never_surface_however_broken() {
+    let mut hand = Hand::joined(&["bob"]);
+    for data in [
+        json!({"type": "rtc-description"}),
+        json!({"type": "rtc-description", "description": {"type": "pranswer", "sdp": ""}}),
+        json!({"type": "rtc-ice", "candidate": "candidate:1"}),
+        json!({"type": "rtc-ice", "candidate": {"candidate": "x".repeat(1001)}}),
+        json!({"__meteredTrackMeta": 5}),
+        json!({"__meteredTrackMeta": {"trackId": "t", "metadata": {}}}),
+    ] {
+        hand.direct("bob", data);
+    }
+    assert_eq!(hand.said(), [""; 0]);
+}
+
+#[test]
+fn signals_that_come_before_the_presence_of_their_sender_wait_for_it() {
+    let mut hand = Hand::joined(&[]);
+    hand.description("bob", &sdp(SdpType::Offer, "bobs"));
+    hand.remote_candidate("bob", "c1");
+    hand.remote_candidate("eve", "e1");
+    assert_eq!(hand.said(), [""; 0]);
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said(), ["k2 to r1 bob", "r1 joined", "k2 set remote offer of bobs"]);
+    hand.steps_succeed();
+    assert_eq!(hand.said_about("add"), ["k2 add c1"]);
+}
+
+#[test]
+fn signals_between_a_reconnect_and_its_snapshot_are_for_the_new_connection() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    hand.said();
+    hand.description("bob", &sdp(SdpType::Offer, "bobs"));
+    assert_eq!(hand.said(), [""; 0]);
+    hand.presence(&["bob"], &[]);
+    assert_eq!(
+        hand.said(),
+        ["k2 close", "k3 to r1 bob", "r1 reset", "room reconnecting → joined", "k3 set remote offer of bobs"]
+    );
+}
+
+#[test]
+fn signals_of_before_a_drop_are_forgotten() {
+    let mut hand = Hand::joined(&[]);
+    hand.description("bob", &sdp(SdpType::Offer, "bobs"));
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    hand.said();
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said(), ["k2 to r1 bob", "r1 joined"]);
+}
+
+#[test]
+fn a_flood_of_signals_of_strangers_is_bounded() {
+    let mut hand = Hand::joined(&[]);
+    for n in 0..10_000 {
+        hand.remote_candidate("bob", &format!("c{n}"));
+    }
+    hand.presence(&["bob"], &[]);
+    hand.description("bob", &sdp(SdpType::Offer, "bobs"));
+    hand.steps_succeed();
+    let added = hand.said_about("add ");
+    assert!(added.len() <= 200, "{}", added.len());
+    assert_eq!(added[0], "k2 add c0");
+}
+
+#[test]
+fn our_own_signals_are_not_taken_for_a_remotes() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.description("me", &sdp(SdpType::Offer, "ours"));
+    hand.presence(&["me"], &[]);
+    assert_eq!(hand.said(), [""; 0]);
+}
