@@ -12,22 +12,29 @@ use crate::limits::{
 pub enum InvalidName {
     /// The name has no characters.
     Empty,
-    /// The name is longer than the given number of UTF-16 code units.
-    TooLong(usize),
+    /// The name is longer than its kind may be: 256 UTF-16 code units for a channel, 128 for the others.
+    TooLong,
     /// The name has a character of U+0000–001F or U+007F–009F.
     ControlCharacter,
     /// A peer id has a character that is not printable ASCII.
     NotPrintableAscii,
 }
 
+impl InvalidName {
+    /// The rule that the name breaks.
+    pub const fn must(self) -> &'static str {
+        match self {
+            InvalidName::Empty => "must not be empty",
+            InvalidName::TooLong => "is too long",
+            InvalidName::ControlCharacter => "must not contain control characters",
+            InvalidName::NotPrintableAscii => "must be printable ASCII",
+        }
+    }
+}
+
 impl fmt::Display for InvalidName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            InvalidName::Empty => f.write_str("must not be empty"),
-            InvalidName::TooLong(max) => write!(f, "must have at most {max} characters"),
-            InvalidName::ControlCharacter => f.write_str("must not contain control characters"),
-            InvalidName::NotPrintableAscii => f.write_str("must be printable ASCII"),
-        }
+        f.write_str(self.must())
     }
 }
 
@@ -39,7 +46,7 @@ fn check(name: &str, max: usize) -> Result<(), InvalidName> {
     }
     // A UTF-16 length never exceeds the UTF-8 length, so short names skip the count.
     if name.len() > max && name.encode_utf16().count() > max {
-        return Err(InvalidName::TooLong(max));
+        return Err(InvalidName::TooLong);
     }
     if name.chars().any(char::is_control) {
         return Err(InvalidName::ControlCharacter);
@@ -120,7 +127,9 @@ impl PeerId {
 impl RequestId {
     /// The id of the n-th request, for clients that count theirs.
     pub fn numbered(n: u64) -> Self {
-        Self(n.to_string().into())
+        let mut text = String::new();
+        crate::write_number(&mut text, n);
+        Self(text.into())
     }
 
     /// Checks a request id.
@@ -137,10 +146,10 @@ mod tests {
     #[test]
     fn names_are_refused_for_the_reason_that_applies() {
         assert_eq!(Channel::parse(""), Err(InvalidName::Empty));
-        assert_eq!(Channel::parse(&"é".repeat(257)), Err(InvalidName::TooLong(256)));
+        assert_eq!(Channel::parse(&"é".repeat(257)), Err(InvalidName::TooLong));
         assert_eq!(Channel::parse("a\u{85}b"), Err(InvalidName::ControlCharacter));
         assert_eq!(PeerId::parse("é"), Err(InvalidName::NotPrintableAscii));
-        assert_eq!(PeerId::parse(&"p".repeat(129)), Err(InvalidName::TooLong(128)));
+        assert_eq!(PeerId::parse(&"p".repeat(129)), Err(InvalidName::TooLong));
         assert_eq!(RequestId::parse("\u{7f}"), Err(InvalidName::ControlCharacter));
     }
 
@@ -148,7 +157,7 @@ mod tests {
     fn length_counts_utf16_code_units() {
         assert!(Channel::parse(&"é".repeat(256)).is_ok());
         assert!(Channel::parse(&"\u{1f600}".repeat(128)).is_ok());
-        assert_eq!(Channel::parse(&"\u{1f600}".repeat(129)), Err(InvalidName::TooLong(256)));
+        assert_eq!(Channel::parse(&"\u{1f600}".repeat(129)), Err(InvalidName::TooLong));
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Appends a whole number. `core::fmt` would do, and bring ten times the code.
+pub fn write_number(out: &mut String, n: u64) {
+    if n >= 10 {
+        write_number(out, n / 10);
+    }
+    out.push((b'0' + (n % 10) as u8) as char);
+}
+
 /// Appends `,"name":` or, as the first field of an object, `"name":`.
 pub(crate) fn write_name(out: &mut String, field: crate::Field) {
     if !out.ends_with('{') {
@@ -58,6 +66,15 @@ impl ToJson for serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for n in [0, 7, 10, 65_536, u64::MAX] {
+            let mut out = String::new();
+            write_number(&mut out, n);
+            assert_eq!(out, n.to_string());
+        }
+    }
 
     #[test]
     fn every_string_survives_a_json_parser() {

@@ -34,7 +34,7 @@ pub use codes::{CloseCode, ErrorCode, Retry};
 pub use fields::Field;
 pub use ice_server::IceServer;
 pub use ids::{Channel, InvalidName, PeerId, RequestId};
-pub use json::{ToJson, write_string};
+pub use json::{ToJson, write_number, write_string};
 pub use secret::Secret;
 pub use server_frame::{PresencePeer, Resume, ServerFrame, Welcome};
 pub use signal::{Candidate, Description, Fingerprint, SdpType, Signal};

@@ -56,23 +56,17 @@ pub struct Description {
     pub sdp: String,
 }
 
-/// The DTLS certificate fingerprints of a description: who, cryptographically, is at the other end. A peer that
-/// keeps its connection keeps them; a peer that built a new connection has others.
+/// The DTLS certificate fingerprint of a description: who, cryptographically, is at the other end. A peer that
+/// keeps its connection keeps it; a peer that built a new connection has another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fingerprint(Vec<String>);
+pub struct Fingerprint(String);
 
 impl Description {
-    /// The description's fingerprints, or `None` if it names none.
+    /// The description's fingerprint, or `None` if it names none. All media sections of a bundle share one
+    /// transport and so one fingerprint: the first speaks for all.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        let mut found: Vec<String> = self
-            .sdp
-            .lines()
-            .filter_map(|line| line.strip_prefix("a=fingerprint:"))
-            .map(|value| value.trim().to_ascii_lowercase())
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        (!found.is_empty()).then_some(Fingerprint(found))
+        let value = self.sdp.lines().find_map(|line| line.strip_prefix("a=fingerprint:"))?;
+        Some(Fingerprint(value.trim_ascii().to_ascii_lowercase()))
     }
 }
 
@@ -203,7 +197,7 @@ impl ToJson for Candidate {
         write_optional(out, Field::SdpMid, &self.sdp_mid);
         if let Some(index) = self.sdp_m_line_index {
             write_name(out, Field::SdpMLineIndex);
-            out.push_str(&index.to_string());
+            crate::write_number(out, u64::from(index));
         }
         write_optional(out, Field::UsernameFragment, &self.username_fragment);
         out.push('}');

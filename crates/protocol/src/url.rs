@@ -21,14 +21,21 @@ pub enum InvalidUrl {
     UserInfo,
 }
 
-impl fmt::Display for InvalidUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotWebSocket => "must be a wss:// URL (ws:// for localhost, 127.0.0.1 and [::1])",
+impl InvalidUrl {
+    /// The rule that the address breaks.
+    pub const fn must(self) -> &'static str {
+        match self {
+            Self::NotWebSocket => "must be a wss:// URL",
             Self::Insecure => "must be wss:// (ws:// is allowed for localhost, 127.0.0.1 and [::1] only)",
             Self::NotAnOrigin => "must be an origin without path, query or fragment",
             Self::UserInfo => "must not contain a user name or password",
-        })
+        }
+    }
+}
+
+impl fmt::Display for InvalidUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.must())
     }
 }
 
@@ -40,23 +47,24 @@ impl ServerUrl {
 
     /// Checks an address. One trailing slash is taken for no path.
     pub fn parse(url: &str) -> Result<Self, InvalidUrl> {
-        let (scheme, rest) = url.split_once("://").ok_or(InvalidUrl::NotWebSocket)?;
-        let secure = scheme.eq_ignore_ascii_case("wss");
-        if !secure && !scheme.eq_ignore_ascii_case("ws") {
-            return Err(InvalidUrl::NotWebSocket);
-        }
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains(['/', '?', '#', '\\']) {
+        let url = url.to_ascii_lowercase();
+        let origin = url.strip_suffix('/').unwrap_or(&url);
+        let (secure, authority) = match (origin.strip_prefix("wss://"), origin.strip_prefix("ws://")) {
+            (Some(authority), _) => (true, authority),
+            (_, Some(authority)) => (false, authority),
+            _ => return Err(InvalidUrl::NotWebSocket),
+        };
+        if authority.bytes().any(|b| b"/?#\\".contains(&b)) {
             return Err(InvalidUrl::NotAnOrigin);
         }
-        if authority.contains('@') {
+        if authority.bytes().any(|b| b == b'@') {
             return Err(InvalidUrl::UserInfo);
         }
-        let host = host(authority).ok_or(InvalidUrl::NotWebSocket)?.to_ascii_lowercase();
-        if !secure && !["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()) {
+        let host = host(authority).ok_or(InvalidUrl::NotWebSocket)?;
+        if !secure && !["localhost", "127.0.0.1", "[::1]"].contains(&host) {
             return Err(InvalidUrl::Insecure);
         }
-        Ok(Self(format!("{}://{}", if secure { "wss" } else { "ws" }, authority.to_ascii_lowercase())))
+        Ok(Self(origin.to_owned()))
     }
 
     /// The address to open with a publishable key.
@@ -80,26 +88,20 @@ impl ServerUrl {
     }
 }
 
-/// The host of `host[:port]`, if both are well-formed.
+/// The host of `host[:port]`, if both are well-formed. Only an address in brackets has colons of its own.
 fn host(authority: &str) -> Option<&str> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let end = rest.find(']')? + 2;
-            let (host, port) = authority.split_at_checked(end)?;
-            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
-        }
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
-    };
-    let in_brackets = host.trim_start_matches('[').trim_end_matches(']');
-    let well_formed = !in_brackets.is_empty()
-        && in_brackets.chars().all(|c| {
-            c.is_alphanumeric() || matches!(c, '.' | '-' | '_') || (c == ':' && host.starts_with('['))
-        });
-    let port_fits = port.is_none_or(|p| p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok());
-    (well_formed && port_fits).then_some(host)
+    let colon = authority.rfind(':').filter(|_| !authority.ends_with(']'));
+    let (host, port) = authority.split_at_checked(colon.unwrap_or(authority.len()))?;
+    let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || !b.is_ascii() || b".-_".contains(&b);
+    let well_formed = name.unwrap_or(host).bytes().all(|b| is_name_byte(b) || (name.is_some() && b == b':'));
+    let port_fits = port.len() <= 6 && port.bytes().skip(1).fold(0, port_digit) <= 65_535;
+    (well_formed && port_fits && !name.unwrap_or(host).is_empty()).then_some(host)
+}
+
+/// Reads on in a port. What is not a digit makes it too large.
+fn port_digit(port: u32, digit: u8) -> u32 {
+    if digit.is_ascii_digit() { port * 10 + u32::from(digit - b'0') } else { 1 << 20 }
 }
 
 /// Encodes everything but the unreserved characters of RFC 3986.
