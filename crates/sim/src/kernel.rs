@@ -127,7 +127,7 @@ impl Kernel {
     }
 
     /// Goes on to the next event.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn advance(&mut self) -> Option<Event> {
         let (at, event) = self.queue.pop()?;
         self.now = at;
         self.events += 1;

@@ -61,7 +61,7 @@ impl fmt::Display for Failure {
 
 /// Runs the world of a seed to its end.
 pub fn run(seed: u64, print: bool) -> Result<Report, Failure> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| Run::new(seed, print).to_the_end()));
+    let outcome = catch_unwind(AssertUnwindSafe(|| Run::new(seed, print).finish()));
     outcome.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
         let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -90,8 +90,8 @@ impl Run {
         Self { world, converged: None, round: None }
     }
 
-    fn to_the_end(mut self) -> Result<Report, Failure> {
-        while let Some(event) = self.world.out.kernel.next() {
+    fn finish(mut self) -> Result<Report, Failure> {
+        while let Some(event) = self.world.out.kernel.advance() {
             let is_inspection = matches!(event, Event::Inspect);
             self.world.handle(event);
             if is_inspection && self.inspect() {

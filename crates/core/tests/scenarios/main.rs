@@ -1,9 +1,17 @@
 //! The core through its public API, driven by hand. Each test is a sentence; what the core does is read as a list
 //! of words, one per output.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
 mod hand;
 
+mod connecting;
+mod hostile;
+mod liveness;
 mod negotiation;
+mod reconnecting;
+mod requests;
 mod room;
 mod roster;
 mod signals;
+mod subscriptions;

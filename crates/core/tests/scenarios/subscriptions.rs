@@ -1,0 +1,135 @@
+//! Subscriptions outlive connections.
+
+use metered_core::{Call, Config};
+use serde_json::json;
+
+use crate::hand::{Hand, channel, close, config, subscribe};
+
+fn unsubscribe(name: &str) -> Call<serde_json::Value> {
+    Call::Unsubscribe { channel: channel(name) }
+}
+
+/// The channels that were subscribed to since one last looked.
+fn subscribed(hand: &mut Hand) -> Vec<String> {
+    let channel = |line: String| line.split(r#""channel":""#).nth(1)?.split('"').next().map(str::to_owned);
+    hand.said_about(r#""type":"subscribe""#).into_iter().filter_map(channel).collect()
+}
+
+#[test]
+fn a_reconnect_replays_what_is_subscribed_to() {
+    let mut hand = Hand::connected();
+    for name in ["b", "a", "c"] {
+        hand.call(subscribe(name));
+    }
+    hand.call(unsubscribe("c"));
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), ["a", "b"]);
+}
+
+#[test]
+fn a_drop_between_subscribe_and_its_ack_does_not_lose_the_subscription() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    assert_eq!(hand.said_about("call"), ["call 2 Disconnected"]);
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), ["c"]);
+}
+
+#[test]
+fn a_subscribe_that_was_refused_because_offline_is_not_remembered() {
+    let mut hand = Hand::connected();
+    hand.drop_socket(1006);
+    hand.call(subscribe("c"));
+    assert_eq!(hand.said_about("call"), ["call 2 NotConnected"]);
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn the_latest_options_are_replayed() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    assert_eq!(
+        hand.said_about("subscribe"),
+        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c","includeSenderMetadata":true}"#]
+    );
+}
+
+#[test]
+fn a_replay_that_fails_is_tried_again_three_times_two_seconds_apart() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    let mut request = 2;
+    for _ in 0..3 {
+        assert_eq!(subscribed(&mut hand), ["c"]);
+        hand.frame(json!({"type": "error", "requestId": request.to_string(), "code": "backend_error"}));
+        hand.pass(1_999);
+        assert_eq!(hand.said(), [""; 0]);
+        hand.pass(1);
+        request += 1;
+    }
+    assert_eq!(subscribed(&mut hand), ["c"]);
+    hand.frame(json!({"type": "error", "requestId": request.to_string(), "code": "backend_error"}));
+    hand.pass(600_000);
+    assert_eq!(hand.said(), [""; 0]);
+    // The next connection has all its tries again.
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), ["c"]);
+}
+
+#[test]
+fn an_unsubscribe_cancels_a_replay_that_waits() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
+    hand.call(unsubscribe("c"));
+    hand.said();
+    hand.pass(600_000);
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn an_unsubscribe_while_offline_holds() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    hand.call(unsubscribe("c"));
+    assert_eq!(hand.said_about("call 3"), ["call 3 NotConnected"]);
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn a_close_forgets_what_was_subscribed_to() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.call(close());
+    hand.call(Call::Connect);
+    hand.said();
+    hand.welcome("me");
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn nothing_is_replayed_for_those_who_do_it_themselves() {
+    let mut hand = Hand::connected_with(Config { auto_resubscribe: false, ..config() });
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    hand.said();
+    hand.pass(5_000);
+    assert_eq!(hand.said(), [""; 0]);
+}
