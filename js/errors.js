@@ -110,6 +110,16 @@ export const errors = {
   overflow: (queued, cap) => new DataChannelOverflowError(queued, cap),
   named: (name, message) => named(new Error(message), name),
   type: (message) => new TypeError(message),
+  /** A `TypeError` that names the argument, what it must be, and what it was. */
+  invalid: (argument, must, got) => new TypeError(`\`${argument}\` ${must}, got ${describe(got)}`),
+  invalidState: (method, state) => named(new Error(`${method}() cannot be called in state '${state}'`), "SignallingError"),
+  /** Why a room cannot go on. */
+  terminal: (code) =>
+    named(
+      new Error(`the connection was closed for good (close code ${code})`),
+      { 4001: "InvalidToken", 4003: "ChannelNotAuthorized", 4012: "AccountSuspended", 4020: "AdminDisconnect" }[code] ??
+        "ConnectionClosed",
+    ),
 };
 
 /** A value as an error message shows it: never the content of a string or an object, which may be a credential. */

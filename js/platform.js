@@ -1,7 +1,7 @@
 // What the platform provides: its WebSocket and RTCPeerConnection, or in Node those of the optional peer
 // dependencies; and the few expressions that have no binding in Rust.
 
-import { describe } from "./errors.js";
+import { describe, errors } from "./errors.js";
 
 /** Loads an optional dependency in Node, from where this package is installed. Elsewhere there is none. */
 const optionalDependency = (name) => {
@@ -48,8 +48,17 @@ export const parseFrame = (data, maxLength) => {
   }
 };
 
-/** Reads an option of the user's. */
-export const option = (options, name) => options?.[name];
+/**
+ * An option of the user's; undefined where it is absent or null.
+ * @param type what `typeof` must answer. A number must not be NaN; an object may be a function.
+ */
+export const option = (options, name, type) => {
+  const value = options?.[name] ?? undefined;
+  if (value === undefined) return undefined;
+  const isOfType = type === "object" ? value === Object(value) : typeof value === type && !Number.isNaN(value);
+  if (isOfType) return value;
+  throw errors.invalid(name, `must be a ${type}`, value);
+};
 
 /** Sends a frame: complete, or a head to be followed by a payload of JSON text. */
 export const sendFrame = (socket, head, payload) => socket.send(payload === undefined ? head : `${head}${payload}}`);
@@ -94,6 +103,23 @@ export const report = (slot, promise, subject, operation) => {
     (error) => slot.callback?.(subject, operation, false, error),
   );
 };
+
+/** Promises that WebAssembly settles later, by their numbers. */
+export class Calls {
+  #waiting = new Map();
+
+  begin(id) {
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  /** Settles a promise: with the error, if there is one. */
+  settle(id, error) {
+    const call = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) call?.resolve();
+    else call?.reject(error);
+  }
+}
 
 /** Calls a token provider, which may answer a value or a promise, or throw. */
 export const callProvider = async (provider) => provider();

@@ -17,7 +17,7 @@ extern "C" {
     #[wasm_bindgen(js_name = parseFrame)]
     pub(crate) fn parse_frame(data: &JsValue, max_length: usize) -> JsValue;
     #[wasm_bindgen(catch)]
-    pub(crate) fn option(options: &JsValue, name: &str) -> Result<JsValue, JsValue>;
+    pub(crate) fn option(options: &JsValue, name: &str, kind: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = sendFrame)]
     pub(crate) fn send_frame(socket: &WebSocket, head: &str, payload: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(catch, js_name = encodePayload)]
@@ -30,6 +30,15 @@ extern "C" {
     #[wasm_bindgen(js_name = callProvider)]
     pub(crate) fn call_provider(provider: &Function) -> Promise;
     pub(crate) fn log(logger: &JsValue, level: &str, message: &str);
+
+    /// Promises that this side settles later.
+    pub(crate) type Calls;
+    #[wasm_bindgen(constructor)]
+    pub(crate) fn new() -> Calls;
+    #[wasm_bindgen(method)]
+    pub(crate) fn begin(this: &Calls, id: u32) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(crate) fn settle(this: &Calls, id: u32, error: &JsValue);
 }
 
 #[wasm_bindgen(module = "/js/emitter.js")]

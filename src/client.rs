@@ -118,7 +118,7 @@ fn parse_name<T>(
     let Some(name) = value.as_string() else {
         return Err(invalid(argument, "must be a string", value));
     };
-    parse(&name).map_err(|why| invalid(argument, &why.to_string(), value))
+    parse(&name).map_err(|why| invalid(argument, why.must(), value))
 }
 
 /// Writes a payload as JSON and counts its bytes.

@@ -8,11 +8,11 @@ use js_sys::{Function, Promise};
 use metered_core::{Admission, SendGate, SendLimits};
 use wasm_bindgen::prelude::*;
 
-use crate::bindings::{self, Emitter, RtcDataChannel};
+use crate::bindings::{self, Calls, Emitter, RtcDataChannel};
 use crate::callback::Callback;
 use crate::client::promised;
 use crate::emit;
-use crate::error::{invalid, named, overflow};
+use crate::error::{invalid, named, overflow, oversized};
 use crate::options::{logger, number};
 
 /// The wrapper. See `index.d.ts` for the documentation of each member.
@@ -24,8 +24,7 @@ pub struct DataChannel {
 /// A send that waits in the gate.
 struct Waiting {
     data: JsValue,
-    resolve: Function,
-    reject: Function,
+    call: u32,
 }
 
 struct Shared {
@@ -37,6 +36,8 @@ struct Shared {
     open: Cell<bool>,
     /// What every send resolves to that went out at once.
     sent: Promise,
+    calls: Calls,
+    last_call: Cell<u32>,
     recheck: RefCell<Option<Timeout>>,
     listening: RefCell<Option<Listening>>,
 }
@@ -71,6 +72,8 @@ impl DataChannel {
             emitter,
             gate: RefCell::new(SendGate::new(limits)),
             sent: Promise::resolve(&JsValue::UNDEFINED),
+            calls: Calls::new(),
+            last_call: Cell::new(0),
             recheck: RefCell::default(),
             listening: RefCell::default(),
         });
@@ -152,20 +155,16 @@ impl Shared {
                 Ok(self.sent.clone())
             }
             Admission::Queued => {
-                let promise = Promise::new(&mut |resolve, reject| {
-                    let waiting = Waiting { data: data.clone(), resolve, reject };
-                    self.gate.borrow_mut().enqueue(bytes, waiting);
-                });
+                let call = self.last_call.get().wrapping_add(1);
+                self.last_call.set(call);
+                self.gate.borrow_mut().enqueue(bytes, Waiting { data: data.clone(), call });
                 self.schedule_recheck();
-                Ok(promise)
+                Ok(self.calls.begin(call))
             }
             Admission::Overflow(queued) => {
                 Err(overflow(queued, self.gate.borrow().limits().max_queued_sends))
             }
-            Admission::TooLarge(max) => {
-                let must = ["must have at most ", &max.to_string(), " bytes on this connection"].concat();
-                Err(invalid("data", &must, &JsValue::from_f64(bytes as f64)))
-            }
+            Admission::TooLarge(max) => Err(oversized(bytes, max)),
         }
     }
 
@@ -175,11 +174,7 @@ impl Shared {
             let buffered = self.buffered();
             let next = self.gate.borrow_mut().release(buffered);
             let Some(waiting) = next else { break };
-            // The functions that settle a promise do not throw.
-            let _ = match self.channel.send(&waiting.data) {
-                Ok(()) => waiting.resolve.call0(&JsValue::UNDEFINED),
-                Err(error) => waiting.reject.call1(&JsValue::UNDEFINED, &error),
-            };
+            self.calls.settle(waiting.call, &self.channel.send(&waiting.data).err().unwrap_or_default());
         }
         self.schedule_recheck();
     }
@@ -201,7 +196,7 @@ impl Shared {
         let _ = listening.detach.call0(&JsValue::UNDEFINED);
         let waiting: Vec<Waiting> = self.gate.borrow_mut().take_all().collect();
         for waiting in waiting {
-            let _ = waiting.reject.call1(&JsValue::UNDEFINED, &not_open());
+            self.calls.settle(waiting.call, &not_open());
         }
         emit::close(&self.emitter);
         self.emitter.end();
@@ -222,19 +217,15 @@ fn not_open() -> JsValue {
 
 fn limits(options: &JsValue) -> Result<SendLimits, JsValue> {
     let default = SendLimits::default();
-    let whole = |name: &str, least: u32| match number(options, name)? {
-        None => Ok(None),
-        Some(n) if n >= f64::from(least) => Ok(Some(n as usize)),
-        Some(n) => {
-            let must = ["must be a number >= ", &least.to_string()].concat();
-            Err(invalid(name, &must, &n.into()))
-        }
+    let whole = |name: &str, least: f64| match number(options, name)? {
+        Some(n) if n < least => Err(invalid(name, "is too small", &n.into())),
+        n => Ok(n.map(|n| n as usize)),
     };
-    let max_buffered_amount = whole("maxBufferedAmount", 1)?.unwrap_or(default.max_buffered_amount);
+    let max_buffered_amount = whole("maxBufferedAmount", 1.0)?.unwrap_or(default.max_buffered_amount);
     Ok(SendLimits {
         max_buffered_amount,
-        buffered_amount_low_threshold: whole("bufferedAmountLowThreshold", 0)?
+        buffered_amount_low_threshold: whole("bufferedAmountLowThreshold", 0.0)?
             .unwrap_or(max_buffered_amount / 2),
-        max_queued_sends: whole("maxQueuedSends", 0)?.unwrap_or(default.max_queued_sends),
+        max_queued_sends: whole("maxQueuedSends", 0.0)?.unwrap_or(default.max_queued_sends),
     })
 }

@@ -9,7 +9,6 @@ use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise};
-use litemap::LiteMap;
 use metered_core::{
     Call, CallError, CallId, Command, ConnectionEvent, ConnectionId, Core, Event, Input, Instant, Level,
     OperationId, Output, RemoteId, RoomEvent, SocketEvent, SocketId, TokenFailure,
@@ -17,7 +16,7 @@ use metered_core::{
 use metered_protocol::{CloseCode, PeerId, Secret};
 use wasm_bindgen::prelude::*;
 
-use crate::bindings::{self, Emitter};
+use crate::bindings::{self, Calls, Emitter};
 use crate::callback::Callback;
 use crate::connection::{self, Connection};
 use crate::emit;
@@ -26,6 +25,7 @@ use crate::json::Json;
 use crate::options::Options;
 use crate::remote::RemotePeer;
 use crate::socket::Socket;
+use crate::table::Table;
 
 /// What [`Callback`] reports: whose operation, which, whether it succeeded, and with what.
 type Settled = dyn Fn(u32, u32, bool, JsValue);
@@ -42,11 +42,11 @@ pub(crate) struct Driver {
     web_socket_factory: Function,
     /// Present in a `MeteredPeer`.
     peer_connection_factory: Option<Function>,
-    calls: RefCell<LiteMap<CallId, (Function, Function)>>,
+    calls: Calls,
     last_call: Cell<u32>,
-    sockets: RefCell<LiteMap<SocketId, Rc<Socket>>>,
-    connections: RefCell<LiteMap<ConnectionId, Rc<Connection>>>,
-    remotes: RefCell<LiteMap<RemoteId, RemotePeer>>,
+    sockets: Table<SocketId, Rc<Socket>>,
+    connections: Table<ConnectionId, Rc<Connection>>,
+    remotes: Table<RemoteId, RemotePeer>,
     timer: RefCell<Option<(Instant, Timeout)>>,
     settled: Callback<Settled>,
     this: Weak<Driver>,
@@ -76,11 +76,11 @@ impl Driver {
                 token_provider: options.token_provider,
                 web_socket_factory: options.web_socket_factory,
                 peer_connection_factory,
-                calls: RefCell::default(),
+                calls: Calls::new(),
                 last_call: Cell::new(0),
-                sockets: RefCell::default(),
-                connections: RefCell::default(),
-                remotes: RefCell::default(),
+                sockets: Table::new(),
+                connections: Table::new(),
+                remotes: Table::new(),
                 timer: RefCell::default(),
                 settled: Callback::new(Closure::wrap(Box::new(settled) as Box<Settled>)),
                 this: this.clone(),
@@ -100,15 +100,14 @@ impl Driver {
     /// The remotes that are in the room, in the order of their ids.
     pub(crate) fn remotes(&self) -> Vec<RemotePeer> {
         let present: Vec<RemoteId> = self.read(|core| core.remotes().map(|(id, _)| id).collect());
-        let remotes = self.remotes.borrow();
-        present.iter().filter_map(|id| remotes.get(id).cloned()).collect()
+        present.iter().filter_map(|id| self.remotes.get(*id)).collect()
     }
 
     /// The remote with a peer id.
     pub(crate) fn remote(&self, peer_id: &str) -> Option<RemotePeer> {
         let id =
             self.read(|core| core.remotes().find(|(_, other)| other.as_str() == peer_id).map(|(id, _)| id))?;
-        self.remotes.borrow().get(&id).cloned()
+        self.remotes.get(id)
     }
 
     /// Makes a call whose promise the core settles.
@@ -116,9 +115,7 @@ impl Driver {
         let mut last = self.last_call.get();
         let id = CallId::take(&mut last);
         self.last_call.set(last);
-        let promise = Promise::new(&mut |resolve, reject| {
-            self.calls.borrow_mut().insert(id, (resolve, reject));
-        });
+        let promise = self.calls.begin(id.0);
         self.input(Input::Call(id, call));
         promise
     }
@@ -132,9 +129,9 @@ impl Driver {
         loop {
             let output = self.core.borrow_mut().poll_output();
             match output {
-                Some(Output::Command(command)) => self.command(command),
-                Some(Output::Event(event)) => self.event(event),
-                Some(Output::Settle(call, result)) => self.settle(call, result),
+                Some(Output::Command(command)) => self.command(&command),
+                Some(Output::Event(event)) => self.event(&event),
+                Some(Output::Settle(call, result)) => self.settle(call, &result),
                 Some(Output::Log(level, message)) => self.log(level, message),
                 None => break,
             }
@@ -145,30 +142,29 @@ impl Driver {
 
     /// A socket closed: lets go of it, and tells the core.
     pub(crate) fn socket_closed(&self, id: SocketId, event: SocketEvent<Json>) {
-        let socket = self.sockets.borrow_mut().remove(&id);
+        let socket = self.sockets.remove(id);
         self.input(Input::Socket(id, event));
         drop(socket);
     }
 
     /// A remote opened a data channel on its present connection.
     pub(crate) fn data_channel(&self, remote: RemoteId, channel: &JsValue) {
-        let emitter = self.remotes.borrow().get(&remote).map(RemotePeer::emitter);
-        if let Some(emitter) = emitter {
-            emit::data_channel(&emitter, channel);
+        if let Some(remote) = self.remotes.get(remote) {
+            emit::data_channel(remote.emitter(), channel);
         }
     }
 
-    fn command(&self, command: Command<Json>) {
+    fn command(&self, command: &Command<Json>) {
         match command {
-            Command::OpenSocket(id, url) => self.open_socket(id, &url),
+            Command::OpenSocket(id, url) => self.open_socket(*id, url),
             Command::SendFrame(id, frame) => {
                 // A socket that does not take a frame is closing; its close is what the core hears of.
-                if self.socket(id).is_some_and(|socket| socket.send(&frame).is_err()) {
+                if self.sockets.get(*id).is_some_and(|socket| socket.send(frame).is_err()) {
                     self.log(Level::Warn, "a frame could not be sent");
                 }
             }
             Command::CloseSocket(id, code, reason) => {
-                if self.socket(id).is_some_and(|socket| socket.close(code, &reason).is_err()) {
+                if self.sockets.get(*id).is_some_and(|socket| socket.close(*code, reason).is_err()) {
                     self.log(Level::Warn, "a socket could not be closed in the regular way");
                 }
             }
@@ -181,31 +177,24 @@ impl Driver {
             Command::CreateConnection { connection, remote, peer_id, ice_servers } => {
                 let created = match (&self.peer_connection_factory, self.this.upgrade()) {
                     (Some(factory), Some(driver)) => {
-                        Connection::open(&driver, connection, remote, factory, &ice_servers)
+                        Connection::open(&driver, *connection, *remote, factory, ice_servers)
                     }
                     _ => return,
                 };
-                self.introduce(connection, remote, peer_id, created);
+                self.introduce(*connection, *remote, peer_id, created);
             }
-            Command::Operate(id, op, operation) => self.operate(id, op, &operation),
+            Command::Operate(id, op, operation) => self.operate(*id, *op, operation),
             Command::CloseConnection(id) => {
-                // Dropped after the borrow: closing may call handlers of the user's.
-                let connection = self.connections.borrow_mut().remove(&id);
-                drop(connection);
+                self.connections.remove(*id);
             }
         }
-    }
-
-    /// A socket, taken out of the table: what is done to it may call back, and change the table.
-    fn socket(&self, id: SocketId) -> Option<Rc<Socket>> {
-        self.sockets.borrow().get(&id).cloned()
     }
 
     fn open_socket(&self, id: SocketId, url: &Secret) {
         let Some(driver) = self.this.upgrade() else { return };
         match Socket::open(&driver, id, &self.web_socket_factory, url) {
             Ok(socket) => {
-                self.sockets.borrow_mut().insert(id, Rc::new(socket));
+                self.sockets.insert(id, Rc::new(socket));
             }
             Err(_) => {
                 let reason = "the WebSocket could not be constructed".to_owned();
@@ -219,29 +208,27 @@ impl Driver {
         &self,
         id: ConnectionId,
         remote: RemoteId,
-        peer_id: PeerId,
+        peer_id: &PeerId,
         created: Result<Connection, JsValue>,
     ) {
         let pc = created.as_ref().map_or(JsValue::NULL, |connection| connection.pc().into());
-        let known = self.remotes.borrow().get(&remote).cloned();
-        match known {
+        match self.remotes.get(remote) {
             Some(known) => known.set_pc(pc),
             None => {
-                let peer = RemotePeer::new(self.this.clone(), remote, peer_id, pc, &self.logger);
-                self.remotes.borrow_mut().insert(remote, peer);
+                let peer = RemotePeer::new(self.this.clone(), remote, peer_id.clone(), pc, &self.logger);
+                self.remotes.insert(remote, peer);
             }
         }
         match created {
             Ok(connection) => {
-                self.connections.borrow_mut().insert(id, Rc::new(connection));
+                self.connections.insert(id, Rc::new(connection));
             }
             Err(error) => emit::error(&self.emitter, &error),
         }
     }
 
     fn operate(&self, id: ConnectionId, op: OperationId, operation: &metered_core::Operation) {
-        let connection = self.connections.borrow().get(&id).cloned();
-        let Some(connection) = connection else { return };
+        let Some(connection) = self.connections.get(id) else { return };
         match connection.operate(operation) {
             Ok(promise) => bindings::report(self.settled.slot(), &promise, id.0, op.0),
             Err(error) => {
@@ -265,18 +252,16 @@ impl Driver {
         self.input(Input::Token(op, token));
     }
 
-    fn event(&self, event: Event<Json>) {
+    fn event(&self, event: &Event<Json>) {
         match event {
             Event::Signalling(event) => emit::signalling(&self.emitter, event),
             Event::Room(RoomEvent::PeerJoined(id)) => {
-                let remote = self.remotes.borrow().get(&id).cloned();
-                if let Some(remote) = remote {
+                if let Some(remote) = self.remotes.get(*id) {
                     emit::peer_joined(&self.emitter, &remote.object());
                 }
             }
             Event::Room(RoomEvent::PeerLeft(id, metadata)) => {
-                let remote = self.remotes.borrow_mut().remove(&id);
-                if let Some(remote) = remote {
+                if let Some(remote) = self.remotes.remove(*id) {
                     remote.left(metadata);
                     emit::peer_left(&self.emitter, &remote.object());
                     remote.release();
@@ -284,24 +269,17 @@ impl Driver {
             }
             Event::Room(event) => emit::room(&self.emitter, event),
             Event::Remote(id, event) => {
-                let emitter = self.remotes.borrow().get(&id).map(RemotePeer::emitter);
-                if let Some(emitter) = emitter {
-                    emit::remote(&emitter, event);
+                if let Some(remote) = self.remotes.get(*id) {
+                    emit::remote(remote.emitter(), event);
                 }
             }
         }
     }
 
-    fn settle(&self, call: CallId, result: Result<(), CallError<Json>>) {
-        let Some((resolve, reject)) = self.calls.borrow_mut().remove(&call) else { return };
-        // The functions that settle a promise do not throw.
-        let _ = match result {
-            Ok(()) => resolve.call0(&JsValue::UNDEFINED),
-            Err(error) => {
-                let error = call_error(error, self.peer_connection_factory.is_some());
-                reject.call1(&JsValue::UNDEFINED, &error)
-            }
-        };
+    fn settle(&self, call: CallId, result: &Result<(), CallError<Json>>) {
+        let error =
+            result.as_ref().err().map(|error| call_error(error, self.peer_connection_factory.is_some()));
+        self.calls.settle(call.0, &error.unwrap_or_default());
     }
 
     fn log(&self, level: Level, message: &str) {

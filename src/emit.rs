@@ -29,9 +29,9 @@ extern "C" {
     #[wasm_bindgen(js_namespace = events)]
     fn disconnected(emitter: &Emitter, code: u16, reason: &str, will_reconnect: bool);
     #[wasm_bindgen(js_namespace = events)]
-    fn message(emitter: &Emitter, channel: &str, from: &str, from_metadata: JsValue, data: JsValue);
+    fn message(emitter: &Emitter, channel: &str, from: &str, from_metadata: &JsValue, data: &JsValue);
     #[wasm_bindgen(js_namespace = events)]
-    fn direct(emitter: &Emitter, from: &str, from_metadata: JsValue, data: JsValue);
+    fn direct(emitter: &Emitter, from: &str, from_metadata: &JsValue, data: &JsValue);
     #[wasm_bindgen(js_namespace = events)]
     fn presence(emitter: &Emitter, channel: &str, joined: Array, left: Array);
     #[wasm_bindgen(js_namespace = events, js_name = serverError)]
@@ -50,7 +50,7 @@ extern "C" {
     #[wasm_bindgen(js_namespace = events, js_name = peerLeft)]
     pub(crate) fn peer_left(emitter: &Emitter, peer: &JsValue);
     #[wasm_bindgen(js_namespace = events)]
-    fn data(emitter: &Emitter, from: &str, from_metadata: JsValue, data: JsValue, kind: &str);
+    fn data(emitter: &Emitter, from: &str, from_metadata: &JsValue, data: &JsValue, kind: &str);
     #[wasm_bindgen(js_namespace = events)]
     pub(crate) fn error(emitter: &Emitter, error: &JsValue);
 
@@ -71,7 +71,7 @@ extern "C" {
     pub(crate) fn buffered_amount_low(emitter: &Emitter);
 }
 
-pub(crate) fn signalling(emitter: &Emitter, event: SignallingEvent<Json>) {
+pub(crate) fn signalling(emitter: &Emitter, event: &SignallingEvent<Json>) {
     match event {
         SignallingEvent::Connected(c) => connected(
             emitter,
@@ -84,14 +84,14 @@ pub(crate) fn signalling(emitter: &Emitter, event: SignallingEvent<Json>) {
             c.resumed,
         ),
         SignallingEvent::Disconnected { code, reason, will_reconnect } => {
-            disconnected(emitter, code.0, &reason, will_reconnect);
+            disconnected(emitter, code.0, reason, *will_reconnect);
         }
         SignallingEvent::StateChange { from, to } => state_change(emitter, from.as_str(), to.as_str()),
         SignallingEvent::Message { channel, from, from_metadata, data } => {
-            message(emitter, channel.as_str(), from.as_str(), value(from_metadata), data.0);
+            message(emitter, channel.as_str(), from.as_str(), &value(from_metadata), &data.0);
         }
         SignallingEvent::Direct { from, from_metadata, data } => {
-            direct(emitter, from.as_str(), value(from_metadata), data.0);
+            direct(emitter, from.as_str(), &value(from_metadata), &data.0);
         }
         SignallingEvent::Presence { channel, joined, left } => {
             presence(emitter, channel.as_str(), peers(joined), peers(left));
@@ -99,15 +99,15 @@ pub(crate) fn signalling(emitter: &Emitter, event: SignallingEvent<Json>) {
         SignallingEvent::ServerError { code, message } => {
             server_error(emitter, code.as_str(), message.as_deref());
         }
-        SignallingEvent::GoingAway { retry_after_ms } => going_away(emitter, retry_after_ms as f64),
+        SignallingEvent::GoingAway { retry_after_ms } => going_away(emitter, *retry_after_ms as f64),
         SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
-            token_provider_error(emitter, consecutive_failures, &token_error(failure));
+            token_provider_error(emitter, *consecutive_failures, &token_error(failure));
         }
     }
 }
 
 /// Emits an event of a room; those that carry a remote are the driver's, which knows their objects.
-pub(crate) fn room(emitter: &Emitter, event: RoomEvent<Json>) {
+pub(crate) fn room(emitter: &Emitter, event: &RoomEvent<Json>) {
     match event {
         RoomEvent::Joined { peer_id, channel } => joined(emitter, peer_id.as_str(), channel.as_str()),
         RoomEvent::Left { peer_id, channel, reason } => {
@@ -116,26 +116,30 @@ pub(crate) fn room(emitter: &Emitter, event: RoomEvent<Json>) {
         }
         RoomEvent::StateChange { from, to } => state_change(emitter, from.as_str(), to.as_str()),
         RoomEvent::Data { from, from_metadata, data: payload, kind } => {
-            data(emitter, from.as_str(), value(from_metadata), payload.0, kind.as_str());
+            data(emitter, from.as_str(), &value(from_metadata), &payload.0, kind.as_str());
         }
         RoomEvent::Error(why) => error(emitter, &room_error(why)),
         RoomEvent::PeerJoined(_) | RoomEvent::PeerLeft(..) => {}
     }
 }
 
-pub(crate) fn remote(emitter: &Emitter, event: RemoteEvent<Json>) {
+pub(crate) fn remote(emitter: &Emitter, event: &RemoteEvent<Json>) {
     match event {
         RemoteEvent::StateChange { from, to } => state_change(emitter, from.as_str(), to.as_str()),
         RemoteEvent::ConnectionReset => connection_reset(emitter),
-        RemoteEvent::NegotiationError(Json(error)) => negotiation_error(emitter, &error),
-        RemoteEvent::IceCandidateError(Json(error)) => ice_candidate_error(emitter, &error),
+        RemoteEvent::NegotiationError(Json(error)) => negotiation_error(emitter, error),
+        RemoteEvent::IceCandidateError(Json(error)) => ice_candidate_error(emitter, error),
     }
 }
 
-fn peers(peers: Vec<PresencePeer<Json>>) -> Array {
-    peers.into_iter().map(|peer| presence_peer(peer.peer_id.as_str(), &value(peer.metadata))).collect()
+fn peers(peers: &[PresencePeer<Json>]) -> Array {
+    let array = Array::new();
+    for peer in peers {
+        array.push(&presence_peer(peer.peer_id.as_str(), &value(&peer.metadata)));
+    }
+    array
 }
 
-fn value(json: Option<Json>) -> JsValue {
-    json.map_or(JsValue::UNDEFINED, |json| json.0)
+fn value(json: &Option<Json>) -> JsValue {
+    json.as_ref().map_or(JsValue::UNDEFINED, |json| json.0.clone())
 }

@@ -29,6 +29,7 @@ mod options;
 mod peer;
 mod remote;
 mod socket;
+mod table;
 
 pub use client::SignallingClient;
 pub use data_channel::DataChannel;

@@ -31,14 +31,14 @@ impl Options {
         };
         let url = text(options, "url")?;
         let url = ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT))
-            .map_err(|why| type_error(&["`url` ", &why.to_string()].concat()))?;
+            .map_err(|why| invalid("url", why.must(), &url.as_deref().into()))?;
         let mut config = Config::new(url, credential);
-        if let Some(ms) = number(options, "tokenProviderTimeoutMs")? {
-            if !(ms.is_finite() && ms > 0.0) {
-                let got = JsValue::from_f64(ms);
-                return Err(invalid("tokenProviderTimeoutMs", "must be a finite number > 0", &got));
+        match number(options, "tokenProviderTimeoutMs")? {
+            Some(ms) if ms.is_finite() && ms > 0.0 => config.token_provider_timeout_ms = ms as u64,
+            Some(ms) => {
+                return Err(invalid("tokenProviderTimeoutMs", "must be a finite number > 0", &ms.into()));
             }
-            config.token_provider_timeout_ms = ms as u64;
+            None => {}
         }
         if let Some(ms) = number(options, "inactivityTimeoutMs")? {
             config.inactivity_timeout_ms = (ms.is_finite() && ms > 0.0).then_some(ms as u64);
@@ -46,7 +46,7 @@ impl Options {
         if let Some(on) = boolean(options, "autoResubscribe")? {
             config.auto_resubscribe = on;
         }
-        config.reconnect = reconnect(&get(options, "reconnect")?)?;
+        config.reconnect = reconnect(options)?;
         let web_socket_factory = match function(options, "webSocketFactory")? {
             Some(factory) => factory,
             None => bindings::web_socket_factory()?,
@@ -56,12 +56,10 @@ impl Options {
 }
 
 fn reconnect(options: &JsValue) -> Result<Option<Reconnect>, JsValue> {
-    if options.as_bool() == Some(false) {
+    if bindings::field(options, &"reconnect".into()).as_bool() == Some(false) {
         return Ok(None);
     }
-    if !(options.is_undefined() || options.is_object()) {
-        return Err(invalid("reconnect", "must be false or an object", options));
-    }
+    let options = &bindings::option(options, "reconnect", "object")?;
     let mut reconnect = Reconnect::default();
     for (name, slot) in [
         ("initialDelayMs", &mut reconnect.initial_delay_ms),
@@ -74,56 +72,37 @@ fn reconnect(options: &JsValue) -> Result<Option<Reconnect>, JsValue> {
             *slot = value;
         }
     }
-    reconnect.validate().map_err(|why| type_error(&["`reconnect.", why.option, "` ", why.must].concat()))?;
-    Ok(Some(reconnect))
-}
-
-/// An option; `null` counts as absent.
-pub(crate) fn get(options: &JsValue, name: &str) -> Result<JsValue, JsValue> {
-    let value = bindings::option(options, name)?;
-    Ok(if value.is_null() { JsValue::UNDEFINED } else { value })
+    match reconnect.validate() {
+        Ok(()) => Ok(Some(reconnect)),
+        Err(why) => Err(invalid(why.option, why.must, &bindings::field(options, &why.option.into()))),
+    }
 }
 
 /// An option that must be a function.
 pub(crate) fn function(options: &JsValue, name: &str) -> Result<Option<Function>, JsValue> {
-    optional(options, name, "must be a function", |value| value.dyn_ref::<Function>().cloned())
+    let value = bindings::option(options, name, "function")?;
+    Ok((!value.is_undefined()).then(|| value.unchecked_into()))
 }
 
 /// The option `logger`; undefined where there is none.
 pub(crate) fn logger(options: &JsValue) -> Result<JsValue, JsValue> {
-    let read = |value: &JsValue| (value.is_object() || value.is_function()).then(|| value.clone());
-    Ok(optional(options, "logger", "must be an object", read)?.unwrap_or(JsValue::UNDEFINED))
+    bindings::option(options, "logger", "object")
 }
 
 /// An option that must be a number, and not `NaN`.
 pub(crate) fn number(options: &JsValue, name: &str) -> Result<Option<f64>, JsValue> {
-    optional(options, name, "must be a number", |value| value.as_f64().filter(|n| !n.is_nan()))
+    Ok(bindings::option(options, name, "number")?.as_f64())
 }
 
 /// An option that must be true or false.
 pub(crate) fn boolean(options: &JsValue, name: &str) -> Result<Option<bool>, JsValue> {
-    optional(options, name, "must be true or false", JsValue::as_bool)
+    Ok(bindings::option(options, name, "boolean")?.as_bool())
 }
 
-/// An option that must be a non-empty string. Its value is not shown: it may be a credential.
+/// An option that must be a non-empty string.
 fn text(options: &JsValue, name: &str) -> Result<Option<String>, JsValue> {
-    let value = get(options, name)?;
-    match value.as_string() {
-        Some(text) if !text.is_empty() => Ok(Some(text)),
-        None if value.is_undefined() => Ok(None),
-        _ => Err(type_error(&["`", name, "` must be a non-empty string"].concat())),
+    match bindings::option(options, name, "string")?.as_string() {
+        Some(text) if text.is_empty() => Err(invalid(name, "must not be empty", &"".into())),
+        text => Ok(text),
     }
-}
-
-fn optional<T>(
-    options: &JsValue,
-    name: &str,
-    must: &str,
-    read: impl FnOnce(&JsValue) -> Option<T>,
-) -> Result<Option<T>, JsValue> {
-    let value = get(options, name)?;
-    if value.is_undefined() {
-        return Ok(None);
-    }
-    read(&value).map(Some).ok_or_else(|| invalid(name, must, &value))
 }

@@ -66,8 +66,8 @@ impl RemotePeer {
     }
 
     /// Keeps what the core no longer knows: the peer has left.
-    pub(crate) fn left(&self, metadata: Option<Json>) {
-        *self.shared.last_metadata.borrow_mut() = metadata.map_or(JsValue::UNDEFINED, |json| json.0);
+    pub(crate) fn left(&self, metadata: &Option<Json>) {
+        *self.shared.last_metadata.borrow_mut() = metadata.clone().map_or(JsValue::UNDEFINED, |json| json.0);
     }
 
     /// Lets go of the JavaScript object, which holds this one.
@@ -160,8 +160,8 @@ impl RemotePeer {
 }
 
 impl RemotePeer {
-    pub(crate) fn emitter(&self) -> Emitter {
-        self.shared.emitter.clone().unchecked_into()
+    pub(crate) fn emitter(&self) -> &Emitter {
+        &self.shared.emitter
     }
 }
 
