@@ -153,6 +153,14 @@ impl Network {
         self.links.iter().filter(|(_, link)| link.client == ClientEnd::Live).map(|(id, _)| *id).collect()
     }
 
+    /// Whether an end of a link has yet to find out that the link is dead.
+    pub fn has_undiscovered_cuts(&self) -> bool {
+        self.links.values().any(|link| {
+            (link.up.dead || link.down.dead)
+                && (link.client == ClientEnd::Live || link.server == ServerEnd::Open)
+        })
+    }
+
     /// The server has heard of a link and took it. False if the link was cut before.
     pub fn accept(&mut self, id: LinkId) -> bool {
         match self.links.get_mut(&id) {

@@ -132,7 +132,7 @@ impl Run {
         }
         if let Err(missing) = together(&self.world) {
             let kernel = &mut self.world.out.kernel;
-            if self.round.is_some() || now > Instant(1_000 + self.world.out.plan.quiet_at + BOUND_MS) {
+            if self.converged.is_some() || now > Instant(1_000 + self.world.out.plan.quiet_at + BOUND_MS) {
                 kernel.violated("everybody is with everybody in the end", missing);
             }
             self.converged = None;
@@ -189,6 +189,9 @@ impl Run {
 /// Whether everybody is with everybody; if not, what is missing.
 fn together(world: &World) -> Result<(), String> {
     let World { out, server, clients, channel } = world;
+    if out.network.has_undiscovered_cuts() {
+        return Err("not everybody knows yet what was cut".to_owned());
+    }
     for client in clients {
         let state = client.core.room_state();
         if state != RoomState::Joined {

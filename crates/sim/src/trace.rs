@@ -23,7 +23,7 @@ impl Trace {
     pub fn line(&mut self, now: Instant, line: fmt::Arguments<'_>) {
         let Instant(ms) = now;
         // Writing into the hash cannot fail.
-        let _ = write!(self, "{ms} {line}\n");
+        let _ = writeln!(self, "{ms} {line}");
         if self.print {
             println!("{:>5}.{:03}  {line}", ms / 1000, ms % 1000);
         }
