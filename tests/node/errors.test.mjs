@@ -1,10 +1,10 @@
 // Every error a caller can meet: its class, name, code and fields, and a message without foreign text.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import * as realtime from "metered-realtime";
 import { FakeServer } from "../support/fakes.mjs";
 import { channelName, connect, join, newClient, newPeer } from "../support/room.mjs";
+import { test } from "../support/test.mjs";
 import { token } from "../support/token.mjs";
 import { once, settle, until } from "../support/wait.mjs";
 

@@ -1,9 +1,9 @@
 // Event handlers: order, once and off, isolation, and events() as a stream.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { SignallingClient } from "metered-realtime";
 import { FakeServer } from "../support/fakes.mjs";
+import { test } from "../support/test.mjs";
 import { record, settle, until } from "../support/wait.mjs";
 
 /** A connected client without a network; `say` makes it emit a `direct` event with a payload. */

@@ -1,9 +1,9 @@
 // The constructors check every option when it is given, and name the one that is wrong.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { DataChannel, MeteredPeer, RemotePeer, SignallingClient } from "metered-realtime";
 import { FakeChannel, FakeConnection, FakeServer } from "../support/fakes.mjs";
+import { test } from "../support/test.mjs";
 
 const apiKey = "pk_live_secret";
 const valid = { apiKey, url: "ws://localhost:9292" };

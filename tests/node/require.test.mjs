@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { test } from "node:test";
+import { test } from "../support/test.mjs";
 
 const { SignallingClient } = createRequire(import.meta.url)("metered-realtime");
 

@@ -1,8 +1,8 @@
 // Payloads by way of the server, to the room and to one peer.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { channelName, connect, join, newPeer, pair, remoteOf } from "../support/room.mjs";
+import { test } from "../support/test.mjs";
 import { token } from "../support/token.mjs";
 import { once, record } from "../support/wait.mjs";
 

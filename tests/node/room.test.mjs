@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import { test } from "node:test";
 import { channelName, join, newPeer, pair, remoteOf } from "../support/room.mjs";
+import { test } from "../support/test.mjs";
 import { once, record, until } from "../support/wait.mjs";
 
 test("a peer goes from idle over joining to joined, and then knows its id and channel", async (t) => {

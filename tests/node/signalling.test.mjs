@@ -1,8 +1,8 @@
 // Publish and subscribe, direct messages and presence, against the real server.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { channelName, connect, newClient } from "../support/room.mjs";
+import { test } from "../support/test.mjs";
 import { once, record } from "../support/wait.mjs";
 
 test("a client goes from idle over connecting to connected, and has its peer id with the welcome", async (t) => {

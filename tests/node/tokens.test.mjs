@@ -1,9 +1,9 @@
 // Tokens: identity, metadata and permissions come from what a backend signed.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { SignallingConnectError } from "metered-realtime";
 import { channelName, connect, join, newClient, newPeer, remoteOf } from "../support/room.mjs";
+import { test } from "../support/test.mjs";
 import { token } from "../support/token.mjs";
 import { once, record } from "../support/wait.mjs";
 
