@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::ids::{CallId, RemoteId};
 use crate::input::{Call, Input};
 use crate::output::{CallError, Command, Event, Level, Output, RemoteState, RoomState, SignallingState};
-use crate::room::Room;
-use crate::signalling::{self, Origin, Signalling};
+use crate::room::{Remote, Room};
+use crate::signalling::{News, Origin, Signalling};
 
 /// A client: a signalling supervisor, and for a `MeteredPeer` a room on top of it.
 ///
@@ -28,7 +28,6 @@ use crate::signalling::{self, Origin, Signalling};
 pub struct Core<V> {
     signalling: Signalling<V>,
     room: Option<Room<V>>,
-    out: Outbox<V>,
 }
 
 /// What a `RemotePeer` shows of its state.
@@ -45,31 +44,31 @@ pub struct RemoteView<V> {
 impl<V: Value> Core<V> {
     /// A core for a `SignallingClient`. `seed` drives jitter.
     pub fn signalling(config: Config, seed: u64) -> Self {
-        Self { signalling: Signalling::new(config, seed), room: None, out: Outbox::default() }
+        Self { signalling: Signalling::new(config, seed, false), room: None }
     }
 
     /// A core for a `MeteredPeer`. `seed` drives jitter. The room's subscription is always replayed.
     pub fn room(mut config: Config, seed: u64) -> Self {
         config.auto_resubscribe = true;
-        Self { signalling: Signalling::new(config, seed), room: Some(Room::new()), out: Outbox::default() }
+        Self { signalling: Signalling::new(config, seed, true), room: Some(Room::new()) }
     }
 
     /// Takes in what happened.
     pub fn handle_input(&mut self, now: Instant, input: Input<V>) {
-        let (signalling, out) = (&mut self.signalling, &mut self.out);
+        let signalling = &mut self.signalling;
         match (input, &mut self.room) {
-            (Input::Call(id, call), None) => Self::call_signalling(now, id, call, signalling, out),
-            (Input::Call(id, call), Some(room)) => Self::call_room(now, id, call, room, signalling, out),
+            (Input::Call(id, call), None) => Self::call_signalling(now, id, call, signalling),
+            (Input::Call(id, call), Some(room)) => Self::call_room(now, id, call, room, signalling),
             (Input::Socket(socket, event), _) => signalling.handle_socket(now, socket, event),
             (Input::Token(op, token), _) => signalling.handle_token(now, op, token),
             (Input::Connection(connection, event), Some(room)) => {
-                room.handle_connection(now, connection, event, signalling, out);
+                room.handle_connection(now, connection, event, signalling);
             }
             (Input::Connection(..), None) => {}
             (Input::Timeout, room) => {
                 signalling.handle_timeout(now);
                 if let Some(room) = room {
-                    room.handle_timeout(now, signalling, out);
+                    room.handle_timeout(now, signalling);
                 }
             }
         }
@@ -78,7 +77,7 @@ impl<V: Value> Core<V> {
 
     /// The next thing to do, until there is none.
     pub fn poll_output(&mut self) -> Option<Output<V>> {
-        self.out.0.pop_front()
+        self.signalling.out.0.pop_front()
     }
 
     /// When [`Input::Timeout`] is due, if ever.
@@ -112,12 +111,12 @@ impl<V: Value> Core<V> {
 
     /// The remotes of the room in the order of their peer ids.
     pub fn remotes(&self) -> impl Iterator<Item = (RemoteId, &PeerId)> {
-        self.room.iter().flat_map(|room| room.remotes().map(|(peer_id, remote)| (remote.id, peer_id)))
+        self.all_remotes().iter().map(|remote| (remote.id, &remote.peer_id))
     }
 
     /// A remote of the room; `None` once it has left.
     pub fn remote(&self, id: RemoteId) -> Option<RemoteView<V>> {
-        let (_, remote) = self.room.as_ref()?.remotes().find(|(_, remote)| remote.id == id)?;
+        let remote = self.all_remotes().iter().find(|remote| remote.id == id)?;
         Some(RemoteView {
             state: remote.state(),
             polite: remote.negotiation.polite(),
@@ -125,13 +124,7 @@ impl<V: Value> Core<V> {
         })
     }
 
-    fn call_signalling(
-        now: Instant,
-        id: CallId,
-        call: Call<V>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
-    ) {
+    fn call_signalling(now: Instant, id: CallId, call: Call<V>, signalling: &mut Signalling<V>) {
         let origin = Origin::Call(id);
         match call {
             Call::Connect => signalling.connect(now, origin),
@@ -146,7 +139,7 @@ impl<V: Value> Core<V> {
             Call::SendTo { to, data } => signalling.send(now, origin, to, data),
             Call::Join { .. } | Call::Broadcast { .. } => {
                 let state = signalling.state().as_str();
-                out.settle(id, Err(CallError::InvalidState { method: "join", state }));
+                signalling.out.settle(id, Err(CallError::InvalidState { method: "join", state }));
             }
         }
     }
@@ -157,35 +150,37 @@ impl<V: Value> Core<V> {
         call: Call<V>,
         room: &mut Room<V>,
         signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
     ) {
         match call {
             Call::Join { channel, include_sender_metadata } => {
-                room.join(now, id, channel, include_sender_metadata, signalling, out);
+                room.join(now, id, channel, include_sender_metadata, signalling);
             }
-            Call::Close { reason, .. } => room.close(now, id, reason, signalling, out),
-            Call::Broadcast { data } => room.broadcast(now, id, data, signalling, out),
-            Call::SendTo { to, data } => room.send_to(now, id, to, data, signalling, out),
-            call => Self::call_signalling(now, id, call, signalling, out),
+            Call::Close { reason, .. } => room.close(now, id, reason, signalling),
+            Call::Broadcast { data } => room.broadcast(now, id, data, signalling),
+            Call::SendTo { to, data } => room.send_to(now, id, to, data, signalling),
+            call => Self::call_signalling(now, id, call, signalling),
         }
     }
 
-    /// Carries the supervisor's outputs to the room or out.
+    fn all_remotes(&self) -> &[Remote<V>] {
+        self.room.as_ref().map(Room::remotes).unwrap_or_default()
+    }
+
+    /// Tells the room what the supervisor has to say, which may make it say more.
     fn pump(&mut self, now: Instant) {
-        while let Some(output) = self.signalling.poll_output() {
-            let (signalling, out) = (&mut self.signalling, &mut self.out);
-            match (output, &mut self.room) {
-                (signalling::Output::Command(command), _) => out.command(command),
-                (signalling::Output::Log(level, message), _) => out.log(level, message),
-                (signalling::Output::Done(Origin::Call(id), result), _) => out.settle(id, result),
-                (signalling::Output::Done(Origin::Room(request), result), Some(room)) => {
-                    room.handle_done(now, request, result, signalling, out);
+        let Some(room) = &mut self.room else { return };
+        loop {
+            let news = self.signalling.take_news();
+            if news.is_empty() {
+                return;
+            }
+            for item in news {
+                match item {
+                    News::Event(event) => room.handle_signalling(now, event, &mut self.signalling),
+                    News::Done(request, result) => {
+                        room.handle_done(now, request, result, &mut self.signalling);
+                    }
                 }
-                (signalling::Output::Done(..), _) => {}
-                (signalling::Output::Event(event), Some(room)) => {
-                    room.handle_signalling(now, event, signalling, out);
-                }
-                (signalling::Output::Event(event), None) => out.event(Event::Signalling(event)),
             }
         }
     }

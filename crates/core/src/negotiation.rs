@@ -24,12 +24,12 @@
 
 use std::collections::VecDeque;
 
-use metered_protocol::{Candidate, Description, Fingerprint, SdpType};
+use metered_protocol::{Candidate, Description, Fingerprint, SdpType, Signal};
 
 use crate::ids::OperationId;
 use crate::input::Outcome;
 use crate::limits::{FAILED_EXCHANGES, MAX_CANDIDATES, QUEUED_SIGNALS, UNANSWERED_OFFERS};
-use crate::output::{Level, Operation};
+use crate::output::{JsonText, Level, Operation};
 
 /// What the remote sends us to negotiate.
 #[derive(Clone, Debug)]
@@ -42,8 +42,8 @@ pub(crate) enum RemoteSignal {
 #[derive(Debug)]
 pub(crate) enum Action<E> {
     Operate(OperationId, Operation),
-    SendDescription(Description),
-    SendCandidate(Option<Candidate>),
+    /// Send this to the remote.
+    Send(Signal<JsonText>),
     /// The remote's description comes from another connection than the one we negotiated with. This machine is
     /// done; a new one for a new connection takes the description and what has come after it.
     Replace(VecDeque<RemoteSignal>),
@@ -97,7 +97,7 @@ pub(crate) struct Negotiation<E> {
     unanswered: u32,
     failures: u32,
     replaced: bool,
-    actions: VecDeque<Action<E>>,
+    actions: Vec<Action<E>>,
 }
 
 impl<E> Negotiation<E> {
@@ -117,7 +117,7 @@ impl<E> Negotiation<E> {
             unanswered: 0,
             failures: 0,
             replaced: false,
-            actions: VecDeque::new(),
+            actions: Vec::new(),
         }
     }
 
@@ -125,8 +125,9 @@ impl<E> Negotiation<E> {
         self.polite
     }
 
-    pub(crate) fn poll_action(&mut self) -> Option<Action<E>> {
-        self.actions.pop_front()
+    /// What is to be done since the last time.
+    pub(crate) fn take_actions(&mut self) -> Vec<Action<E>> {
+        std::mem::take(&mut self.actions)
     }
 
     /// `negotiationneeded` fired.
@@ -141,7 +142,7 @@ impl<E> Negotiation<E> {
     pub(crate) fn gathered(&mut self, candidate: Option<Candidate>) {
         match self.step {
             Step::SettingLocalOffer(_) | Step::SettingLocalAnswer(_) => self.outbox.push(candidate),
-            _ => self.actions.push_back(Action::SendCandidate(candidate)),
+            _ => self.actions.push(Action::Send(Signal::Candidate(candidate))),
         }
     }
 
@@ -178,7 +179,7 @@ impl<E> Negotiation<E> {
             if let Err(error) = result
                 && self.ignored.is_none()
             {
-                self.actions.push_back(Action::CandidateError(error));
+                self.actions.push(Action::CandidateError(error));
             }
             return;
         }
@@ -187,7 +188,7 @@ impl<E> Negotiation<E> {
         match result {
             Ok(outcome) => self.succeeded(step, outcome, ids),
             Err(error) => {
-                self.actions.push_back(Action::NegotiationError(error));
+                self.actions.push(Action::NegotiationError(error));
                 self.failed(step, ids);
             }
         }
@@ -207,7 +208,7 @@ impl<E> Negotiation<E> {
             }
             (Step::SettingLocalOffer(offer), _) => {
                 self.step = Step::AwaitingAnswer;
-                self.actions.push_back(Action::AwaitAnswer);
+                self.actions.push(Action::AwaitAnswer);
                 self.send(offer);
             }
             (Step::SettingRemoteAnswer(fingerprint), _) => {
@@ -270,23 +271,23 @@ impl<E> Negotiation<E> {
             RemoteSignal::Candidate(candidate) => self.take_candidate(candidate, ids),
             RemoteSignal::Description(description) if self.is_from_another_connection(&description) => {
                 self.replaced = true;
-                self.actions.push_back(Action::AnswerSettled);
+                self.actions.push(Action::AnswerSettled);
                 self.inbox.push_front(RemoteSignal::Description(description));
-                self.actions.push_back(Action::Replace(std::mem::take(&mut self.inbox)));
+                self.actions.push(Action::Replace(std::mem::take(&mut self.inbox)));
             }
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {
                     self.take_offer(offer, ids);
                 } else if self.polite {
                     self.offer_needed = true;
-                    self.actions.push_back(Action::AnswerSettled);
+                    self.actions.push(Action::AnswerSettled);
                     self.operate(ids, Step::RollingBack(Some(offer)), Operation::Rollback);
                 } else {
                     self.ignored = Some(Ignored { offer, candidates: Vec::new() });
                 }
             }
             RemoteSignal::Description(answer) if awaiting => {
-                self.actions.push_back(Action::AnswerSettled);
+                self.actions.push(Action::AnswerSettled);
                 self.ignored = None;
                 let step = Step::SettingRemoteAnswer(answer.fingerprint());
                 self.operate(ids, step, Operation::SetRemote(answer));
@@ -320,7 +321,7 @@ impl<E> Negotiation<E> {
 
     fn add_candidate(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
         let op = OperationId::next(ids);
-        self.actions.push_back(Action::Operate(op, Operation::AddCandidate(candidate)));
+        self.actions.push(Action::Operate(op, Operation::AddCandidate(candidate)));
     }
 
     fn is_from_another_connection(&self, description: &Description) -> bool {
@@ -346,9 +347,9 @@ impl<E> Negotiation<E> {
     }
 
     fn send(&mut self, description: Description) {
-        self.actions.push_back(Action::SendDescription(description));
+        self.actions.push(Action::Send(Signal::Description(description)));
         for candidate in std::mem::take(&mut self.outbox) {
-            self.actions.push_back(Action::SendCandidate(candidate));
+            self.actions.push(Action::Send(Signal::Candidate(candidate)));
         }
     }
 
@@ -356,11 +357,11 @@ impl<E> Negotiation<E> {
         let op = OperationId::next(ids);
         self.step = step;
         self.under_way = Some(op);
-        self.actions.push_back(Action::Operate(op, operation));
+        self.actions.push(Action::Operate(op, operation));
     }
 
     fn log(&mut self, message: &'static str) {
-        self.actions.push_back(Action::Log(Level::Debug, message));
+        self.actions.push(Action::Log(Level::Debug, message));
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the core tells the driver.
 
+use std::rc::Rc;
+
 use metered_protocol::{
     Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, IceServer, PeerId, PresencePeer,
     Secret, Signal, ToJson,
@@ -50,7 +52,7 @@ pub enum Command<V> {
         /// That remote's peer id.
         peer_id: PeerId,
         /// The ICE servers to configure.
-        ice_servers: Vec<IceServer>,
+        ice_servers: Rc<[IceServer]>,
     },
     /// Do one step of a negotiation; its end is reported by [`crate::ConnectionEvent::Done`].
     Operate(ConnectionId, OperationId, Operation),

@@ -22,9 +22,11 @@
 mod early;
 mod remote;
 
-use litemap::LiteMap;
+use std::rc::Rc;
+
 use metered_protocol::{Channel, CloseCode, ErrorCode, IceServer, PeerId, PresencePeer, Signal, Value};
 
+use crate::Instant;
 use crate::ids::{CallId, ConnectionId, RemoteId};
 use crate::input::{ConnectionEvent, Measured};
 use crate::limits::{ANSWER_TIMEOUT_MS, MAX_PEERS_PER_CHANNEL};
@@ -34,15 +36,8 @@ use crate::output::{
     SendRefusal, SignallingEvent,
 };
 use crate::signalling::{Origin, RoomRequest, Signalling};
-use crate::timers::Timers;
-use crate::{Instant, Outbox};
 use early::EarlySignals;
-use remote::Remote;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Answer(ConnectionId),
-}
+pub(crate) use remote::Remote;
 
 /// A presence frame's content.
 type Presence<V> = (Vec<PresencePeer<V>>, Vec<PresencePeer<V>>);
@@ -53,9 +48,9 @@ pub(crate) struct Room<V> {
     channel: Option<Channel>,
     include_sender_metadata: bool,
     local_id: Option<PeerId>,
-    ice_servers: Vec<IceServer>,
-    remotes: LiteMap<PeerId, Remote<V>>,
-    connections: LiteMap<ConnectionId, PeerId>,
+    ice_servers: Rc<[IceServer]>,
+    /// In the order of their peer ids.
+    remotes: Vec<Remote<V>>,
     joining: Option<CallId>,
     leaving: Vec<CallId>,
     reason: Option<String>,
@@ -64,7 +59,6 @@ pub(crate) struct Room<V> {
     /// The next presence is a snapshot, for which the signals in `early` wait.
     snapshot_due: bool,
     early: EarlySignals,
-    timers: Timers<Timer>,
     last_id: u32,
 }
 
@@ -75,16 +69,14 @@ impl<V: Value> Room<V> {
             channel: None,
             include_sender_metadata: false,
             local_id: None,
-            ice_servers: Vec::new(),
-            remotes: LiteMap::new(),
-            connections: LiteMap::new(),
+            ice_servers: Rc::new([]),
+            remotes: Vec::new(),
             joining: None,
             leaving: Vec::new(),
             reason: None,
             before_ack: Vec::new(),
             snapshot_due: false,
             early: EarlySignals::default(),
-            timers: Timers::new(),
             last_id: 0,
         }
     }
@@ -105,12 +97,13 @@ impl<V: Value> Room<V> {
         }
     }
 
-    pub(crate) fn remotes(&self) -> impl Iterator<Item = (&PeerId, &Remote<V>)> {
-        self.remotes.iter()
+    /// The remotes in the order of their peer ids.
+    pub(crate) fn remotes(&self) -> &[Remote<V>] {
+        &self.remotes
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        self.remotes.iter().filter_map(|remote| remote.answer_due).min()
     }
 
     // ---- calls
@@ -121,20 +114,19 @@ impl<V: Value> Room<V> {
         call: CallId,
         channel: Channel,
         include_sender_metadata: bool,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
         if self.state != RoomState::Idle {
             let state = self.state.as_str();
-            out.settle(call, Err(CallError::InvalidState { method: "join", state }));
+            link.out.settle(call, Err(CallError::InvalidState { method: "join", state }));
         } else if channel.is_reserved() {
-            out.settle(call, Err(CallError::Send(SendRefusal::ReservedChannel)));
+            link.out.settle(call, Err(CallError::Send(SendRefusal::ReservedChannel)));
         } else {
             self.channel = Some(channel);
             self.include_sender_metadata = include_sender_metadata;
             self.joining = Some(call);
-            self.transition(RoomState::Joining, out);
-            signalling.connect(now, Origin::Room(RoomRequest::Connect));
+            self.transition(RoomState::Joining, link);
+            link.connect(now, Origin::Room(RoomRequest::Connect));
         }
     }
 
@@ -143,24 +135,23 @@ impl<V: Value> Room<V> {
         now: Instant,
         call: CallId,
         reason: Option<String>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
         match self.state {
-            RoomState::Closed => out.settle(call, Ok(())),
+            RoomState::Closed => link.out.settle(call, Ok(())),
             RoomState::Leaving => self.leaving.push(call),
             RoomState::Idle | RoomState::Joining | RoomState::Joined | RoomState::Reconnecting => {
                 self.leaving.push(call);
                 self.reason = reason;
                 if self.state != RoomState::Idle {
-                    self.transition(RoomState::Leaving, out);
+                    self.transition(RoomState::Leaving, link);
                 }
                 if let Some(joining) = self.joining.take() {
-                    out.settle(joining, Err(CallError::Closed));
+                    link.out.settle(joining, Err(CallError::Closed));
                 }
-                self.remove_all(out);
+                self.remove_all(link);
                 let reason = "client requested close";
-                signalling.close(now, Origin::Room(RoomRequest::Close), CloseCode::NORMAL, reason);
+                link.close(now, Origin::Room(RoomRequest::Close), CloseCode::NORMAL, reason);
             }
         }
     }
@@ -170,14 +161,13 @@ impl<V: Value> Room<V> {
         now: Instant,
         call: CallId,
         data: Measured<V>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
         match (&self.channel, self.state) {
             (Some(channel), RoomState::Joined) => {
-                signalling.publish(now, Origin::Call(call), channel.clone(), data);
+                link.publish(now, Origin::Call(call), channel.clone(), data);
             }
-            _ => out.settle(call, Err(CallError::Send(SendRefusal::NotJoined))),
+            _ => link.out.settle(call, Err(CallError::Send(SendRefusal::NotJoined))),
         }
     }
 
@@ -187,15 +177,14 @@ impl<V: Value> Room<V> {
         call: CallId,
         to: PeerId,
         data: Measured<V>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
         if self.state != RoomState::Joined {
-            out.settle(call, Err(CallError::Send(SendRefusal::NotJoined)));
+            link.out.settle(call, Err(CallError::Send(SendRefusal::NotJoined)));
         } else if self.local_id.as_ref() == Some(&to) {
-            out.settle(call, Err(CallError::Send(SendRefusal::SelfSend)));
+            link.out.settle(call, Err(CallError::Send(SendRefusal::SelfSend)));
         } else {
-            signalling.send(now, Origin::Call(call), to, data);
+            link.send(now, Origin::Call(call), to, data);
         }
     }
 
@@ -206,42 +195,41 @@ impl<V: Value> Room<V> {
         now: Instant,
         request: RoomRequest,
         result: Result<(), CallError<V>>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
         match (request, result) {
             (RoomRequest::Unwatched, _) => {}
-            (RoomRequest::Close, _) => self.closed(out),
+            (RoomRequest::Close, _) => self.closed(link),
             (_, _) if self.state != RoomState::Joining => {}
             (RoomRequest::Connect, Ok(())) => {
                 if let Some(channel) = self.channel.clone() {
                     self.snapshot_due = true;
                     let origin = Origin::Room(RoomRequest::Subscribe);
-                    signalling.subscribe(now, origin, channel, self.include_sender_metadata);
+                    link.subscribe(now, origin, channel, self.include_sender_metadata);
                 }
             }
             (RoomRequest::Subscribe, Ok(())) => {
-                self.transition(RoomState::Joined, out);
+                self.transition(RoomState::Joined, link);
                 if let (Some(peer_id), Some(channel)) = (self.local_id.clone(), self.channel.clone()) {
-                    out.event(Event::Room(RoomEvent::Joined { peer_id, channel }));
+                    link.out.event(Event::Room(RoomEvent::Joined { peer_id, channel }));
                 }
                 if let Some(call) = self.joining.take() {
-                    out.settle(call, Ok(()));
+                    link.out.settle(call, Ok(()));
                 }
                 for presence in std::mem::take(&mut self.before_ack) {
-                    self.handle_presence(now, presence, signalling, out);
+                    self.handle_presence(now, presence, link);
                 }
             }
             (RoomRequest::Connect | RoomRequest::Subscribe, Err(error)) => {
                 self.before_ack.clear();
                 self.snapshot_due = false;
                 self.channel = None;
-                self.transition(RoomState::Idle, out);
+                self.transition(RoomState::Idle, link);
                 if let Some(call) = self.joining.take() {
-                    out.settle(call, Err(error));
+                    link.out.settle(call, Err(error));
                 }
                 let reason = "join failed";
-                signalling.close(now, Origin::Room(RoomRequest::Unwatched), CloseCode::NORMAL, reason);
+                link.close(now, Origin::Room(RoomRequest::Unwatched), CloseCode::NORMAL, reason);
             }
         }
     }
@@ -250,24 +238,23 @@ impl<V: Value> Room<V> {
         &mut self,
         now: Instant,
         event: SignallingEvent<V>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
         match event {
             SignallingEvent::Connected(connected) => {
                 self.local_id = Some(connected.peer_id);
                 if !connected.ice_servers.is_empty() {
-                    self.ice_servers = connected.ice_servers;
+                    self.ice_servers = connected.ice_servers.into();
                 }
                 if self.state == RoomState::Reconnecting {
                     self.snapshot_due = true;
                     if self.remotes.is_empty() {
-                        self.transition(RoomState::Joined, out);
+                        self.transition(RoomState::Joined, link);
                     }
                 }
             }
             SignallingEvent::Disconnected { code, reason, will_reconnect } => {
-                self.handle_disconnected(code, reason, will_reconnect, out);
+                self.handle_disconnected(code, reason, will_reconnect, link);
             }
             SignallingEvent::Presence { channel, joined, left }
                 if self.channel.as_ref() == Some(&channel) =>
@@ -279,29 +266,29 @@ impl<V: Value> Room<V> {
                         self.before_ack.push((joined, left));
                     }
                 } else {
-                    self.handle_presence(now, (joined, left), signalling, out);
+                    self.handle_presence(now, (joined, left), link);
                 }
             }
             SignallingEvent::Direct { from, from_metadata, data } => match Signal::parse(&data) {
-                Ok(Some(signal)) => self.handle_signal(now, from, signal, signalling, out),
-                Ok(None) => self.surface(from, from_metadata, data, DataKind::Direct, out),
-                Err(malformed) => out.log(Level::Warn, malformed.0),
+                Ok(Some(signal)) => self.handle_signal(now, from, signal, link),
+                Ok(None) => self.surface(from, from_metadata, data, DataKind::Direct, link),
+                Err(malformed) => link.out.log(Level::Warn, malformed.0),
             },
             SignallingEvent::Message { channel, from, from_metadata, data }
                 if self.channel.as_ref() == Some(&channel) =>
             {
-                self.surface(from, from_metadata, data, DataKind::Broadcast, out);
+                self.surface(from, from_metadata, data, DataKind::Broadcast, link);
             }
             SignallingEvent::ServerError { code, message } => {
                 const FATAL: [ErrorCode; 2] =
                     [ErrorCode::CHANNEL_NOT_AUTHORIZED, ErrorCode::ACTION_NOT_PERMITTED];
                 if FATAL.contains(&code) {
-                    out.event(Event::Room(RoomEvent::Error(RoomError::Server(code, message))));
+                    link.out.event(Event::Room(RoomEvent::Error(RoomError::Server(code, message))));
                 }
             }
             SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
                 let error = RoomError::TokenProvider(consecutive_failures, failure);
-                out.event(Event::Room(RoomEvent::Error(error)));
+                link.out.event(Event::Room(RoomEvent::Error(error)));
             }
             SignallingEvent::Presence { .. }
             | SignallingEvent::Message { .. }
@@ -315,23 +302,23 @@ impl<V: Value> Room<V> {
         code: CloseCode,
         reason: String,
         will_reconnect: bool,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
         self.early.clear();
         match self.state {
             RoomState::Joined | RoomState::Reconnecting if will_reconnect => {
-                for (_, remote) in self.remotes.iter_mut() {
+                for remote in &mut self.remotes {
                     if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {
-                        remote.transition(RemoteState::Reconnecting, out);
+                        remote.transition(RemoteState::Reconnecting, &mut link.out);
                     }
                 }
-                self.transition(RoomState::Reconnecting, out);
+                self.transition(RoomState::Reconnecting, link);
             }
             RoomState::Joined | RoomState::Reconnecting => {
-                out.event(Event::Room(RoomEvent::Error(RoomError::Terminal(code))));
-                self.remove_all(out);
+                link.out.event(Event::Room(RoomEvent::Error(RoomError::Terminal(code))));
+                self.remove_all(link);
                 self.reason = Some(reason).filter(|reason| !reason.is_empty());
-                self.closed(out);
+                self.closed(link);
             }
             RoomState::Idle | RoomState::Joining | RoomState::Leaving | RoomState::Closed => {}
         }
@@ -344,150 +331,124 @@ impl<V: Value> Room<V> {
         from_metadata: Option<V>,
         data: V,
         kind: DataKind,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
-        if self.remotes.contains_key(&from) {
-            out.event(Event::Room(RoomEvent::Data { from, from_metadata, data, kind }));
+        if self.find(&from).is_ok() {
+            link.out.event(Event::Room(RoomEvent::Data { from, from_metadata, data, kind }));
         } else {
-            out.log(Level::Debug, "dropped a message of somebody who is not in the room");
+            link.out.log(Level::Debug, "dropped a message of somebody who is not in the room");
         }
     }
 
     // ---- roster
 
-    fn handle_presence(
-        &mut self,
-        now: Instant,
-        (joined, left): Presence<V>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
-    ) {
+    fn handle_presence(&mut self, now: Instant, (joined, left): Presence<V>, link: &mut Signalling<V>) {
         if !matches!(self.state, RoomState::Joined | RoomState::Reconnecting) {
             return;
         }
         let is_snapshot = std::mem::take(&mut self.snapshot_due);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
-            let mut present: Vec<&PeerId> = joined.iter().map(|peer| &peer.peer_id).collect();
-            present.sort_unstable();
-            let is_gone = |id: &&PeerId| present.binary_search(id).is_err();
-            let gone: Vec<PeerId> = self.remotes.keys().filter(is_gone).cloned().collect();
-            for id in gone {
-                self.remove(&id, out);
+            let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
+            while let Some(at) = self.remotes.iter().position(|remote| !is_present(remote)) {
+                self.remove(at, link);
             }
         }
         let reconcile = is_snapshot && self.state == RoomState::Reconnecting;
         for peer in joined {
-            match self.remotes.get_mut(&peer.peer_id) {
-                Some(remote) => {
-                    remote.metadata = peer.metadata;
+            match self.find(&peer.peer_id) {
+                Ok(at) => {
+                    if let Some(remote) = self.remotes.get_mut(at) {
+                        remote.metadata = peer.metadata;
+                    }
                     if reconcile {
-                        self.replace(&peer.peer_id, out);
+                        self.replace(at, link);
                     }
                 }
-                None => self.add(peer, out),
+                Err(at) => self.add(at, peer, link),
             }
         }
         for peer in left {
-            self.remove(&peer.peer_id, out);
+            if let Ok(at) = self.find(&peer.peer_id) {
+                self.remove(at, link);
+            }
         }
-        self.transition_from_reconnecting(out);
-        for (from, signal) in self.early.take_for(|id| self.remotes.contains_key(id)) {
-            self.deliver(now, &from, signal, signalling, out);
-        }
-    }
-
-    fn transition_from_reconnecting(&mut self, out: &mut Outbox<V>) {
         if self.state == RoomState::Reconnecting {
-            self.transition(RoomState::Joined, out);
+            self.transition(RoomState::Joined, link);
+        }
+        for (from, signal) in std::mem::take(&mut self.early).into_signals() {
+            match self.find(&from) {
+                Ok(at) => self.deliver(now, at, signal, link),
+                Err(_) => {
+                    self.early.push(from, signal);
+                }
+            }
         }
     }
 
-    fn add(&mut self, peer: PresencePeer<V>, out: &mut Outbox<V>) {
+    /// Where a remote is among the others, or would be.
+    fn find(&self, peer_id: &PeerId) -> Result<usize, usize> {
+        self.remotes.binary_search_by(|remote| remote.peer_id.cmp(peer_id))
+    }
+
+    fn add(&mut self, at: usize, peer: PresencePeer<V>, link: &mut Signalling<V>) {
         let Some(local_id) = &self.local_id else { return };
         if peer.peer_id == *local_id {
             return;
         }
         if self.remotes.len() >= MAX_PEERS_PER_CHANNEL {
-            out.log(Level::Warn, "left a peer out: the room is full");
+            link.out.log(Level::Warn, "left a peer out: the room is full");
             return;
         }
-        let remote = Remote::new(
-            RemoteId::next(&mut self.last_id),
-            ConnectionId::next(&mut self.last_id),
-            *local_id < peer.peer_id,
-            peer.metadata,
-        );
-        self.create_connection(&peer.peer_id, &remote, out);
-        out.event(Event::Room(RoomEvent::PeerJoined(remote.id)));
-        self.remotes.insert(peer.peer_id, remote);
+        let polite = *local_id < peer.peer_id;
+        let id = RemoteId::next(&mut self.last_id);
+        let connection = ConnectionId::next(&mut self.last_id);
+        self.remotes.insert(at, Remote::new(id, peer.peer_id, connection, polite, peer.metadata));
+        self.create_connection(at, link);
+        link.out.event(Event::Room(RoomEvent::PeerJoined(id)));
     }
 
-    fn remove(&mut self, peer_id: &PeerId, out: &mut Outbox<V>) {
-        if let Some(mut remote) = self.remotes.remove(peer_id) {
-            self.close_connection(remote.connection, out);
-            remote.transition(RemoteState::Closed, out);
-            out.event(Event::Room(RoomEvent::PeerLeft(remote.id, remote.metadata)));
-        }
+    fn remove(&mut self, at: usize, link: &mut Signalling<V>) {
+        let mut remote = self.remotes.remove(at);
+        link.out.command(Command::CloseConnection(remote.connection));
+        remote.transition(RemoteState::Closed, &mut link.out);
+        link.out.event(Event::Room(RoomEvent::PeerLeft(remote.id, remote.metadata)));
     }
 
-    fn remove_all(&mut self, out: &mut Outbox<V>) {
-        while let Some(id) = self.remotes.last().map(|(id, _)| id.clone()) {
-            self.remove(&id, out);
+    fn remove_all(&mut self, link: &mut Signalling<V>) {
+        while let Some(last) = self.remotes.len().checked_sub(1) {
+            self.remove(last, link);
         }
         self.early.clear();
     }
 
     /// Gives a remote a new connection.
-    fn replace(&mut self, peer_id: &PeerId, out: &mut Outbox<V>) {
-        let Some(local_id) = self.local_id.clone() else { return };
-        let Some(remote) = self.remotes.get_mut(peer_id) else { return };
-        let old = remote.connection;
-        remote.renew(ConnectionId::next(&mut self.last_id), local_id < *peer_id);
+    fn replace(&mut self, at: usize, link: &mut Signalling<V>) {
+        let (Some(local_id), Some(remote)) = (&self.local_id, self.remotes.get_mut(at)) else { return };
+        link.out.command(Command::CloseConnection(remote.connection));
+        remote.renew(ConnectionId::next(&mut self.last_id), *local_id < remote.peer_id);
         if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {
-            remote.transition(RemoteState::Reconnecting, out);
+            remote.transition(RemoteState::Reconnecting, &mut link.out);
         }
         let id = remote.id;
-        self.close_connection(old, out);
-        if let Some(remote) = self.remotes.get(peer_id) {
-            let (connection, remote) = (remote.connection, remote.id);
-            self.connections.insert(connection, peer_id.clone());
-            out.command(Command::CreateConnection {
-                connection,
-                remote,
-                peer_id: peer_id.clone(),
-                ice_servers: self.ice_servers.clone(),
+        self.create_connection(at, link);
+        link.out.event(Event::Remote(id, RemoteEvent::ConnectionReset));
+    }
+
+    fn create_connection(&self, at: usize, link: &mut Signalling<V>) {
+        if let Some(remote) = self.remotes.get(at) {
+            link.out.command(Command::CreateConnection {
+                connection: remote.connection,
+                remote: remote.id,
+                peer_id: remote.peer_id.clone(),
+                ice_servers: Rc::clone(&self.ice_servers),
             });
         }
-        out.event(Event::Remote(id, RemoteEvent::ConnectionReset));
-    }
-
-    fn create_connection(&mut self, peer_id: &PeerId, remote: &Remote<V>, out: &mut Outbox<V>) {
-        self.connections.insert(remote.connection, peer_id.clone());
-        out.command(Command::CreateConnection {
-            connection: remote.connection,
-            remote: remote.id,
-            peer_id: peer_id.clone(),
-            ice_servers: self.ice_servers.clone(),
-        });
-    }
-
-    fn close_connection(&mut self, connection: ConnectionId, out: &mut Outbox<V>) {
-        self.connections.remove(&connection);
-        self.timers.stop(Timer::Answer(connection));
-        out.command(Command::CloseConnection(connection));
     }
 
     // ---- negotiation
 
-    fn handle_signal(
-        &mut self,
-        now: Instant,
-        from: PeerId,
-        signal: Signal<V>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
-    ) {
+    fn handle_signal(&mut self, now: Instant, from: PeerId, signal: Signal<V>, link: &mut Signalling<V>) {
         let signal = match signal {
             Signal::Description(description) => RemoteSignal::Description(description),
             Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
@@ -496,24 +457,20 @@ impl<V: Value> Room<V> {
         if self.local_id.as_ref() == Some(&from) {
             return;
         }
-        if !self.snapshot_due && self.remotes.contains_key(&from) {
-            self.deliver(now, &from, signal, signalling, out);
-        } else if !self.early.push(from, signal) {
-            out.log(Level::Debug, "dropped signals of a peer that is not present");
+        match self.find(&from) {
+            Ok(at) if !self.snapshot_due => self.deliver(now, at, signal, link),
+            _ => {
+                if !self.early.push(from, signal) {
+                    link.out.log(Level::Debug, "dropped signals of a peer that is not present");
+                }
+            }
         }
     }
 
-    fn deliver(
-        &mut self,
-        now: Instant,
-        from: &PeerId,
-        signal: RemoteSignal,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
-    ) {
-        if let Some(remote) = self.remotes.get_mut(from) {
+    fn deliver(&mut self, now: Instant, at: usize, signal: RemoteSignal, link: &mut Signalling<V>) {
+        if let Some(remote) = self.remotes.get_mut(at) {
             remote.negotiation.received(signal, &mut self.last_id);
-            self.act(now, from, signalling, out);
+            self.act(now, at, link);
         }
     }
 
@@ -522,95 +479,85 @@ impl<V: Value> Room<V> {
         now: Instant,
         connection: ConnectionId,
         event: ConnectionEvent<V>,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
+        link: &mut Signalling<V>,
     ) {
-        let Some(peer_id) = self.connections.get(&connection).cloned() else { return };
-        let Some(remote) = self.remotes.get_mut(&peer_id) else { return };
+        let Some(at) = self.remotes.iter().position(|remote| remote.connection == connection) else { return };
+        let Some(remote) = self.remotes.get_mut(at) else { return };
         match event {
             ConnectionEvent::NegotiationNeeded => remote.negotiation.negotiation_needed(&mut self.last_id),
             ConnectionEvent::Candidate(candidate) => remote.negotiation.gathered(candidate),
             ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
             ConnectionEvent::State(state) => {
                 // Until the snapshot decides, a connection of before the drop has nothing to say.
-                if self.state != RoomState::Reconnecting && remote.connection_state(state, out) {
-                    self.replace(&peer_id, out);
+                if self.state != RoomState::Reconnecting && remote.connection_state(state, &mut link.out) {
+                    self.replace(at, link);
                 }
             }
         }
-        self.act(now, &peer_id, signalling, out);
+        self.act(now, at, link);
     }
 
-    pub(crate) fn handle_timeout(
-        &mut self,
-        now: Instant,
-        signalling: &mut Signalling<V>,
-        out: &mut Outbox<V>,
-    ) {
-        while let Some(Timer::Answer(connection)) = self.timers.expired(now) {
-            let Some(peer_id) = self.connections.get(&connection).cloned() else { continue };
-            if let Some(remote) = self.remotes.get_mut(&peer_id) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
+        for at in 0..self.remotes.len() {
+            if let Some(remote) = self.remotes.get_mut(at)
+                && remote.answer_due.is_some_and(|due| due <= now)
+            {
+                remote.answer_due = None;
                 remote.negotiation.answer_timed_out(&mut self.last_id);
-                self.act(now, &peer_id, signalling, out);
+                self.act(now, at, link);
             }
         }
     }
 
     /// Carries out what a negotiation decided.
-    fn act(&mut self, now: Instant, peer_id: &PeerId, signalling: &mut Signalling<V>, out: &mut Outbox<V>) {
-        while let Some(remote) = self.remotes.get_mut(peer_id) {
-            let (id, connection) = (remote.id, remote.connection);
-            let Some(action) = remote.negotiation.poll_action() else { return };
+    fn act(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
+        let Some(remote) = self.remotes.get_mut(at) else { return };
+        for action in remote.negotiation.take_actions() {
             match action {
-                Action::Operate(op, operation) => out.command(Command::Operate(connection, op, operation)),
-                Action::SendDescription(description) => {
-                    signalling.send_signal(now, peer_id.clone(), Signal::Description(description));
+                Action::Operate(op, operation) => {
+                    link.out.command(Command::Operate(remote.connection, op, operation));
                 }
-                Action::SendCandidate(candidate) => {
-                    signalling.send_signal(now, peer_id.clone(), Signal::Candidate(candidate));
-                }
-                Action::AwaitAnswer => {
-                    self.timers.set(Timer::Answer(connection), now.after(ANSWER_TIMEOUT_MS));
-                }
-                Action::AnswerSettled => self.timers.stop(Timer::Answer(connection)),
-                Action::Replace(signals) => {
-                    self.replace(peer_id, out);
-                    if let Some(remote) = self.remotes.get_mut(peer_id) {
-                        for signal in signals {
-                            remote.negotiation.received(signal, &mut self.last_id);
-                        }
-                    }
-                }
+                Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
+                Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
+                Action::AnswerSettled => remote.answer_due = None,
                 Action::NegotiationError(error) => {
-                    out.event(Event::Remote(id, RemoteEvent::NegotiationError(error)));
+                    link.out.event(Event::Remote(remote.id, RemoteEvent::NegotiationError(error)));
                 }
                 Action::CandidateError(error) => {
-                    out.event(Event::Remote(id, RemoteEvent::IceCandidateError(error)));
+                    link.out.event(Event::Remote(remote.id, RemoteEvent::IceCandidateError(error)));
                 }
-                Action::Log(level, message) => out.log(level, message),
+                Action::Log(level, message) => link.out.log(level, message),
+                Action::Replace(signals) => {
+                    // The last action of its negotiation.
+                    self.replace(at, link);
+                    for signal in signals {
+                        self.deliver(now, at, signal, link);
+                    }
+                    return;
+                }
             }
         }
     }
 
     // ---- state
 
-    fn closed(&mut self, out: &mut Outbox<V>) {
+    fn closed(&mut self, link: &mut Signalling<V>) {
         let was_idle = self.state == RoomState::Idle;
         let channel = self.channel.take();
-        self.transition(RoomState::Closed, out);
+        self.transition(RoomState::Closed, link);
         if !was_idle {
             let (peer_id, reason) = (self.local_id.clone(), self.reason.take());
-            out.event(Event::Room(RoomEvent::Left { peer_id, channel, reason }));
+            link.out.event(Event::Room(RoomEvent::Left { peer_id, channel, reason }));
         }
         for call in std::mem::take(&mut self.leaving) {
-            out.settle(call, Ok(()));
+            link.out.settle(call, Ok(()));
         }
     }
 
-    fn transition(&mut self, to: RoomState, out: &mut Outbox<V>) {
+    fn transition(&mut self, to: RoomState, link: &mut Signalling<V>) {
         if self.state != to {
             let from = std::mem::replace(&mut self.state, to);
-            out.event(Event::Room(RoomEvent::StateChange { from, to }));
+            link.out.event(Event::Room(RoomEvent::StateChange { from, to }));
         }
     }
 }

@@ -21,10 +21,7 @@ mod liveness;
 mod requests;
 mod subscriptions;
 
-use std::collections::VecDeque;
-
 use fastrand::Rng;
-use litemap::LiteMap;
 use metered_protocol::{
     Channel, ClientFrame, CloseCode, ErrorCode, PeerId, Retry, Secret, ServerFrame, Signal, Value, Welcome,
 };
@@ -33,10 +30,10 @@ use crate::config::{Config, Credential};
 use crate::ids::{CallId, OperationId, SocketId};
 use crate::input::{Measured, SocketEvent, TokenFailure};
 use crate::output::{
-    CallError, Command, Connected, JsonText, Level, Payload, SignallingEvent, SignallingState,
+    CallError, Command, Connected, Event, JsonText, Level, Payload, SignallingEvent, SignallingState,
 };
 use crate::timers::Timers;
-use crate::{Instant, limits};
+use crate::{Instant, Outbox, limits};
 use liveness::{Liveness, Verdict};
 use requests::Requests;
 use subscriptions::Subscriptions;
@@ -62,13 +59,11 @@ pub(crate) enum RoomRequest {
     Unwatched,
 }
 
-/// What the supervisor says to the core.
+/// What the supervisor says to the room, in place of the application.
 #[derive(Debug)]
-pub(crate) enum Output<V> {
-    Command(Command<V>),
+pub(crate) enum News<V> {
     Event(SignallingEvent<V>),
-    Done(Origin, Result<(), CallError<V>>),
-    Log(Level, &'static str),
+    Done(RoomRequest, Result<(), CallError<V>>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +74,6 @@ enum Timer {
     Liveness,
     Acks,
     Replay,
-    CloseFlush(SocketId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,17 +106,29 @@ pub(crate) struct Signalling<V> {
     delay_floor_ms: u64,
     token_failures: u32,
     /// Sockets that `close()` closed, and who waits for them.
-    closing: LiteMap<SocketId, Vec<Origin>>,
+    closing: Vec<Closing>,
     requests: Requests,
     subscriptions: Subscriptions,
     liveness: Liveness,
     timers: Timers<Timer>,
     last_id: u32,
-    outputs: VecDeque<Output<V>>,
+    /// What is to be done. The room puts its own here too, so that there is one order.
+    pub(crate) out: Outbox<V>,
+    /// What the room has not heard yet; `None` without a room, when the application hears everything.
+    news: Option<Vec<News<V>>>,
+}
+
+/// A socket that `close()` closed.
+#[derive(Debug)]
+struct Closing {
+    socket: SocketId,
+    waiting: Vec<Origin>,
+    /// When those who wait are told, closed or not.
+    deadline: Instant,
 }
 
 impl<V: Value> Signalling<V> {
-    pub(crate) fn new(config: Config, seed: u64) -> Self {
+    pub(crate) fn new(config: Config, seed: u64, has_room: bool) -> Self {
         Self {
             liveness: Liveness::new(config.inactivity_timeout_ms),
             config,
@@ -135,12 +141,13 @@ impl<V: Value> Signalling<V> {
             attempts: 0,
             delay_floor_ms: 0,
             token_failures: 0,
-            closing: LiteMap::new(),
+            closing: Vec::new(),
             requests: Requests::default(),
             subscriptions: Subscriptions::default(),
             timers: Timers::new(),
             last_id: 0,
-            outputs: VecDeque::new(),
+            out: Outbox::default(),
+            news: has_room.then(Vec::new),
         }
     }
 
@@ -152,12 +159,14 @@ impl<V: Value> Signalling<V> {
         self.peer_id.as_ref()
     }
 
-    pub(crate) fn poll_output(&mut self) -> Option<Output<V>> {
-        self.outputs.pop_front()
+    /// What the room has not heard yet.
+    pub(crate) fn take_news(&mut self) -> Vec<News<V>> {
+        self.news.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        let flush = self.closing.iter().map(|closing| closing.deadline);
+        self.timers.next().into_iter().chain(flush).min()
     }
 
     // ---- calls
@@ -178,10 +187,10 @@ impl<V: Value> Signalling<V> {
     /// Closes for good. The state changes at once; `origin` hears when the socket is closed too, or after
     /// [`limits::CLOSE_FLUSH_MS`].
     pub(crate) fn close(&mut self, now: Instant, origin: Origin, code: CloseCode, reason: &str) {
-        if let Some((_, waiting)) = self.closing.iter_mut().next_back()
+        if let Some(closing) = self.closing.last_mut()
             && self.phase == Phase::Down
         {
-            waiting.push(origin);
+            closing.waiting.push(origin);
             return;
         }
         let socket = self.socket();
@@ -194,8 +203,8 @@ impl<V: Value> Signalling<V> {
         match socket {
             None => self.done(origin, Ok(())),
             Some(socket) => {
-                self.closing.insert(socket, vec![origin]);
-                self.timers.set(Timer::CloseFlush(socket), now.after(limits::CLOSE_FLUSH_MS));
+                let deadline = now.after(limits::CLOSE_FLUSH_MS);
+                self.closing.push(Closing { socket, waiting: vec![origin], deadline });
                 self.command(Command::CloseSocket(socket, code, reason.to_owned()));
             }
         }
@@ -206,68 +215,47 @@ impl<V: Value> Signalling<V> {
         if self.state == SignallingState::Connected || self.subscriptions.get(&channel).is_some() {
             self.subscriptions.insert(channel.clone(), metadata);
         }
-        self.request(now, origin, |request_id| ClientFrame::Subscribe {
-            channel,
-            request_id,
-            include_sender_metadata: metadata,
-        });
+        let frame = ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata: metadata };
+        self.request(now, origin, 0, frame);
     }
 
     pub(crate) fn unsubscribe(&mut self, now: Instant, origin: Origin, channel: Channel) {
         self.subscriptions.remove(&channel);
-        self.request(now, origin, |request_id| ClientFrame::Unsubscribe { channel, request_id });
+        self.request(now, origin, 0, ClientFrame::Unsubscribe { channel, request_id: None });
     }
 
     pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: Channel, data: Measured<V>) {
-        self.request_sized(now, origin, data.bytes, |request_id| ClientFrame::Publish {
-            channel,
-            data: Payload::User(data.value),
-            request_id,
-        });
+        let frame = ClientFrame::Publish { channel, data: Payload::User(data.value), request_id: None };
+        self.request(now, origin, data.bytes, frame);
     }
 
     pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: PeerId, data: Measured<V>) {
-        self.request_sized(now, origin, data.bytes, |request_id| ClientFrame::Send {
-            to,
-            data: Payload::User(data.value),
-            request_id,
-        });
+        let frame = ClientFrame::Send { to, data: Payload::User(data.value), request_id: None };
+        self.request(now, origin, data.bytes, frame);
     }
 
     /// Sends a signal of the negotiation. Without a connection it is dropped: the peers negotiate anew when
     /// there is one.
     pub(crate) fn send_signal(&mut self, now: Instant, to: PeerId, signal: Signal<JsonText>) {
         if self.state == SignallingState::Connected {
-            self.request(now, Origin::Room(RoomRequest::Unwatched), |request_id| ClientFrame::Send {
-                to,
-                data: Payload::Signal(signal),
-                request_id,
-            });
+            let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
+            self.request(now, Origin::Room(RoomRequest::Unwatched), 0, frame);
         }
     }
 
+    /// Sends a frame that is answered. `payload_bytes` counts towards the server's limit.
     fn request(
         &mut self,
         now: Instant,
         origin: Origin,
-        frame: impl FnOnce(Option<requests::Id>) -> ClientFrame<Payload<V>>,
-    ) {
-        self.request_sized(now, origin, 0, frame);
-    }
-
-    fn request_sized(
-        &mut self,
-        now: Instant,
-        origin: Origin,
         payload_bytes: usize,
-        frame: impl FnOnce(Option<requests::Id>) -> ClientFrame<Payload<V>>,
+        mut frame: ClientFrame<Payload<V>>,
     ) {
         let Phase::Connected(socket) = self.phase else {
             self.done(origin, Err(CallError::NotConnected));
             return;
         };
-        let id = self.requests.next_id();
-        let frame = frame(Some(id.clone()));
+        frame.set_request_id(self.requests.next_id());
         if payload_bytes > 0 {
             // The server measures the whole frame. One byte closes the object.
             let size = frame.head().0.len() + payload_bytes + 1;
@@ -278,7 +266,7 @@ impl<V: Value> Signalling<V> {
         }
         self.requests.insert(origin, now);
         self.rearm_acks();
-        self.command(Command::SendFrame(socket, frame));
+        self.out.command(Command::SendFrame(socket, frame));
     }
 
     // ---- what happens to the connection
@@ -305,11 +293,8 @@ impl<V: Value> Signalling<V> {
     }
 
     pub(crate) fn handle_socket(&mut self, now: Instant, socket: SocketId, event: SocketEvent<V>) {
-        if let SocketEvent::Closed { .. } = event
-            && let Some(waiting) = self.closing.remove(&socket)
-        {
-            self.timers.stop(Timer::CloseFlush(socket));
-            self.all_done(waiting);
+        if let SocketEvent::Closed { .. } = event {
+            self.finish_closing(|closing| closing.socket == socket);
         }
         if self.socket() != Some(socket) {
             return;
@@ -339,10 +324,15 @@ impl<V: Value> Signalling<V> {
                 Timer::Liveness => self.check_liveness(now),
                 Timer::Acks => self.expire_requests(now),
                 Timer::Replay => self.retry_replays(now),
-                Timer::CloseFlush(socket) => {
-                    let waiting = self.closing.remove(&socket).unwrap_or_default();
-                    self.all_done(waiting);
-                }
+            }
+        }
+        self.finish_closing(|closing| closing.deadline <= now);
+    }
+
+    fn finish_closing(&mut self, is_over: impl Fn(&Closing) -> bool) {
+        while let Some(at) = self.closing.iter().position(&is_over) {
+            for origin in self.closing.remove(at).waiting {
+                self.done(origin, Ok(()));
             }
         }
     }
@@ -517,11 +507,9 @@ impl<V: Value> Signalling<V> {
     /// Ends everything that belongs to the present connection or attempt.
     fn leave_connection(&mut self) {
         self.phase = Phase::Down;
-        self.timers.retain(|timer| matches!(timer, Timer::CloseFlush(_)));
+        self.timers.clear();
         for origin in self.requests.take_all() {
-            if !matches!(origin, Origin::Replay(_)) {
-                self.done(origin, Err(CallError::Disconnected));
-            }
+            self.done(origin, Err(CallError::Disconnected));
         }
     }
 
@@ -531,7 +519,7 @@ impl<V: Value> Signalling<V> {
         self.rearm_acks();
         match origin {
             Origin::Replay(channel) => {
-                if result.is_err() && self.subscriptions.schedule_retry(channel, now) {
+                if result.is_err() && self.subscriptions.schedule_retry(&channel, now) {
                     self.log(Level::Warn, "a subscription could not be replayed yet");
                     self.rearm_replays();
                 }
@@ -557,11 +545,10 @@ impl<V: Value> Signalling<V> {
 
     fn replay(&mut self, now: Instant, channel: Channel) {
         if let Some(metadata) = self.subscriptions.get(&channel) {
-            self.request(now, Origin::Replay(channel.clone()), |request_id| ClientFrame::Subscribe {
-                channel,
-                request_id,
-                include_sender_metadata: metadata,
-            });
+            let origin = Origin::Replay(channel.clone());
+            let frame =
+                ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata: metadata };
+            self.request(now, origin, 0, frame);
         }
     }
 
@@ -612,24 +599,25 @@ impl<V: Value> Signalling<V> {
     }
 
     fn command(&mut self, command: Command<V>) {
-        self.outputs.push_back(Output::Command(command));
+        self.out.command(command);
     }
 
     fn event(&mut self, event: SignallingEvent<V>) {
-        self.outputs.push_back(Output::Event(event));
+        match &mut self.news {
+            Some(news) => news.push(News::Event(event)),
+            None => self.out.event(Event::Signalling(event)),
+        }
     }
 
     fn done(&mut self, origin: Origin, result: Result<(), CallError<V>>) {
-        self.outputs.push_back(Output::Done(origin, result));
-    }
-
-    fn all_done(&mut self, origins: Vec<Origin>) {
-        for origin in origins {
-            self.done(origin, Ok(()));
+        match (origin, &mut self.news) {
+            (Origin::Call(call), _) => self.out.settle(call, result),
+            (Origin::Room(request), Some(news)) => news.push(News::Done(request, result)),
+            (Origin::Room(_), None) | (Origin::Replay(_), _) => {}
         }
     }
 
     fn log(&mut self, level: Level, message: &'static str) {
-        self.outputs.push_back(Output::Log(level, message));
+        self.out.log(level, message);
     }
 }

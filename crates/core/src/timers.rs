@@ -1,43 +1,42 @@
 //! One table for all timers of a machine.
 
-use litemap::LiteMap;
-
 use crate::Instant;
 
 /// Deadlines by their reasons. `T` is the machine's enum of reasons; a reason has one deadline at a time.
 #[derive(Clone, Debug)]
-pub(crate) struct Timers<T>(LiteMap<T, Instant>);
+pub(crate) struct Timers<T>(Vec<(T, Instant)>);
 
 impl<T: Ord + Copy> Timers<T> {
     pub(crate) fn new() -> Self {
-        Self(LiteMap::new())
+        Self(Vec::new())
     }
 
     /// Sets or moves a deadline.
     pub(crate) fn set(&mut self, timer: T, at: Instant) {
-        self.0.insert(timer, at);
+        self.stop(timer);
+        self.0.push((timer, at));
     }
 
     /// Clears a deadline, if it is set.
     pub(crate) fn stop(&mut self, timer: T) {
-        self.0.remove(&timer);
+        self.0.retain(|entry| entry.0 != timer);
     }
 
-    /// Clears every deadline whose reason is not kept.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        self.0.retain(|timer, _| keep(timer));
+    /// Clears every deadline.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.values().min().copied()
+        self.0.iter().map(|entry| entry.1).min()
     }
 
     /// Takes a deadline that has come: the earliest, and of equal ones the first by reason.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<T> {
-        let (&timer, _) =
-            self.0.iter().filter(|(_, at)| **at <= now).min_by_key(|(timer, at)| (**at, **timer))?;
-        self.0.remove(&timer);
+        let due = self.0.iter().filter(|entry| entry.1 <= now);
+        let (_, timer) = due.map(|&(timer, at)| (at, timer)).min()?;
+        self.stop(timer);
         Some(timer)
     }
 }

@@ -48,6 +48,17 @@ pub enum ClientFrame<D> {
 }
 
 impl<D> ClientFrame<D> {
+    /// Gives the frame the id that its answer shall carry.
+    pub fn set_request_id(&mut self, id: RequestId) {
+        match self {
+            Self::Subscribe { request_id, .. }
+            | Self::Unsubscribe { request_id, .. }
+            | Self::Publish { request_id, .. }
+            | Self::Send { request_id, .. }
+            | Self::Ping { request_id } => *request_id = Some(id),
+        }
+    }
+
     /// The frame's text up to its payload, and the payload if there is one.
     ///
     /// The complete text is the head alone, or head, payload as JSON text, and `}`. A browser splices its own

@@ -1,7 +1,5 @@
 //! Signals that came before the presence of their sender.
 
-use std::collections::VecDeque;
-
 use metered_protocol::PeerId;
 
 use crate::limits::{EARLY_SIGNAL_BYTES, EARLY_SIGNALS};
@@ -11,7 +9,7 @@ use crate::negotiation::RemoteSignal;
 /// after all finds the beginning of what it sent, and an incomplete negotiation is made good by its timeout.
 #[derive(Debug, Default)]
 pub(super) struct EarlySignals {
-    signals: VecDeque<(PeerId, RemoteSignal)>,
+    signals: Vec<(PeerId, RemoteSignal)>,
     bytes: usize,
 }
 
@@ -23,17 +21,13 @@ impl EarlySignals {
             return false;
         }
         self.bytes += size;
-        self.signals.push_back((from, signal));
+        self.signals.push((from, signal));
         true
     }
 
-    /// Takes the signals of the peers that are present, in the order they came.
-    pub(super) fn take_for(&mut self, present: impl Fn(&PeerId) -> bool) -> Vec<(PeerId, RemoteSignal)> {
-        let (taken, kept) =
-            std::mem::take(&mut self.signals).into_iter().partition(|(from, _)| present(from));
-        self.signals = kept;
-        self.bytes = self.signals.iter().map(|(_, signal)| size(signal)).sum();
-        Vec::from_iter::<VecDeque<_>>(taken)
+    /// The signals in the order they came.
+    pub(super) fn into_signals(self) -> Vec<(PeerId, RemoteSignal)> {
+        self.signals
     }
 
     pub(super) fn clear(&mut self) {
@@ -63,14 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn signals_come_out_in_order_for_those_who_are_present() {
+    fn signals_come_out_in_the_order_they_came() {
         let mut early = EarlySignals::default();
         assert!(early.push(peer("a"), offer(1)));
         assert!(early.push(peer("b"), offer(2)));
         assert!(early.push(peer("a"), offer(3)));
-        let sizes: Vec<_> = early.take_for(|id| id.as_str() == "a").iter().map(|(_, s)| size(s)).collect();
-        assert_eq!(sizes, [1, 3]);
-        assert_eq!(early.take_for(|_| true).len(), 1);
+        let sizes: Vec<_> = early.into_signals().iter().map(|(_, signal)| size(signal)).collect();
+        assert_eq!(sizes, [1, 2, 3]);
     }
 
     #[test]

@@ -1,27 +1,46 @@
 //! One remote peer: its state, its present connection and that connection's negotiation.
 
-use crate::Outbox;
+use metered_protocol::PeerId;
+
 use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionState;
 use crate::limits::FAILED_CONNECTIONS;
 use crate::negotiation::Negotiation;
 use crate::output::{Event, RemoteEvent, RemoteState};
+use crate::{Instant, Outbox};
 
 #[derive(Debug)]
 pub(crate) struct Remote<V> {
     pub(crate) id: RemoteId,
+    pub(crate) peer_id: PeerId,
     pub(crate) connection: ConnectionId,
     pub(crate) metadata: Option<V>,
     pub(crate) negotiation: Negotiation<V>,
+    /// When the answer to our offer is overdue.
+    pub(super) answer_due: Option<Instant>,
     state: RemoteState,
     /// Connections in a row that failed.
     failures: u32,
 }
 
 impl<V> Remote<V> {
-    pub(super) fn new(id: RemoteId, connection: ConnectionId, polite: bool, metadata: Option<V>) -> Self {
-        let negotiation = Negotiation::new(polite);
-        Self { id, connection, metadata, negotiation, state: RemoteState::Idle, failures: 0 }
+    pub(super) fn new(
+        id: RemoteId,
+        peer_id: PeerId,
+        connection: ConnectionId,
+        polite: bool,
+        metadata: Option<V>,
+    ) -> Self {
+        Self {
+            id,
+            peer_id,
+            connection,
+            metadata,
+            negotiation: Negotiation::new(polite),
+            answer_due: None,
+            state: RemoteState::Idle,
+            failures: 0,
+        }
     }
 
     pub(crate) fn state(&self) -> RemoteState {
@@ -31,6 +50,7 @@ impl<V> Remote<V> {
     /// Starts over with a new connection.
     pub(super) fn renew(&mut self, connection: ConnectionId, polite: bool) {
         self.connection = connection;
+        self.answer_due = None;
         self.negotiation = Negotiation::new(polite);
     }
 

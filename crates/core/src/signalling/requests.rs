@@ -1,7 +1,5 @@
 //! The table of requests that wait for their `ack` or `error`.
 
-use std::collections::VecDeque;
-
 use super::Origin;
 use crate::Instant;
 use crate::limits::ACK_TIMEOUT_MS;
@@ -13,7 +11,7 @@ pub(super) type Id = metered_protocol::RequestId;
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     last: u64,
-    waiting: VecDeque<Request>,
+    waiting: Vec<Request>,
 }
 
 #[derive(Debug)]
@@ -32,14 +30,14 @@ impl Requests {
     pub(super) fn insert(&mut self, origin: Origin, now: Instant) {
         self.last += 1;
         let deadline = now.after(ACK_TIMEOUT_MS);
-        self.waiting.push_back(Request { number: self.last, origin, deadline });
+        self.waiting.push(Request { number: self.last, origin, deadline });
     }
 
     /// Takes the request that an answer names. A request is answered once; what we did not ask finds nothing.
     pub(super) fn take(&mut self, id: &str) -> Option<Origin> {
         let number: u64 = id.parse().ok()?;
         let at = self.waiting.binary_search_by_key(&number, |request| request.number).ok()?;
-        self.waiting.remove(at).map(|request| request.origin)
+        Some(self.waiting.remove(at).origin)
     }
 
     pub(super) fn take_all(&mut self) -> Vec<Origin> {
@@ -47,7 +45,7 @@ impl Requests {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.front().map(|request| request.deadline)
+        self.waiting.first().map(|request| request.deadline)
     }
 
     /// Takes a request whose time is up.
@@ -55,6 +53,7 @@ impl Requests {
         if self.next_deadline()? > now {
             return None;
         }
-        self.waiting.pop_front().map(|request| (request.number.to_string(), request.origin))
+        let request = self.waiting.remove(0);
+        Some((Id::numbered(request.number).to_string(), request.origin))
     }
 }
