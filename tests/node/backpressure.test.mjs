@@ -1,0 +1,80 @@
+// Backpressure on a real connection of a library that never fires `bufferedamountlow`. It buffers the first one or
+// two MiB below `bufferedAmount`, so that it takes more than that for anything to wait.
+
+import assert from "node:assert/strict";
+import { DataChannelOverflowError } from "metered-realtime";
+import { openChannel, pair } from "../support/room.mjs";
+import { test } from "../support/test.mjs";
+import { record } from "../support/wait.mjs";
+
+const KIB = 1024;
+
+test("sends beyond the high-water mark wait, resume and arrive complete and in order", async (t) => {
+  const { toA, toB } = await pair(t);
+  const { ours, theirs } = await openChannel(toB, toA, { options: { maxBufferedAmount: 256 * KIB } });
+  const received = record(theirs, "message");
+  const count = 200;
+  let waited = 0;
+  let most = 0;
+  const sends = [];
+  for (let i = 0; i < count; i += 1) {
+    const payload = new Uint8Array(32 * KIB);
+    new DataView(payload.buffer).setUint32(0, i);
+    let taken = false;
+    const send = ours.send(payload).then(() => { taken = true; });
+    await Promise.resolve();
+    await Promise.resolve();
+    if (!taken) waited += 1;
+    most = Math.max(most, ours.bufferedAmount);
+    sends.push(send);
+  }
+  assert.ok(waited > 0, "nothing had to wait: the test shows nothing");
+  assert.ok(most <= 256 * KIB, `${most} bytes were buffered`);
+  await Promise.all(sends);
+  await received.reach(count);
+  assert.deepEqual(received.payloads.map(({ data }) => new DataView(data).getUint32(0)), Array.from({ length: count }, (_, i) => i));
+  assert.ok(received.payloads.every(({ data }) => data.byteLength === 32 * KIB));
+});
+
+test("with no queue allowed, a send that would have to wait is refused, and the sender may try again", async (t) => {
+  const { toA, toB } = await pair(t);
+  const { ours, theirs } = await openChannel(toB, toA, { options: { maxBufferedAmount: 64 * KIB, maxQueuedSends: 0 } });
+  const received = record(theirs, "message");
+  const count = 80;
+  let refused = 0;
+  for (let i = 0; i < count; ) {
+    const outcome = await ours.send(String(i).padEnd(64 * KIB)).catch((error) => error);
+    if (outcome === undefined) {
+      i += 1;
+    } else {
+      assert.ok(outcome instanceof DataChannelOverflowError, `${outcome}`);
+      refused += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  await received.reach(count);
+  assert.deepEqual(received.payloads.map(({ data }) => Number(data)), Array.from({ length: count }, (_, i) => i));
+  assert.ok(refused > 0, "nothing was refused: the test shows nothing");
+});
+
+test("a payload larger than the high-water mark gets through", async (t) => {
+  const { toA, toB } = await pair(t);
+  const { ours, theirs } = await openChannel(toB, toA, { options: { maxBufferedAmount: 16 * KIB } });
+  const received = record(theirs, "message");
+  await ours.send("a");
+  await ours.send(new Uint8Array(200 * KIB));
+  await ours.send("b");
+  await received.reach(3);
+  assert.equal(received.payloads[1].data.byteLength, 200 * KIB);
+});
+
+test("closing while sends wait rejects every one of them", async (t) => {
+  const { toA, toB } = await pair(t);
+  const { ours } = await openChannel(toB, toA, { options: { maxBufferedAmount: 64 * KIB } });
+  const sends = Array.from({ length: 100 }, () => ours.send(new Uint8Array(64 * KIB)));
+  ours.close();
+  const results = await Promise.allSettled(sends);
+  const rejected = results.filter(({ status }) => status === "rejected");
+  assert.ok(rejected.length > 30, `${rejected.length} of 100 waited`);
+  assert.ok(rejected.every(({ reason }) => reason.name === "InvalidStateError"));
+});
