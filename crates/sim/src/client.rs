@@ -31,6 +31,8 @@ pub struct Outside {
     pub plan: Plan,
     /// Faults strike.
     pub troubled: bool,
+    /// Everybody is with everybody, and nothing shall go wrong any more.
+    pub settled: bool,
 }
 
 /// A client.
@@ -88,11 +90,27 @@ impl Client {
 
     /// The application does something.
     pub fn act(&mut self, out: &mut Outside) {
-        if out.kernel.dice.percent(10) {
-            self.spurious_timeout(out);
-        } else {
-            self.call_something(out);
+        match out.kernel.dice.below(20) {
+            0..2 => self.spurious_timeout(out),
+            2..5 => self.add_media(out),
+            _ => self.call_something(out),
         }
+    }
+
+    /// The application adds media to the connection to somebody, one or many times in a row.
+    pub fn add_media(&mut self, out: &mut Outside) {
+        let pcs: Vec<PcId> = self.connections.values().copied().collect();
+        if !pcs.is_empty() {
+            let pc = *out.kernel.dice.pick(&pcs);
+            for _ in 0..*out.kernel.dice.pick(&[1, 1, 1, 10]) {
+                out.webrtc.add_transceiver(&mut out.kernel, pc);
+            }
+        }
+    }
+
+    /// The present connections.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.connections.keys().copied()
     }
 
     /// The application calls a method.
@@ -353,7 +371,10 @@ impl Client {
             }
             CoreEvent::Remote(remote, RemoteEvent::NegotiationError(error)) => {
                 self.watch.remotes.told_of(kernel, who, remote);
-                kernel.violated("honest peers negotiate without errors", format!("{who}: {error}"));
+                // Before, an answer may be to an offer of the connection that ours replaced.
+                if out.settled {
+                    kernel.violated("honest peers negotiate without errors", format!("{who}: {error}"));
+                }
             }
             CoreEvent::Remote(remote, RemoteEvent::IceCandidateError(_)) => {
                 self.watch.remotes.told_of(kernel, who, remote);

@@ -45,6 +45,8 @@ pub enum Event {
     Up(LinkId, Up),
     /// A frame reaches a client.
     Down(LinkId, Down),
+    /// A change of presence that has lagged leaves the server, unless a snapshot has overtaken it.
+    Presence(LinkId, u32, Down),
     /// A client's end of a socket finds out that the socket is dead.
     ClientNotices(LinkId),
     /// The server's end of a socket finds out that the socket is dead.

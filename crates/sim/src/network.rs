@@ -226,6 +226,24 @@ impl Network {
         }
     }
 
+    /// A link stands still for a while, in one direction or both, and loses nothing.
+    pub fn stall(&mut self, kernel: &mut Kernel, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let until = kernel.now.after(kernel.dice.between((500, 25_000)));
+        kernel.note(format_args!(
+            "     stall {} socket {} until {}",
+            link.who,
+            show_socket(link.socket),
+            until.0
+        ));
+        let (up, down) = *kernel.dice.pick(&[(true, true), (true, false), (false, true)]);
+        for (direction, stalls) in [(&mut link.up, up), (&mut link.down, down)] {
+            if stalls {
+                direction.last = direction.last.max(until);
+            }
+        }
+    }
+
     /// A link dies: from now on nothing gets through, in either direction.
     pub fn cut(&mut self, kernel: &mut Kernel, id: LinkId, cut: Cut) {
         let Some(link) = self.links.get_mut(&id) else { return };

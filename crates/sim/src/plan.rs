@@ -62,8 +62,8 @@ pub struct Plan {
     pub gathering: Range,
     /// How many candidates there are.
     pub candidates: Range,
-    /// Whether both sides of a connection need a candidate of the other. Otherwise one is enough, since the
-    /// other side learns its address from the packets.
+    /// Whether both sides of a connection need the last candidate of the other, as if only relays worked.
+    /// Otherwise any of either side is enough, since the other learns its address from the packets.
     pub strict_candidates: bool,
     /// How late a timer may ring, as in a background tab.
     pub lateness: u64,
@@ -73,6 +73,8 @@ pub struct Plan {
     pub reentrant: bool,
     /// Percent of subscribe answers that come after their snapshot.
     pub swapped_acks: u64,
+    /// How long changes of presence lag behind everything else, as on a server of several nodes.
+    pub presence_lag: Range,
     /// Until when faults strike.
     pub quiet_at: u64,
     /// Time between faults. Empty for a world without.
@@ -122,6 +124,7 @@ impl Plan {
             sloppy_driver: dice.percent(50),
             reentrant: dice.percent(50),
             swapped_acks: *dice.pick(&[0, 30, 100]),
+            presence_lag: *dice.pick(&[(0, 0), (0, 0), (0, 50), (0, 2_000)]),
             quiet_at: dice.between(faults),
             fault_gap: if calm {
                 None

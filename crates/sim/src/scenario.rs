@@ -1,17 +1,20 @@
 //! The scenario: faults for a while, then quiet, and in the end everybody is with everybody.
 //!
 //! ```text
-//!   start ── faults ──► quiet ── within BOUND_MS ──► converged ── HOLD_MS ──► a round of messages ──► end
+//!   start ── faults ──► quiet ── within BOUND_MS ──► converged ── HOLD_MS ──► a last round ──► end
 //! ```
 //!
 //! Converged means that every client is `joined`, that its roster is exactly the other clients, and that for each
 //! pair both sides' present connections are connected to each other with every channel that was created on them
-//! open, and at least one was.
+//! open, and at least one was, and with nothing left to negotiate.
+//!
+//! In the last round everybody says something to all and to each, and many add media to their connections at the
+//! same time: every message arrives once, and the same connections carry the media in the end.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use metered_core::{Instant, RemoteState, RoomState};
+use metered_core::{ConnectionId, Instant, RemoteState, RoomState};
 use serde_json::Value as Json;
 
 use crate::kernel::{Event, Violation};
@@ -24,8 +27,8 @@ pub const BOUND_MS: u64 = 300_000;
 /// So long it must stay so: longer than any wait of the negotiation.
 pub const HOLD_MS: u64 = 60_000;
 
-/// So long the last messages may take.
-const ROUND_MS: u64 = 10_000;
+/// So long the last round may take.
+const ROUND_MS: u64 = 20_000;
 
 /// How often the world is looked over.
 const INSPECTION_MS: u64 = 1_000;
@@ -73,10 +76,17 @@ struct Run {
     world: World,
     /// Since when it has been converged.
     converged: Option<Instant>,
-    /// The last messages: who said what to whom, `None` being all.
-    round: Option<(Instant, Vec<Said>)>,
+    round: Option<Round>,
 }
 
+/// The last round.
+struct Round {
+    at: Instant,
+    said: Vec<Said>,
+    connections: Vec<Vec<ConnectionId>>,
+}
+
+/// A message. `to` nobody in particular is to all.
 struct Said {
     from: usize,
     to: Option<usize>,
@@ -132,20 +142,24 @@ impl Run {
         }
         if let Err(missing) = together(&self.world) {
             let kernel = &mut self.world.out.kernel;
+            let renegotiating = self.round.as_ref().is_some_and(|round| now.since(round.at) < ROUND_MS);
+            if renegotiating {
+                return false;
+            }
             if self.converged.is_some() || now > Instant(1_000 + self.world.out.plan.quiet_at + BOUND_MS) {
                 kernel.violated("everybody is with everybody in the end", missing);
             }
             self.converged = None;
             return false;
         }
+        self.world.out.settled = true;
         let since = *self.converged.get_or_insert(now);
         match &self.round {
             None if now.since(since) >= HOLD_MS => {
-                let said = self.say_everything();
-                self.round = Some((now, said));
+                self.round = Some(self.last_round());
                 false
             }
-            Some((at, _)) if now.since(*at) >= ROUND_MS => {
+            Some(round) if now.since(round.at) >= ROUND_MS => {
                 self.check_round();
                 true
             }
@@ -153,9 +167,10 @@ impl Run {
         }
     }
 
-    /// Everybody says something to all and to each.
-    fn say_everything(&mut self) -> Vec<Said> {
+    fn last_round(&mut self) -> Round {
         let World { out, clients, .. } = &mut self.world;
+        let at = out.kernel.now;
+        let connections = clients.iter().map(|client| client.connections().collect()).collect();
         let ids: Vec<_> = clients.iter().map(|client| client.core.peer_id().cloned()).collect();
         let mut said = Vec::new();
         for (from, client) in clients.iter_mut().enumerate() {
@@ -163,13 +178,20 @@ impl Run {
             for (to, id) in ids.iter().enumerate().filter(|(to, _)| *to != from) {
                 said.push(Said { from, to: Some(to), data: client.say(out, id.as_ref()) });
             }
+            client.add_media(out);
         }
-        said
+        Round { at, said, connections }
     }
 
     fn check_round(&mut self) {
-        let Some((_, said)) = self.round.take() else { return };
+        let Some(Round { said, connections, .. }) = self.round.take() else { return };
         let World { out, clients, .. } = &mut self.world;
+        for (client, before) in clients.iter().zip(connections) {
+            if !client.connections().eq(before) {
+                let what = format!("{} has other connections after adding media", client.who);
+                out.kernel.violated("a healthy connection is not thrown away", what);
+            }
+        }
         for Said { from, to, data } in said {
             for (index, client) in clients.iter().enumerate() {
                 let expected = index != from && to.is_none_or(|to| to == index);
@@ -189,8 +211,8 @@ impl Run {
 /// Whether everybody is with everybody; if not, what is missing.
 fn together(world: &World) -> Result<(), String> {
     let World { out, server, clients, channel } = world;
-    if out.network.has_undiscovered_cuts() {
-        return Err("not everybody knows yet what was cut".to_owned());
+    if out.network.has_undiscovered_cuts() || server.is_lagging() {
+        return Err("not everybody knows yet what has happened".to_owned());
     }
     for client in clients {
         let state = client.core.room_state();
@@ -227,6 +249,10 @@ fn together(world: &World) -> Result<(), String> {
                 return Err(format!("between {pair} pc {} and pc {} are apart", ours.0, theirs.0));
             }
             let (open, closed) = out.webrtc.channels_between(ours, theirs);
+            let both = (out.webrtc.connection(ours), out.webrtc.connection(theirs));
+            if !matches!(both, (Some(ours), Some(theirs)) if ours.is_settled_with(theirs)) {
+                return Err(format!("between {pair} there is something left to negotiate"));
+            }
             if open == 0 || closed > 0 {
                 return Err(format!("between {pair} {open} channels are open and {closed} are not"));
             }

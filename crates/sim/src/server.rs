@@ -1,8 +1,10 @@
 //! The server: the real hub, and a driver that gives it sockets out of the virtual network.
 
+use std::collections::BTreeMap;
+
 use metered_core::Instant;
 use metered_protocol::{Channel, CloseCode, PeerId};
-use metered_server::hub::{ConnId, Hub, Output, UnixMillis};
+use metered_server::hub::{ConnId, Frame, Hub, Output, UnixMillis};
 use metered_server::{Identity, Limits};
 
 use crate::kernel::{Event, Kernel};
@@ -30,6 +32,17 @@ pub struct Server {
     troubled: bool,
     /// The hub's deadline that an event was made for.
     armed: Option<UnixMillis>,
+    lags: BTreeMap<LinkId, Lag>,
+    /// Changes of presence that have not left yet.
+    lagging: usize,
+}
+
+/// The changes of presence that have not left for one connection yet.
+#[derive(Debug, Default)]
+struct Lag {
+    /// Rises with each snapshot: what is older is told by the snapshot.
+    snapshots: u32,
+    last: Instant,
 }
 
 impl Server {
@@ -40,6 +53,8 @@ impl Server {
             listening: true,
             troubled: plan.fault_gap.is_some(),
             armed: None,
+            lags: BTreeMap::new(),
+            lagging: 0,
         }
     }
 
@@ -53,9 +68,9 @@ impl Server {
         self.hub.channel_peers(channel).into_iter().map(|peer| peer.peer_id).collect()
     }
 
-    /// How many connections the hub has.
-    pub fn connections(&self) -> usize {
-        self.hub.connection_count()
+    /// Whether a change of presence has not left yet.
+    pub fn is_lagging(&self) -> bool {
+        self.lagging > 0
     }
 
     /// A handshake has come.
@@ -175,15 +190,44 @@ impl Server {
         self.listening = true;
     }
 
+    /// A change of presence leaves at last.
+    pub fn lagged(
+        &mut self,
+        kernel: &mut Kernel,
+        network: &mut Network,
+        plan: &Plan,
+        link: LinkId,
+        snapshots: u32,
+        down: Down,
+    ) {
+        self.lagging -= 1;
+        if self.lags.get(&link).is_some_and(|lag| lag.snapshots == snapshots) {
+            network.send_down(kernel, plan, link, down);
+        }
+    }
+
     fn drain(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan) {
         let mut outputs: Vec<Output> = std::iter::from_fn(|| self.hub.poll_output()).collect();
-        if plan.swapped_acks > 0 {
-            swap_acks(kernel, plan, &mut outputs);
+        let snapshots = supersede(&mut self.lags, &outputs);
+        for at in &snapshots {
+            // Servers of this protocol may answer a subscribe after its snapshot.
+            if kernel.dice.percent(plan.swapped_acks) {
+                outputs.swap(at - 1, *at);
+            }
         }
-        for output in outputs {
+        for (at, output) in outputs.into_iter().enumerate() {
             match output {
                 Output::Send { conn, frame } => {
-                    network.send_down(kernel, plan, LinkId(conn.0), Down::Frame(frame));
+                    let link = LinkId(conn.0);
+                    let is_answer = snapshots.contains(&at) || snapshots.contains(&(at + 1));
+                    if is_answer || !is_presence(&frame) || plan.presence_lag.1 == 0 {
+                        network.send_down(kernel, plan, link, Down::Frame(frame));
+                    } else {
+                        let lag = self.lags.entry(link).or_default();
+                        self.lagging += 1;
+                        lag.last = lag.last.max(kernel.now.after(kernel.dice.between(plan.presence_lag)));
+                        kernel.at(lag.last, Event::Presence(link, lag.snapshots, Down::Frame(frame)));
+                    }
                 }
                 Output::Close { conn, code, reason } => {
                     network.send_down(kernel, plan, LinkId(conn.0), Down::Close(code, reason));
@@ -200,19 +244,24 @@ impl Server {
     }
 }
 
-/// Servers of this protocol may answer a subscribe after its snapshot.
-fn swap_acks(kernel: &mut Kernel, plan: &Plan, outputs: &mut [Output]) {
-    for i in 1..outputs.len() {
-        let is_pair = match (&outputs[i - 1], &outputs[i]) {
-            (Output::Send { conn: a, frame: ack }, Output::Send { conn: b, frame: snapshot }) => {
-                a == b && ack.starts_with(r#"{"type":"ack""#) && snapshot.starts_with(r#"{"type":"presence""#)
-            }
-            _ => false,
-        };
-        if is_pair && kernel.dice.percent(plan.swapped_acks) {
-            outputs.swap(i - 1, i);
+/// Finds the snapshots, which follow their ack, and lets them supersede the changes that lag.
+fn supersede(lags: &mut BTreeMap<LinkId, Lag>, outputs: &[Output]) -> Vec<usize> {
+    let mut snapshots = Vec::new();
+    for (at, pair) in outputs.windows(2).enumerate() {
+        if let [Output::Send { conn: to, frame: ack }, Output::Send { conn, frame: presence }] = pair
+            && to == conn
+            && ack.starts_with(r#"{"type":"ack""#)
+            && is_presence(presence)
+        {
+            snapshots.push(at + 1);
+            lags.entry(LinkId(conn.0)).or_default().snapshots += 1;
         }
     }
+    snapshots
+}
+
+fn is_presence(frame: &Frame) -> bool {
+    frame.starts_with(r#"{"type":"presence""#)
 }
 
 fn unix(kernel: &Kernel) -> UnixMillis {

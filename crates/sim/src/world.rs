@@ -43,7 +43,12 @@ impl World {
         let server = Server::new(&plan);
         let troubled = plan.fault_gap.is_some();
         let (network, webrtc) = (Network::default(), Webrtc::default());
-        Self { out: Outside { kernel, network, webrtc, plan, troubled }, server, clients, channel }
+        Self {
+            out: Outside { kernel, network, webrtc, plan, troubled, settled: false },
+            server,
+            clients,
+            channel,
+        }
     }
 
     /// Lets an event happen.
@@ -69,6 +74,9 @@ impl World {
             }
             Event::Arrive(link) => server.arrive(&mut out.kernel, &mut out.network, &out.plan, link),
             Event::Up(link, up) => server.receive(&mut out.kernel, &mut out.network, &out.plan, link, &up),
+            Event::Presence(link, snapshots, down) => {
+                server.lagged(&mut out.kernel, &mut out.network, &out.plan, link, snapshots, down);
+            }
             Event::Down(link, down) => self.deliver(link, down),
             Event::ClientNotices(link) => self.close_socket(link, CloseCode::ABNORMAL, ""),
             Event::ServerNotices(link) => server.notice(&mut out.kernel, &mut out.network, &out.plan, link),
@@ -162,7 +170,11 @@ impl World {
         let Self { out, server, clients, .. } = self;
         let live = out.network.live();
         match out.kernel.dice.below(100) {
-            0..45 if !live.is_empty() => {
+            0..10 if !live.is_empty() => {
+                let link = *out.kernel.dice.pick(&live);
+                out.network.stall(&mut out.kernel, link);
+            }
+            10..45 if !live.is_empty() => {
                 let link = *out.kernel.dice.pick(&live);
                 let cut = pick_cut(&mut out.kernel);
                 out.network.cut(&mut out.kernel, link, cut);

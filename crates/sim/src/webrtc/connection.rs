@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use metered_core::{ConnectionId, ConnectionState, Operation, OperationId};
 
 use super::PcId;
-use super::signaling::Signaling;
+use super::signaling::{Signaling, State};
 use crate::kernel::Who;
 
 /// Whose a connection is.
@@ -33,8 +33,8 @@ pub struct PeerConnection {
     pub negotiation_needed: bool,
     /// `[[UpdateNegotiationNeededFlagOnEmptyChain]]`
     pub update_when_empty: bool,
-    /// The generation that candidates were or are gathered for.
-    pub gathered: Option<String>,
+    /// The generation that candidates were or are gathered for, and the last of them.
+    pub gathered: Option<(String, String)>,
     /// `connectionState`.
     pub transport: ConnectionState,
     /// The connection at the other end, once connected.
@@ -63,9 +63,21 @@ impl PeerConnection {
     /// Whether this connection and another agree on each other: each has applied what the other describes
     /// itself as now, and a pair of candidates can be made.
     pub fn agrees_with(&self, other: &Self, strict_candidates: bool) -> bool {
-        let candidates = [self.knows_a_candidate_of(other), other.knows_a_candidate_of(self)];
-        let paired = if strict_candidates { candidates == [true, true] } else { candidates.contains(&true) };
+        let paired = if strict_candidates {
+            self.knows_the_last_candidate_of(other) && other.knows_the_last_candidate_of(self)
+        } else {
+            self.knows_a_candidate_of(other) || other.knows_a_candidate_of(self)
+        };
         !self.closed && !other.closed && self.points_at(other) && other.points_at(self) && paired
+    }
+
+    /// Whether nothing is left to negotiate between this connection and another.
+    pub fn is_settled_with(&self, other: &Self) -> bool {
+        [self, other]
+            .iter()
+            .all(|pc| pc.signaling.state() == State::Stable && !pc.signaling.is_negotiation_needed())
+            && self.points_at(other)
+            && other.points_at(self)
     }
 
     fn points_at(&self, other: &Self) -> bool {
@@ -73,14 +85,18 @@ impl PeerConnection {
         else {
             return false;
         };
-        known.application
-            && theirs.application
+        !known.sections.is_empty()
+            && known.sections == theirs.sections
             && known.fingerprint == theirs.fingerprint
             && known.ufrag == theirs.ufrag
     }
 
     fn knows_a_candidate_of(&self, other: &Self) -> bool {
-        let ufrag = other.signaling.local.current.as_ref().and_then(|sdp| sdp.ufrag.as_ref());
-        ufrag.is_some_and(|ufrag| self.signaling.remote_candidates.contains(ufrag))
+        let Some((generation, _)) = &other.gathered else { return false };
+        self.signaling.remote_candidates.iter().any(|(ufrag, _)| ufrag == generation)
+    }
+
+    fn knows_the_last_candidate_of(&self, other: &Self) -> bool {
+        other.gathered.as_ref().is_some_and(|last| self.signaling.remote_candidates.contains(last))
     }
 }

@@ -123,6 +123,14 @@ impl Webrtc {
         }
     }
 
+    /// `addTransceiver()`
+    pub fn add_transceiver(&mut self, kernel: &mut Kernel, id: PcId) {
+        let Some(pc) = self.connections.get_mut(&id) else { return };
+        kernel.note(format_args!("{} addTransceiver on pc {}", pc.owner.who, id.0));
+        pc.signaling.transceivers.push(None);
+        self.update_flag(kernel, id);
+    }
+
     /// `close()`
     pub fn close(&mut self, kernel: &mut Kernel, id: PcId) {
         if let Some(pc) = self.connections.get_mut(&id) {
@@ -242,22 +250,23 @@ impl Webrtc {
     fn gather(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId) {
         let Some(pc) = self.connections.get_mut(&id) else { return };
         let Some(generation) = pc.signaling.ufrag().map(str::to_owned) else { return };
-        if pc.gathered.as_ref() == Some(&generation) {
+        if pc.gathered.as_ref().is_some_and(|(gathered, _)| *gathered == generation) {
             return;
         }
-        pc.gathered = Some(generation.clone());
-        let mut last = 0;
-        for n in 1..=kernel.dice.between(plan.candidates) {
+        let mut times: Vec<u64> =
+            (0..kernel.dice.between(plan.candidates)).map(|_| kernel.dice.between(plan.gathering)).collect();
+        times.sort_unstable();
+        let end = times.last().copied().unwrap_or_default();
+        for (n, ms) in times.into_iter().enumerate() {
             let candidate = Candidate {
                 candidate: format!("candidate:{n} 1 udp {n} 192.0.2.{n} {} typ host", 1000 + id.0 % 60_000),
                 sdp_mid: Some("0".into()),
                 sdp_m_line_index: Some(0),
                 username_fragment: Some(generation.clone()),
             };
-            let ms = kernel.dice.between(plan.gathering);
-            last = last.max(ms);
+            pc.gathered = Some((generation.clone(), candidate.candidate.clone()));
             kernel.after(ms, Event::Pc(id, PcEvent::Gathered(generation.clone(), Some(candidate))));
         }
-        kernel.after(last, Event::Pc(id, PcEvent::Gathered(generation, None)));
+        kernel.after(end, Event::Pc(id, PcEvent::Gathered(generation, None)));
     }
 }

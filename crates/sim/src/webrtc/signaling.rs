@@ -9,7 +9,7 @@ use std::fmt;
 use metered_core::{Operation, Outcome};
 use metered_protocol::{Candidate, Description, SdpType};
 
-use super::sdp::Sdp;
+use super::sdp::{Kind, Sdp, Section};
 use crate::plan::Stack;
 
 /// `RTCSignalingState`, without those of provisional answers.
@@ -67,10 +67,14 @@ pub struct Signaling {
     ufrag: Option<String>,
     generations: u32,
     versions: u64,
+    /// The remote has restarted ICE: our answer does too.
+    restarting: bool,
     /// `createDataChannel` was called.
     pub has_channels: bool,
-    /// Generations of the remote that a candidate was added for.
-    pub remote_candidates: BTreeSet<String>,
+    /// The section of each call of `addTransceiver`, once there is one.
+    pub transceivers: Vec<Option<String>>,
+    /// The candidates that were added, with their generations.
+    pub remote_candidates: BTreeSet<(String, String)>,
 }
 
 impl Signaling {
@@ -87,7 +91,9 @@ impl Signaling {
             ufrag: None,
             generations: 0,
             versions: 0,
+            restarting: false,
             has_channels: false,
+            transceivers: Vec::new(),
             remote_candidates: BTreeSet::new(),
         }
     }
@@ -109,7 +115,9 @@ impl Signaling {
 
     /// Whether an exchange of descriptions is needed (4.7.3).
     pub fn is_negotiation_needed(&self) -> bool {
-        self.has_channels && !self.local.current.as_ref().is_some_and(|sdp| sdp.application)
+        let current = self.local.current.as_ref();
+        let needs_application = self.has_channels && !current.is_some_and(Sdp::has_application);
+        needs_application || self.transceivers.iter().any(Option::is_none)
     }
 
     /// What the method rejects when its turn has come.
@@ -149,11 +157,9 @@ impl Signaling {
                 allowed(&[HaveLocalOffer], "a remote answer needs have-local-offer")?;
                 let answer = parse(answer)?;
                 // JSEP 5.3: an answer has exactly the sections of its offer.
-                let offered = self.local.pending.as_ref().is_some_and(|offer| offer.application);
-                if answer.application == offered {
-                    Ok(())
-                } else {
-                    Err(Rejection::Operation("the answer's sections are not the offer's"))
+                match &self.local.pending {
+                    Some(offer) if offer.sections == answer.sections => Ok(()),
+                    _ => Err(Rejection::Operation("the answer's sections are not the offer's")),
                 }
             }
             Operation::AddCandidate(candidate) => {
@@ -175,14 +181,17 @@ impl Signaling {
         self.check(operation)?;
         match operation {
             Operation::CreateOffer => {
-                let has_section = self.local.current.as_ref().is_some_and(|sdp| sdp.application);
-                let sdp = self.describe(self.has_channels || has_section).text();
+                let sections = self.offered_sections();
+                let sdp = self.describe(sections).text();
                 self.last_offer = Some(sdp.clone());
                 return Ok(Outcome::Created(Description { kind: SdpType::Offer, sdp }));
             }
             Operation::CreateAnswer => {
-                let offered = self.remote.pending.as_ref().is_some_and(|offer| offer.application);
-                let sdp = self.describe(offered).text();
+                if std::mem::take(&mut self.restarting) {
+                    self.ufrag = None;
+                }
+                let offered = self.remote.pending.as_ref().map(|offer| offer.sections.clone());
+                let sdp = self.describe(offered.unwrap_or_default()).text();
                 self.last_answer = Some(sdp.clone());
                 return Ok(Outcome::Created(Description { kind: SdpType::Answer, sdp }));
             }
@@ -190,6 +199,7 @@ impl Signaling {
                 let sdp = parse(description)?;
                 match description.kind {
                     SdpType::Offer => {
+                        self.assign_sections(&sdp);
                         self.local.pending = Some(sdp);
                         self.state = State::HaveLocalOffer;
                     }
@@ -203,6 +213,8 @@ impl Signaling {
                         if self.state == State::HaveLocalOffer {
                             self.roll_back();
                         }
+                        let known = self.remote.current.as_ref().and_then(|current| current.ufrag.as_ref());
+                        self.restarting = known.is_some() && known != sdp.ufrag.as_ref();
                         self.remote.pending = Some(sdp);
                         self.state = State::HaveRemoteOffer;
                     }
@@ -215,25 +227,57 @@ impl Signaling {
             }
             Operation::Rollback => self.roll_back(),
             Operation::AddCandidate(candidate) => {
-                self.remote_candidates
-                    .extend(candidate.as_ref().and_then(|candidate| candidate.username_fragment.clone()));
+                if let Some(Candidate { candidate, username_fragment: Some(ufrag), .. }) = candidate {
+                    self.remote_candidates.insert((ufrag.clone(), candidate.clone()));
+                }
             }
         }
         Ok(Outcome::Applied)
     }
 
-    fn describe(&mut self, application: bool) -> Sdp {
+    /// What is agreed on, in its order, then what is new.
+    fn offered_sections(&self) -> Vec<Section> {
+        let mut sections =
+            self.local.current.as_ref().map(|current| current.sections.clone()).unwrap_or_default();
+        let mut add = |kind| sections.push(Section { mid: sections.len().to_string(), kind });
+        if self.has_channels && !self.local.current.as_ref().is_some_and(Sdp::has_application) {
+            add(Kind::Application);
+        }
+        let unplaced = self.transceivers.iter().filter(|mid| !self.is_agreed(mid.as_deref()));
+        unplaced.for_each(|_| add(Kind::Media));
+        sections
+    }
+
+    /// Gives our transceivers the new sections of our offer.
+    fn assign_sections(&mut self, offer: &Sdp) {
+        let current = self.local.current.clone().unwrap_or_default();
+        let mut new = offer
+            .sections
+            .iter()
+            .filter(|section| section.kind == Kind::Media && !current.has_section(&section.mid));
+        for transceiver in &mut self.transceivers {
+            if !transceiver.as_ref().is_some_and(|mid| current.has_section(mid)) {
+                *transceiver = new.next().map(|section| section.mid.clone());
+            }
+        }
+    }
+
+    fn is_agreed(&self, mid: Option<&str>) -> bool {
+        mid.is_some_and(|mid| self.local.current.as_ref().is_some_and(|current| current.has_section(mid)))
+    }
+
+    fn describe(&mut self, sections: Vec<Section>) -> Sdp {
         self.versions += 1;
-        if application && self.ufrag.is_none() {
+        if !sections.is_empty() && self.ufrag.is_none() {
             self.generations += 1;
-            // The fingerprint is the connection's own, and so is this.
-            self.ufrag = Some(format!("{}-{}", self.fingerprint.replace([':', ' '], ""), self.generations));
+            let [.., id] = self.fingerprint.split(' ').collect::<Vec<_>>()[..] else { unreachable!() };
+            self.ufrag = Some(format!("{}/{}", id.replace(':', ""), self.generations));
         }
         Sdp {
             version: self.versions,
-            fingerprint: application.then(|| self.fingerprint.clone()),
-            ufrag: self.ufrag.clone().filter(|_| application),
-            application,
+            fingerprint: (!sections.is_empty()).then(|| self.fingerprint.clone()),
+            ufrag: self.ufrag.clone().filter(|_| !sections.is_empty()),
+            sections,
         }
     }
 
@@ -247,8 +291,15 @@ impl Signaling {
     fn roll_back(&mut self) {
         self.local.pending = None;
         self.remote.pending = None;
-        if self.local.current.is_none() {
-            self.ufrag = None;
+        self.restarting = false;
+        match &self.local.current {
+            None => self.ufrag = None,
+            Some(current) => self.ufrag.clone_from(&current.ufrag),
+        }
+        for index in 0..self.transceivers.len() {
+            if !self.is_agreed(self.transceivers[index].as_deref()) {
+                self.transceivers[index] = None;
+            }
         }
         self.state = State::Stable;
     }

@@ -23,7 +23,7 @@ impl Webrtc {
         let (Some(local), Some(remote)) = (&pc.signaling.local.current, &pc.signaling.remote.current) else {
             return;
         };
-        if !local.application {
+        if local.sections.is_empty() {
             return;
         }
         let other = remote.fingerprint.as_ref().and_then(|fingerprint| self.fingerprints.get(fingerprint));
