@@ -1,23 +1,149 @@
-// The listeners of a data channel. A message goes straight to the user's handlers; WebAssembly hears of what
-// changes the channel's state.
+// `DataChannel`: an `RTCDataChannel` whose `send` knows backpressure. A message goes straight from the platform's
+// event to the user's handlers; only sends enter WebAssembly, where the gate is.
 
+import { bindings } from "./bindings.js";
+import { Emitter } from "./emitter.js";
 import { errors } from "./errors.js";
+import { listen, payloadBytes } from "./host.js";
+import { atLeast, option } from "./options.js";
 
-const OPEN = 0;
-const CLOSE = 1;
-const LOW = 2;
+// What became of a send, as src/channel.rs numbers it.
+const SENT = 0;
+const QUEUED = 1;
+const OVERFLOW = 2;
 
-/** Attaches to a channel; answers the function that detaches again. */
-export const attach = (channel, emitter, slot) => {
-  const listeners = {
-    message: (event) => emitter.emit("message", { data: event.data }),
-    open: () => slot.callback?.(OPEN),
-    close: () => slot.callback?.(CLOSE),
-    bufferedamountlow: () => slot.callback?.(LOW),
-    error: (event) => emitter.emit("error", { err: event?.error ?? errors.named("DataChannelError", "data channel error") }),
-  };
-  for (const name in listeners) channel.addEventListener(name, listeners[name]);
-  return () => {
-    for (const name in listeners) channel.removeEventListener(name, listeners[name]);
-  };
-};
+const notOpen = () => errors.named("InvalidStateError", "the data channel is not open");
+
+export class DataChannel extends Emitter {
+  #channel;
+  #gate;
+  #maxQueuedSends;
+  /** Whether `readyState` is `open`, kept by events: reading a string for each send would cost as much as the send. */
+  #open;
+  #announced = false;
+  /** What every send resolves to that went out at once. */
+  #sent = Promise.resolve();
+  #waiting = new Map();
+  #lastCall = 0;
+  #recheck;
+  #detach;
+
+  constructor(channel, options) {
+    if (channel !== Object(channel)) throw errors.invalid("channel", "must be an RTCDataChannel", channel);
+    super(option(options, "logger", "object"));
+    const high = atLeast(options, "maxBufferedAmount", 1) ?? 1024 * 1024;
+    const low = atLeast(options, "bufferedAmountLowThreshold", 0) ?? Math.floor(high / 2);
+    this.#maxQueuedSends = atLeast(options, "maxQueuedSends", 0) ?? 256;
+    this.#channel = channel;
+    this.#gate = new bindings.Channel(channel, high, low, this.#maxQueuedSends);
+    this.#open = channel.readyState === "open";
+    channel.binaryType = "arraybuffer";
+    channel.bufferedAmountLowThreshold = low;
+    if (channel.readyState === "closed") return;
+    this.#detach = listen(channel, {
+      message: ({ data }) => this.emit("message", { data }),
+      open: () => this.#opened(),
+      close: () => this.#closed(),
+      bufferedamountlow: () => {
+        this.#release();
+        this.emit("bufferedamountlow");
+      },
+      error: (event) =>
+        this.emit("error", { err: event?.error ?? errors.named("DataChannelError", "data channel error") }),
+    });
+    // A channel can be open when we get it: one that the remote opened, whose event is still to come, or in
+    // `@roamhq/wrtc` every further one of a connection, whose event never comes.
+    if (this.#open) queueMicrotask(() => this.#opened());
+  }
+
+  get label() {
+    return this.#channel.label;
+  }
+
+  get readyState() {
+    return this.#channel.readyState;
+  }
+
+  get bufferedAmount() {
+    return this.#channel.bufferedAmount;
+  }
+
+  send(data) {
+    if (!this.#open) return Promise.reject(notOpen());
+    const bytes = payloadBytes(data);
+    if (bytes === undefined) {
+      return Promise.reject(errors.invalid("data", "must be a string, an ArrayBuffer or a view of one", data));
+    }
+    try {
+      const outcome = this.#gate.send(data, bytes, this.#lastCall + 1);
+      if (outcome === SENT) return this.#sent;
+      if (outcome === QUEUED) return this.#wait();
+      throw outcome === OVERFLOW
+        ? errors.overflow(this.#waiting.size, this.#maxQueuedSends)
+        : errors.invalid("data", "must not be longer than the channel takes", data);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  close() {
+    try {
+      this.#channel.close();
+    } catch {
+      // It is closed already.
+    }
+    this.#closed();
+  }
+
+  #opened() {
+    if (this.#announced || this.#detach === undefined) return;
+    this.#announced = true;
+    this.#open = true;
+    this.emit("open");
+  }
+
+  #closed() {
+    this.#open = false;
+    clearTimeout(this.#recheck);
+    if (this.#detach === undefined) return;
+    this.#detach();
+    this.#detach = undefined;
+    for (const call of this.#gate.clear()) this.#take(call).reject(notOpen());
+    this.emit("close");
+    this._end();
+  }
+
+  #wait() {
+    const call = ++this.#lastCall;
+    const promise = new Promise((resolve, reject) => this.#waiting.set(call, { resolve, reject }));
+    this.#scheduleRecheck();
+    return promise;
+  }
+
+  #take(call) {
+    const waiting = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    return waiting;
+  }
+
+  /** Lets waiting sends go as far as the buffer has room. */
+  #release() {
+    for (let call; ; ) {
+      try {
+        call = this.#gate.release();
+        if (call === undefined) break;
+        this.#take(call).resolve();
+      } catch ([refused, error]) {
+        this.#take(refused).reject(error);
+      }
+    }
+    this.#scheduleRecheck();
+  }
+
+  /** Looks at the buffer again by itself: `@roamhq/wrtc` does not announce that it is low. */
+  #scheduleRecheck() {
+    clearTimeout(this.#recheck);
+    const delay = this.#gate.recheckMs();
+    if (delay !== undefined) this.#recheck = setTimeout(() => this.#release(), delay);
+  }
+}

@@ -1,6 +1,8 @@
 // Event dispatch. It lives on this side of the boundary because handlers do: a data channel's message goes
 // from the platform's event to the user's handler without entering WebAssembly.
 
+import { logTo } from "./options.js";
+
 const MAX_LISTENERS_BEFORE_WARNING = 100;
 
 /** Named events with handlers that cannot disturb each other. */
@@ -14,21 +16,31 @@ export class Emitter {
     this.#logger = logger;
   }
 
-  on(name, handler, once = false) {
+  on(name, handler) {
+    return this.#add(name, handler, false);
+  }
+
+  once(name, handler) {
+    return this.#add(name, handler, true);
+  }
+
+  #add(name, handler, once) {
     if (typeof handler !== "function") throw new TypeError(`the handler of '${String(name)}' must be a function`);
     const list = this.#listeners.get(name) ?? [];
     // A new array each time: a dispatch under way keeps iterating over the one it began with.
     this.#listeners.set(name, [...list, { handler, once }]);
     if (list.length + 1 > MAX_LISTENERS_BEFORE_WARNING && !this.#warned.has(name)) {
       this.#warned.add(name);
-      this.#log("warn", `more than ${MAX_LISTENERS_BEFORE_WARNING} handlers for '${String(name)}': is an off() missing?`);
+      logTo(this.#logger, "warn", `more than ${MAX_LISTENERS_BEFORE_WARNING} handlers for '${String(name)}': is an off() missing?`);
     }
+    return this;
   }
 
   off(name, handler) {
     const list = this.#listeners.get(name) ?? [];
     const at = list.findIndex((entry) => entry.handler === handler);
     if (at >= 0) this.#remove(name, list[at]);
+    return this;
   }
 
   emit(name, payload) {
@@ -82,8 +94,8 @@ export class Emitter {
     };
   }
 
-  /** Ends every stream of `events()`: nothing will be emitted any more. */
-  end() {
+  /** Ends every stream of `events()`: nothing will be emitted any more. For the owner of the object. */
+  _end() {
     for (const end of [...this.#streams]) end();
   }
 
@@ -93,6 +105,7 @@ export class Emitter {
 
   removeAllListeners() {
     this.#listeners.clear();
+    return this;
   }
 
   #remove(name, entry) {
@@ -103,14 +116,6 @@ export class Emitter {
   }
 
   #failed(name, error) {
-    this.#log("error", `a handler of '${String(name)}' failed`, { error });
-  }
-
-  #log(level, message, context) {
-    try {
-      this.#logger?.[level]?.(message, context);
-    } catch {
-      // A logger that throws has nobody left to tell.
-    }
+    logTo(this.#logger, "error", `a handler of '${String(name)}' failed`, { error });
   }
 }

@@ -95,30 +95,51 @@ nameClasses(classes);
 // On the prototype, where `stack` finds it when an error is constructed.
 for (const name in classes) named(classes[name].prototype, name);
 
-/** What became of a call, as the Rust side names it. */
+const stateMessage = (method, state) => `${method}() cannot be called in state '${state}'`;
+
+const SEND_REFUSALS = Object.keys(sendRefusals);
+
+/** The errors by what went wrong. */
 export const errors = {
   connect: (code, reason) => new SignallingConnectError(code, reason),
   server: (code, requestId, message) => new ServerRequestError(code, requestId, message),
-  notConnected: () => new NotConnectedError(),
-  disconnected: () => new DisconnectedError(),
   ackTimeout: (requestId, timeoutMs) => new AckTimeoutError(requestId, timeoutMs),
   oversized: (size, cap) => new OversizedPayloadError(size, cap),
   peerOversized: (size, cap) => new MeteredPeerOversizedError(size, cap),
-  peerSend: (code) => new MeteredPeerSendError(code),
-  peerState: (method, state) =>
-    new MeteredPeerStateError("invalid_state", method, `${method}() cannot be called in state '${state}'`, state),
   overflow: (queued, cap) => new DataChannelOverflowError(queued, cap),
   named: (name, message) => named(new Error(message), name),
-  type: (message) => new TypeError(message),
   /** A `TypeError` that names the argument, what it must be, and what it was. */
   invalid: (argument, must, got) => new TypeError(`\`${argument}\` ${must}, got ${describe(got)}`),
-  invalidState: (method, state) => named(new Error(`${method}() cannot be called in state '${state}'`), "SignallingError"),
+  /** A call that was refused, for the reason that src/driver.rs numbers so. */
+  refused: (why, method, state, isRoom) =>
+    [
+      () => new NotConnectedError(),
+      () => new DisconnectedError(),
+      () => errors.named("AbortError", "close() was called"),
+      () =>
+        isRoom
+          ? new MeteredPeerStateError("invalid_state", method, stateMessage(method, state), state)
+          : errors.named("SignallingError", stateMessage(method, state)),
+      ...SEND_REFUSALS.map((code) => () => new MeteredPeerSendError(code)),
+    ][why](),
+  /** Why there is no token: the provider's own error where it gave one. */
+  token: (kind, error) =>
+    kind === 0
+      ? error
+      : errors.named(
+          "TokenProviderError",
+          kind === 1
+            ? "tokenProvider must answer a non-empty string"
+            : "tokenProvider did not answer within tokenProviderTimeoutMs",
+        ),
+  tokenProvider: (cause) =>
+    Object.assign(errors.named("TokenProviderError", "tokenProvider failed several times in a row"), { cause }),
   /** Why a room cannot go on. */
   terminal: (code) =>
-    named(
-      new Error(`the connection was closed for good (close code ${code})`),
+    errors.named(
       { 4001: "InvalidToken", 4003: "ChannelNotAuthorized", 4012: "AccountSuspended", 4020: "AdminDisconnect" }[code] ??
         "ConnectionClosed",
+      `the connection was closed for good (close code ${code})`,
     ),
 };
 

@@ -1,129 +1,226 @@
-//! `SignallingClient`: publish and subscribe, and direct messages, over one connection that keeps itself up.
+//! The exported client: JavaScript's calls and notifications as inputs of the core.
 
 use std::rc::Rc;
 
-use js_sys::Promise;
-use metered_core::{Call, Measured};
-use metered_protocol::{Channel, CloseCode, InvalidName, PeerId};
+use metered_core::{
+    Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Measured,
+    OperationId, Outcome, Reconnect, RemoteId, SocketEvent, SocketId, TokenFailure,
+};
+use metered_protocol::{
+    Candidate, Channel, CloseCode, Description, Field, InvalidName, PeerId, SdpType, Secret, ServerUrl, Value,
+};
 use wasm_bindgen::prelude::*;
 
-use crate::bindings;
 use crate::driver::Driver;
-use crate::error::invalid;
+use crate::host::Host;
 use crate::json::Json;
-use crate::options::{self, Options};
 
-/// The signalling client. See `index.d.ts` for the documentation of each member.
+/// A `SignallingClient` or a `MeteredPeer`, without its JavaScript side. Used by `js/host.js` only.
 #[wasm_bindgen(skip_typescript)]
-pub struct SignallingClient {
+pub struct Client {
     driver: Rc<Driver>,
 }
 
+/// The calls, as `js/host.js` numbers them.
+mod call {
+    pub(super) const CONNECT: u32 = 0;
+    pub(super) const CLOSE: u32 = 1;
+    pub(super) const SUBSCRIBE: u32 = 2;
+    pub(super) const UNSUBSCRIBE: u32 = 3;
+    pub(super) const PUBLISH: u32 = 4;
+    pub(super) const SEND_TO: u32 = 5;
+    pub(super) const JOIN: u32 = 6;
+    pub(super) const BROADCAST: u32 = 7;
+}
+
+/// What happened, as `js/host.js` numbers it.
+mod happened {
+    pub(super) const TIMEOUT: u32 = 0;
+    pub(super) const FRAME: u32 = 1;
+    pub(super) const GARBAGE: u32 = 2;
+    pub(super) const CLOSED: u32 = 3;
+    pub(super) const TOKEN: u32 = 4;
+    pub(super) const TOKEN_FAILED: u32 = 5;
+    pub(super) const NEGOTIATION_NEEDED: u32 = 6;
+    pub(super) const CANDIDATE: u32 = 7;
+    pub(super) const STATE: u32 = 8;
+    pub(super) const DONE: u32 = 9;
+    pub(super) const FAILED: u32 = 10;
+}
+
 #[wasm_bindgen]
-impl SignallingClient {
-    /// Checks the options. Nothing connects yet.
+impl Client {
+    /// Checks what only the core can: the address, and that `numbers` describe a backoff. Fails with the option's
+    /// name and the rule it breaks, parted by a space.
+    ///
+    /// `key` is absent with a token provider. `numbers` are, in this order: `tokenProviderTimeoutMs`,
+    /// `inactivityTimeoutMs`, and, absent when there is to be no reconnect, the five of `ReconnectOptions`.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: &JsValue) -> Result<SignallingClient, JsValue> {
-        Ok(Self { driver: Driver::new(Options::parse(options)?, None) })
+    pub fn new(
+        key: Option<String>,
+        url: Option<String>,
+        numbers: &[f64],
+        auto_resubscribe: bool,
+        is_room: bool,
+    ) -> Result<Client, String> {
+        let url = ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT))
+            .map_err(|why| ["url ", why.must()].concat())?;
+        let credential = match key {
+            Some(key) => Credential::ApiKey(Secret::new(key)),
+            None => Credential::TokenProvider,
+        };
+        let mut config = Config::new(url, credential);
+        config.auto_resubscribe = auto_resubscribe;
+        if let [token_timeout, inactivity, reconnect @ ..] = numbers {
+            config.token_provider_timeout_ms = *token_timeout as u64;
+            config.inactivity_timeout_ms =
+                (inactivity.is_finite() && *inactivity > 0.0).then_some(*inactivity as u64);
+            config.reconnect = match *reconnect {
+                [initial_delay_ms, multiplier, max_delay_ms, jitter_ratio, max_attempts] => {
+                    Some(Reconnect { initial_delay_ms, multiplier, max_delay_ms, jitter_ratio, max_attempts })
+                }
+                _ => None,
+            };
+        }
+        if let Some(reconnect) = &config.reconnect {
+            reconnect.validate().map_err(|why| [why.option, " ", why.must].concat())?;
+        }
+        // Jitter needs no cryptography.
+        let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
+        let core = if is_room { Core::room(config, seed) } else { Core::signalling(config, seed) };
+        Ok(Self { driver: Rc::new(Driver::new(core)) })
     }
 
-    /// `idle`, `connecting`, `connected`, `reconnecting` or `closed`.
-    #[wasm_bindgen(getter)]
-    pub fn state(&self) -> String {
-        self.driver.read(|core| core.signalling_state()).as_str().to_owned()
+    /// Makes a call, whose end `host` hears of by its number `id`. Fails at once, with the rule that it breaks, for
+    /// a name that is none; nothing has changed then.
+    ///
+    /// `name` is the channel, the peer id, or the reason of a close; `data` the payload as JSON text, and `number`
+    /// its bytes, a close code, or whether metadata is wanted.
+    pub fn call(
+        &self,
+        host: &Host,
+        id: u32,
+        kind: u32,
+        name: Option<String>,
+        number: u32,
+        data: JsValue,
+    ) -> Result<(), String> {
+        let channel = || Channel::parse(name.as_deref().unwrap_or_default()).map_err(must);
+        let data = Measured { value: Json(data), bytes: number as usize };
+        let include_sender_metadata = number != 0;
+        let call = match kind {
+            call::CONNECT => Call::Connect,
+            call::SUBSCRIBE => Call::Subscribe { channel: channel()?, include_sender_metadata },
+            call::UNSUBSCRIBE => Call::Unsubscribe { channel: channel()? },
+            call::PUBLISH => Call::Publish { channel: channel()?, data },
+            call::SEND_TO => {
+                Call::SendTo { to: PeerId::parse(name.as_deref().unwrap_or_default()).map_err(must)?, data }
+            }
+            call::JOIN => Call::Join { channel: channel()?, include_sender_metadata },
+            call::BROADCAST => Call::Broadcast { data },
+            call::CLOSE => Call::Close { code: CloseCode(number as u16), reason: name },
+            _ => return Ok(()),
+        };
+        self.driver.input(host, Input::Call(CallId(id), call));
+        Ok(())
     }
 
-    /// Our peer id, once welcomed.
-    #[wasm_bindgen(getter, js_name = peerId)]
+    /// Something happened to the socket or connection `id`, to the operation `operation` of it, or to time.
+    pub fn notify(&self, host: &Host, kind: u32, id: u32, operation: u32, value: JsValue) {
+        let connection = |event| Input::Connection(ConnectionId(id), event);
+        let op = OperationId(operation);
+        let input = match kind {
+            happened::TIMEOUT => Input::Timeout,
+            happened::FRAME => Input::Socket(SocketId(id), SocketEvent::Frame(Json(value))),
+            happened::GARBAGE => Input::Socket(SocketId(id), SocketEvent::Garbage),
+            happened::CLOSED => {
+                let (code, reason) = (CloseCode(operation as u16), value.as_string().unwrap_or_default());
+                Input::Socket(SocketId(id), SocketEvent::Closed { code, reason })
+            }
+            happened::TOKEN => {
+                let token = value.as_string().map(Secret::new).ok_or(TokenFailure::NotAToken);
+                Input::Token(op, token)
+            }
+            happened::TOKEN_FAILED => Input::Token(op, Err(TokenFailure::Threw(Json(value)))),
+            happened::NEGOTIATION_NEEDED => connection(ConnectionEvent::NegotiationNeeded),
+            happened::CANDIDATE => match candidate(Json(value)) {
+                Some(candidate) => connection(ConnectionEvent::Candidate(candidate)),
+                None => return,
+            },
+            happened::STATE => connection(ConnectionEvent::State(match operation {
+                0 => ConnectionState::New,
+                1 => ConnectionState::Connecting,
+                2 => ConnectionState::Connected,
+                3 => ConnectionState::Disconnected,
+                4 => ConnectionState::Failed,
+                _ => ConnectionState::Closed,
+            })),
+            happened::DONE => connection(ConnectionEvent::Done(op, Ok(outcome(&Json(value))))),
+            happened::FAILED => connection(ConnectionEvent::Done(op, Err(Json(value)))),
+            _ => return,
+        };
+        self.driver.input(host, input);
+    }
+
+    /// The number of the state: of the room, or without one, of the connection to the server.
+    pub fn state(&self, is_room: bool) -> u32 {
+        self.driver.read(
+            |core| {
+                if is_room { core.room_state() as u32 } else { core.signalling_state() as u32 }
+            },
+        )
+    }
+
+    /// Our peer id.
+    #[wasm_bindgen(js_name = peerId)]
     pub fn peer_id(&self) -> Option<String> {
-        self.driver.read(|core| core.peer_id().map(ToString::to_string))
+        self.driver.read(|core| core.peer_id().map(|id| id.as_str().to_owned()))
     }
 
-    /// The event dispatch.
-    #[wasm_bindgen(getter)]
-    pub fn emitter(&self) -> JsValue {
-        self.driver.emitter().into()
+    /// The joined channel.
+    pub fn channel(&self) -> Option<String> {
+        self.driver.read(|core| core.channel().map(|channel| channel.as_str().to_owned()))
     }
 
-    /// Opens the connection; resolves with the server's welcome.
-    pub fn connect(&self) -> Promise {
-        self.driver.call(Call::Connect)
+    /// The remotes in the order of their peer ids.
+    pub fn remotes(&self) -> Vec<u32> {
+        self.driver.read(|core| core.remotes().map(|(id, _)| id.0).collect())
     }
 
-    /// Closes the connection for good.
-    pub fn close(&self, code: Option<u16>, reason: Option<String>) -> Promise {
-        let code = code.map_or(CloseCode::NORMAL, CloseCode);
-        let reason = reason.or_else(|| Some("client requested close".to_owned()));
-        self.driver.call(Call::Close { code, reason })
+    /// The number of a remote's state, plus 16 if we are the polite side; undefined once it has left.
+    #[wasm_bindgen(js_name = remoteState)]
+    pub fn remote_state(&self, remote: u32) -> Option<u32> {
+        let view = self.driver.read(|core| core.remote(RemoteId(remote)))?;
+        Some(view.state as u32 + if view.polite { 16 } else { 0 })
     }
 
-    /// Subscribes to a channel.
-    pub fn subscribe(&self, channel: &JsValue, options: &JsValue) -> Promise {
-        promised(|| {
-            let channel = parse_channel(channel)?;
-            let include_sender_metadata =
-                options::boolean(options, "includeSenderMetadata")?.unwrap_or(false);
-            Ok(self.driver.call(Call::Subscribe { channel, include_sender_metadata }))
-        })
-    }
-
-    /// Gives a channel up.
-    pub fn unsubscribe(&self, channel: &JsValue) -> Promise {
-        promised(|| Ok(self.driver.call(Call::Unsubscribe { channel: parse_channel(channel)? })))
-    }
-
-    /// Sends to every other subscriber of a channel.
-    pub fn publish(&self, channel: &JsValue, data: &JsValue) -> Promise {
-        promised(|| {
-            let (channel, data) = (parse_channel(channel)?, measure(data)?);
-            Ok(self.driver.call(Call::Publish { channel, data }))
-        })
-    }
-
-    /// Sends to one peer.
-    pub fn send(&self, to: &JsValue, data: &JsValue) -> Promise {
-        promised(|| {
-            let (to, data) = (parse_peer_id(to)?, measure(data)?);
-            Ok(self.driver.call(Call::SendTo { to, data }))
-        })
-    }
-
-    /// What may be logged of a client.
-    #[wasm_bindgen(js_name = toJSON)]
-    pub fn to_json(&self) -> JsValue {
-        bindings::client_summary(&self.state())
+    /// A remote's metadata.
+    #[wasm_bindgen(js_name = remoteMetadata)]
+    pub fn remote_metadata(&self, remote: u32) -> JsValue {
+        let view = self.driver.read(|core| core.remote(RemoteId(remote)));
+        view.and_then(|view| view.metadata).map_or(JsValue::UNDEFINED, |json| json.0)
     }
 }
 
-/// Runs a method that answers a promise: what it throws, the promise rejects with.
-pub(crate) fn promised(method: impl FnOnce() -> Result<Promise, JsValue>) -> Promise {
-    method().unwrap_or_else(|error| Promise::reject(&error))
+fn must(why: InvalidName) -> String {
+    why.must().to_owned()
 }
 
-/// Checks a channel name.
-pub(crate) fn parse_channel(channel: &JsValue) -> Result<Channel, JsValue> {
-    parse_name("channel", channel, Channel::parse)
+/// Reads an `RTCIceCandidate`, where null ends the candidates.
+fn candidate(value: Json) -> Option<Option<Candidate>> {
+    if !value.0.is_object() {
+        return Some(None);
+    }
+    Candidate::parse(&value).ok().map(Some)
 }
 
-/// Checks a peer id.
-pub(crate) fn parse_peer_id(peer_id: &JsValue) -> Result<PeerId, JsValue> {
-    parse_name("peerId", peer_id, PeerId::parse)
-}
-
-fn parse_name<T>(
-    argument: &str,
-    value: &JsValue,
-    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
-) -> Result<T, JsValue> {
-    let Some(name) = value.as_string() else {
-        return Err(invalid(argument, "must be a string", value));
+/// Reads what an operation answered: a description, if it created one.
+fn outcome(value: &Json) -> Outcome {
+    let text = |field| value.field(field).and_then(|value| value.string());
+    let kind = match text(Field::Type).as_deref() {
+        Some("offer") => SdpType::Offer,
+        Some("answer") => SdpType::Answer,
+        _ => return Outcome::Applied,
     };
-    parse(&name).map_err(|why| invalid(argument, why.must(), value))
-}
-
-/// Writes a payload as JSON and counts its bytes.
-pub(crate) fn measure(data: &JsValue) -> Result<Measured<Json>, JsValue> {
-    let text = bindings::encode_payload(data)?;
-    let bytes = bindings::utf8_length(&text);
-    Ok(Measured { value: Json(text), bytes })
+    Outcome::Created(Description { kind, sdp: text(Field::Sdp).unwrap_or_default() })
 }

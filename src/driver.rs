@@ -1,95 +1,43 @@
-//! The driver: keeps the core's driving contract and owns everything the core speaks of.
+//! The driver: keeps the core's driving contract.
 //!
 //! Whatever happens calls [`Driver::input`], which hands it to the core and then carries out outputs until there
 //! are none. An output that leads back here, because a handler called a method, only adds an input: the loop
 //! that is already running carries out what follows from it, in order.
 
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
 
-use gloo_timers::callback::Timeout;
-use js_sys::{Function, Promise};
+use js_sys::{Array, JsString, Promise};
 use metered_core::{
-    Call, CallError, CallId, Command, ConnectionEvent, ConnectionId, Core, Event, Input, Instant, Level,
-    OperationId, Output, RemoteId, RoomEvent, SocketEvent, SocketId, TokenFailure,
+    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, DataKind, Event, Input,
+    Instant, Operation, OperationId, Output, Payload, RemoteEvent, RoomError, RoomEvent, SignallingEvent,
+    SocketEvent, SocketId, TokenFailure,
 };
-use metered_protocol::{CloseCode, PeerId, Secret};
+use metered_protocol::{
+    Candidate, ClientFrame, CloseCode, Description, IceServer, PresencePeer, SdpType, Secret, ToJson,
+};
 use wasm_bindgen::prelude::*;
 
-use crate::bindings::{self, Calls, Emitter};
-use crate::callback::Callback;
-use crate::connection::{self, Connection};
-use crate::emit;
-use crate::error::call_error;
+use crate::host::{self, Host, RtcPeerConnection};
 use crate::json::Json;
-use crate::options::Options;
-use crate::remote::RemotePeer;
-use crate::socket::Socket;
-use crate::table::Table;
-
-/// What [`Callback`] reports: whose operation, which, whether it succeeded, and with what.
-type Settled = dyn Fn(u32, u32, bool, JsValue);
-
-/// The subject of a token fetch among the connections of [`Settled`]; ids of connections begin at 1.
-const TOKEN: u32 = 0;
 
 pub(crate) struct Driver {
     core: RefCell<Core<Json>>,
     draining: Cell<bool>,
-    emitter: Emitter,
-    logger: JsValue,
-    token_provider: Option<Function>,
-    web_socket_factory: Function,
-    /// Present in a `MeteredPeer`.
-    peer_connection_factory: Option<Function>,
-    calls: Calls,
-    last_call: Cell<u32>,
-    sockets: Table<SocketId, Rc<Socket>>,
-    connections: Table<ConnectionId, Rc<Connection>>,
-    remotes: Table<RemoteId, RemotePeer>,
-    timer: RefCell<Option<(Instant, Timeout)>>,
-    settled: Callback<Settled>,
-    this: Weak<Driver>,
+}
+
+/// Why a call fails without more to say, as `js/host.js` numbers it.
+mod reject {
+    pub(super) const NOT_CONNECTED: u32 = 0;
+    pub(super) const DISCONNECTED: u32 = 1;
+    pub(super) const CLOSED: u32 = 2;
+    pub(super) const INVALID_STATE: u32 = 3;
+    /// The refusals of `MeteredPeerSendError` follow.
+    pub(super) const SEND: u32 = 4;
 }
 
 impl Driver {
-    /// A driver for a `SignallingClient`, or, with a factory for connections, for a `MeteredPeer`.
-    pub(crate) fn new(options: Options, peer_connection_factory: Option<Function>) -> Rc<Self> {
-        // Jitter needs no cryptography.
-        let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
-        let core = match peer_connection_factory {
-            Some(_) => Core::room(options.config, seed),
-            None => Core::signalling(options.config, seed),
-        };
-        Rc::new_cyclic(|this: &Weak<Driver>| {
-            let weak = this.clone();
-            let settled = move |subject, operation, ok, value| {
-                if let Some(driver) = weak.upgrade() {
-                    driver.settled(subject, OperationId(operation), ok, value);
-                }
-            };
-            Driver {
-                core: RefCell::new(core),
-                draining: Cell::new(false),
-                emitter: Emitter::new(&options.logger),
-                logger: options.logger,
-                token_provider: options.token_provider,
-                web_socket_factory: options.web_socket_factory,
-                peer_connection_factory,
-                calls: Calls::new(),
-                last_call: Cell::new(0),
-                sockets: Table::new(),
-                connections: Table::new(),
-                remotes: Table::new(),
-                timer: RefCell::default(),
-                settled: Callback::new(Closure::wrap(Box::new(settled) as Box<Settled>)),
-                this: this.clone(),
-            }
-        })
-    }
-
-    pub(crate) fn emitter(&self) -> &Emitter {
-        &self.emitter
+    pub(crate) fn new(core: Core<Json>) -> Self {
+        Self { core: RefCell::new(core), draining: Cell::new(false) }
     }
 
     /// Reads the core's state. `read` must not call JavaScript.
@@ -97,224 +45,247 @@ impl Driver {
         read(&self.core.borrow())
     }
 
-    /// The remotes that are in the room, in the order of their ids.
-    pub(crate) fn remotes(&self) -> Vec<RemotePeer> {
-        let present: Vec<RemoteId> = self.read(|core| core.remotes().map(|(id, _)| id).collect());
-        present.iter().filter_map(|id| self.remotes.get(*id)).collect()
-    }
-
-    /// The remote with a peer id.
-    pub(crate) fn remote(&self, peer_id: &str) -> Option<RemotePeer> {
-        let id =
-            self.read(|core| core.remotes().find(|(_, other)| other.as_str() == peer_id).map(|(id, _)| id))?;
-        self.remotes.get(id)
-    }
-
-    /// Makes a call whose promise the core settles.
-    pub(crate) fn call(&self, call: Call<Json>) -> Promise {
-        let mut last = self.last_call.get();
-        let id = CallId::take(&mut last);
-        self.last_call.set(last);
-        let promise = self.calls.begin(id.0);
-        self.input(Input::Call(id, call));
-        promise
-    }
-
     /// Hands an input to the core and carries out what it answers.
-    pub(crate) fn input(&self, input: Input<Json>) {
+    pub(crate) fn input(&self, host: &Host, input: Input<Json>) {
         self.core.borrow_mut().handle_input(now(), input);
         if self.draining.replace(true) {
             return;
         }
         loop {
             let output = self.core.borrow_mut().poll_output();
-            match output {
-                Some(Output::Command(command)) => self.command(&command),
-                Some(Output::Event(event)) => self.event(&event),
-                Some(Output::Settle(call, result)) => self.settle(call, &result),
-                Some(Output::Log(level, message)) => self.log(level, message),
+            match &output {
+                Some(Output::Command(command)) => self.command(host, command),
+                Some(Output::Event(event)) => emit(host, event),
+                Some(Output::Settle(call, result)) => settle(host, *call, result),
+                Some(Output::Log(level, message)) => host.log(*level as u32, message),
                 None => break,
             }
         }
         self.draining.set(false);
-        self.arm_timer();
+        let next = self.core.borrow().poll_timeout();
+        // Late by less than a millisecond rather than early: early would be once more.
+        host.arm(next.map_or(f64::INFINITY, |at| at.since(now()) as f64 + 1.0));
     }
 
-    /// A socket closed: lets go of it, and tells the core.
-    pub(crate) fn socket_closed(&self, id: SocketId, event: SocketEvent<Json>) {
-        let socket = self.sockets.remove(id);
-        self.input(Input::Socket(id, event));
-        drop(socket);
-    }
-
-    /// A remote opened a data channel on its present connection.
-    pub(crate) fn data_channel(&self, remote: RemoteId, channel: &JsValue) {
-        if let Some(remote) = self.remotes.get(remote) {
-            emit::data_channel(remote.emitter(), channel);
-        }
-    }
-
-    fn command(&self, command: &Command<Json>) {
+    fn command(&self, host: &Host, command: &Command<Json>) {
         match command {
-            Command::OpenSocket(id, url) => self.open_socket(*id, url),
+            Command::OpenSocket(id, url) => self.open_socket(host, *id, url),
             Command::SendFrame(id, frame) => {
                 // A socket that does not take a frame is closing; its close is what the core hears of.
-                if self.sockets.get(*id).is_some_and(|socket| socket.send(frame).is_err()) {
-                    self.log(Level::Warn, "a frame could not be sent");
-                }
+                let _ = host.socket(id.0).map(|socket| socket.send(&text(frame)));
             }
             Command::CloseSocket(id, code, reason) => {
-                if self.sockets.get(*id).is_some_and(|socket| socket.close(*code, reason).is_err()) {
-                    self.log(Level::Warn, "a socket could not be closed in the regular way");
-                }
+                let _ = host.socket(id.0).map(|socket| socket.close(code.0, reason));
             }
-            Command::FetchToken(op) => {
-                if let Some(provider) = &self.token_provider {
-                    let promise = bindings::call_provider(provider);
-                    bindings::report(self.settled.slot(), &promise, TOKEN, op.0);
-                }
-            }
+            Command::FetchToken(op) => host.fetch_token(op.0),
             Command::CreateConnection { connection, remote, peer_id, ice_servers } => {
-                let created = match (&self.peer_connection_factory, self.this.upgrade()) {
-                    (Some(factory), Some(driver)) => {
-                        Connection::open(&driver, *connection, *remote, factory, ice_servers)
-                    }
-                    _ => return,
-                };
-                self.introduce(*connection, *remote, peer_id, created);
+                let servers = ice_server_list(host, ice_servers);
+                host.open_connection(connection.0, remote.0, peer_id.as_str(), servers);
             }
-            Command::Operate(id, op, operation) => self.operate(*id, *op, operation),
-            Command::CloseConnection(id) => {
-                self.connections.remove(*id);
-            }
+            Command::Operate(id, op, operation) => self.operate(host, *id, *op, operation),
+            Command::CloseConnection(id) => host.close_connection(id.0),
         }
     }
 
-    fn open_socket(&self, id: SocketId, url: &Secret) {
-        let Some(driver) = self.this.upgrade() else { return };
-        match Socket::open(&driver, id, &self.web_socket_factory, url) {
-            Ok(socket) => {
-                self.sockets.insert(id, Rc::new(socket));
-            }
-            Err(_) => {
-                let reason = "the WebSocket could not be constructed".to_owned();
-                self.input(Input::Socket(id, SocketEvent::Closed { code: CloseCode::ABNORMAL, reason }));
-            }
+    fn open_socket(&self, host: &Host, id: SocketId, url: &Secret) {
+        if host.open_socket(id.0, url.expose()).is_err() {
+            let reason = "the WebSocket could not be constructed".to_owned();
+            self.input(host, Input::Socket(id, SocketEvent::Closed { code: CloseCode::ABNORMAL, reason }));
         }
     }
 
-    /// Gives a remote its connection, and if it is its first, makes the remote known.
-    fn introduce(
-        &self,
-        id: ConnectionId,
-        remote: RemoteId,
-        peer_id: &PeerId,
-        created: Result<Connection, JsValue>,
-    ) {
-        let pc = created.as_ref().map_or(JsValue::NULL, |connection| connection.pc().into());
-        match self.remotes.get(remote) {
-            Some(known) => known.set_pc(pc),
-            None => {
-                let peer = RemotePeer::new(self.this.clone(), remote, peer_id.clone(), pc, &self.logger);
-                self.remotes.insert(remote, peer);
-            }
-        }
-        match created {
-            Ok(connection) => {
-                self.connections.insert(id, Rc::new(connection));
-            }
-            Err(error) => emit::error(&self.emitter, &error),
-        }
-    }
-
-    fn operate(&self, id: ConnectionId, op: OperationId, operation: &metered_core::Operation) {
-        let Some(connection) = self.connections.get(id) else { return };
-        match connection.operate(operation) {
-            Ok(promise) => bindings::report(self.settled.slot(), &promise, id.0, op.0),
+    fn operate(&self, host: &Host, id: ConnectionId, op: OperationId, operation: &Operation) {
+        let Some(connection) = host.connection(id.0) else { return };
+        match begin(&connection, operation) {
+            Ok(promise) => host.report(&promise, id.0, op.0),
             Err(error) => {
-                self.input(Input::Connection(id, ConnectionEvent::Done(op, Err(Json(error)))));
+                self.input(host, Input::Connection(id, ConnectionEvent::Done(op, Err(Json(error)))));
             }
         }
-    }
-
-    /// An operation of a connection, or a token fetch, ended.
-    fn settled(&self, subject: u32, op: OperationId, ok: bool, value: JsValue) {
-        if subject != TOKEN {
-            let result = if ok { Ok(connection::outcome(value)) } else { Err(Json(value)) };
-            self.input(Input::Connection(ConnectionId(subject), ConnectionEvent::Done(op, result)));
-            return;
-        }
-        let token = match (ok, value.as_string()) {
-            (true, Some(token)) => Ok(Secret::new(token)),
-            (true, None) => Err(TokenFailure::NotAToken),
-            (false, _) => Err(TokenFailure::Threw(Json(value))),
-        };
-        self.input(Input::Token(op, token));
-    }
-
-    fn event(&self, event: &Event<Json>) {
-        match event {
-            Event::Signalling(event) => emit::signalling(&self.emitter, event),
-            Event::Room(RoomEvent::PeerJoined(id)) => {
-                if let Some(remote) = self.remotes.get(*id) {
-                    emit::peer_joined(&self.emitter, &remote.object());
-                }
-            }
-            Event::Room(RoomEvent::PeerLeft(id, metadata)) => {
-                if let Some(remote) = self.remotes.remove(*id) {
-                    remote.left(metadata);
-                    emit::peer_left(&self.emitter, &remote.object());
-                    remote.release();
-                }
-            }
-            Event::Room(event) => emit::room(&self.emitter, event),
-            Event::Remote(id, event) => {
-                if let Some(remote) = self.remotes.get(*id) {
-                    emit::remote(remote.emitter(), event);
-                }
-            }
-        }
-    }
-
-    fn settle(&self, call: CallId, result: &Result<(), CallError<Json>>) {
-        let error =
-            result.as_ref().err().map(|error| call_error(error, self.peer_connection_factory.is_some()));
-        self.calls.settle(call.0, &error.unwrap_or_default());
-    }
-
-    fn log(&self, level: Level, message: &str) {
-        let level = match level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-        };
-        bindings::log(&self.logger, level, message);
-    }
-
-    /// Sees to it that the core hears of its next deadline. A timer that is due earlier than needed stays: what
-    /// comes early does nothing, and most deadlines move with every frame.
-    fn arm_timer(&self) {
-        let next = self.core.borrow().poll_timeout();
-        let mut timer = self.timer.borrow_mut();
-        match (next, &*timer) {
-            (None, _) => *timer = None,
-            (Some(next), Some((armed, _))) if *armed <= next => {}
-            (Some(next), _) => {
-                // Late by less than a millisecond rather than early: early would be once more.
-                let delay = u32::try_from(next.since(now()).saturating_add(1)).unwrap_or(u32::MAX >> 1);
-                let Some(driver) = self.this.upgrade() else { return };
-                let delay = delay.min(u32::MAX >> 1);
-                *timer = Some((next, Timeout::new(delay, move || driver.timer_fired())));
-            }
-        }
-    }
-
-    fn timer_fired(&self) {
-        *self.timer.borrow_mut() = None;
-        self.input(Input::Timeout);
     }
 }
 
+/// Begins an operation of a negotiation.
+fn begin(connection: &RtcPeerConnection, operation: &Operation) -> Result<Promise, JsValue> {
+    match operation {
+        Operation::CreateOffer => connection.create_offer(),
+        Operation::CreateAnswer => connection.create_answer(),
+        Operation::SetLocal(description) => connection.set_local_description(&description_init(description)?),
+        Operation::SetRemote(description) => {
+            connection.set_remote_description(&description_init(description)?)
+        }
+        // A stack that reads `sdp` before it looks at the type finds a string.
+        Operation::Rollback => {
+            connection.set_local_description(&host::parse_json(r#"{"type":"rollback","sdp":""}"#)?)
+        }
+        Operation::AddCandidate(candidate) => connection.add_ice_candidate(&candidate_init(candidate)?),
+    }
+}
+
+fn description_init(description: &Description) -> Result<JsValue, JsValue> {
+    let mut text = String::from(match description.kind {
+        SdpType::Offer => r#"{"type":"offer","sdp":"#,
+        SdpType::Answer => r#"{"type":"answer","sdp":"#,
+    });
+    metered_protocol::write_string(&mut text, &description.sdp);
+    text.push('}');
+    host::parse_json(&text)
+}
+
+fn candidate_init(candidate: &Option<Candidate>) -> Result<JsValue, JsValue> {
+    let Some(candidate) = candidate else { return Ok(JsValue::NULL) };
+    let mut text = String::new();
+    candidate.write_json(&mut text);
+    host::parse_json(&text)
+}
+
+/// A frame's text. The user's payload is spliced in without entering linear memory.
+fn text(frame: &ClientFrame<Payload<Json>>) -> JsValue {
+    match frame.head() {
+        (head, None) => head.into(),
+        (head, Some(Payload::User(Json(payload)))) => {
+            JsString::from(head).concat(payload).concat(&"}".into()).into()
+        }
+        (mut head, Some(Payload::Signal(signal))) => {
+            signal.write_json(&mut head);
+            head.push('}');
+            head.into()
+        }
+    }
+}
+
+fn settle(host: &Host, call: CallId, result: &Result<(), CallError<Json>>) {
+    let call = call.0;
+    let Err(error) = result else { return host.resolve(call) };
+    match error {
+        CallError::Connect(code, reason) => host.reject_connect(call, code.0, reason),
+        CallError::Token(failure) => {
+            let (kind, error) = token_failure(failure);
+            host.reject_token(call, kind, &error);
+        }
+        CallError::Server { code, request_id, message } => {
+            host.reject_server(call, code.as_str(), request_id, message.as_deref());
+        }
+        CallError::AckTimeout { request_id, timeout_ms } => {
+            host.reject_ack_timeout(call, request_id, *timeout_ms as f64);
+        }
+        CallError::Oversized { size, cap } => host.reject_oversized(call, *size, *cap),
+        CallError::NotConnected => host.reject(call, reject::NOT_CONNECTED),
+        CallError::Disconnected => host.reject(call, reject::DISCONNECTED),
+        CallError::Closed => host.reject(call, reject::CLOSED),
+        CallError::InvalidState { .. } => host.reject(call, reject::INVALID_STATE),
+        CallError::Send(refusal) => host.reject(call, reject::SEND + *refusal as u32),
+    }
+}
+
+fn emit(host: &Host, event: &Event<Json>) {
+    match event {
+        Event::Signalling(event) => emit_signalling(host, event),
+        Event::Room(event) => emit_room(host, event),
+        Event::Remote(remote, event) => match event {
+            RemoteEvent::StateChange { from, to } => {
+                host.remote_state_change(remote.0, *from as u32, *to as u32);
+            }
+            RemoteEvent::ConnectionReset => host.connection_reset(remote.0),
+            RemoteEvent::NegotiationError(Json(error)) => host.remote_error(remote.0, false, error),
+            RemoteEvent::IceCandidateError(Json(error)) => host.remote_error(remote.0, true, error),
+        },
+    }
+}
+
+fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
+    match event {
+        SignallingEvent::Connected(connected) => emit_connected(host, connected),
+        SignallingEvent::Disconnected { code, reason, will_reconnect } => {
+            host.disconnected(code.0, reason, *will_reconnect);
+        }
+        SignallingEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
+        SignallingEvent::Message { channel, from, from_metadata, data } => {
+            host.message(channel.as_str(), from.as_str(), &value(from_metadata), &data.0);
+        }
+        SignallingEvent::Direct { from, from_metadata, data } => {
+            host.direct(from.as_str(), &value(from_metadata), &data.0);
+        }
+        SignallingEvent::Presence { channel, joined, left } => {
+            host.presence(channel.as_str(), peer_list(host, joined), peer_list(host, left));
+        }
+        SignallingEvent::ServerError { code, message } => {
+            host.server_error(code.as_str(), message.as_deref())
+        }
+        SignallingEvent::GoingAway { retry_after_ms } => host.going_away(*retry_after_ms as f64),
+        SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
+            let (kind, error) = token_failure(failure);
+            host.token_provider_error(*consecutive_failures, kind, &error);
+        }
+    }
+}
+
+fn emit_connected(host: &Host, connected: &Connected) {
+    host.connected(
+        connected.peer_id.as_str(),
+        connected.server_time,
+        connected.expires_at,
+        connected.is_reconnect,
+        connected.max_message_size,
+        ice_server_list(host, &connected.ice_servers),
+        connected.resumed,
+    );
+}
+
+fn emit_room(host: &Host, event: &RoomEvent<Json>) {
+    match event {
+        RoomEvent::Joined { peer_id, channel } => host.joined(peer_id.as_str(), channel.as_str()),
+        RoomEvent::Left { peer_id, channel, reason } => {
+            let peer_id = peer_id.as_ref().map(|id| id.as_str());
+            host.left(peer_id, channel.as_ref().map(|channel| channel.as_str()), reason.as_deref());
+        }
+        RoomEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
+        RoomEvent::PeerJoined(remote) => host.peer_joined(remote.0),
+        RoomEvent::PeerLeft(remote, metadata) => host.peer_left(remote.0, &value(metadata)),
+        RoomEvent::Data { from, from_metadata, data, kind } => {
+            host.data(from.as_str(), &value(from_metadata), &data.0, *kind == DataKind::Direct);
+        }
+        RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
+        RoomEvent::Error(RoomError::Server(code, message)) => {
+            host.server_error(code.as_str(), message.as_deref());
+        }
+        RoomEvent::Error(RoomError::TokenProvider(failures, failure)) => {
+            let (kind, error) = token_failure(failure);
+            host.token_provider_error(*failures, kind, &error);
+        }
+    }
+}
+
+/// The number of a failure in `js/host.js`, and what the provider threw.
+fn token_failure(failure: &TokenFailure<Json>) -> (u32, JsValue) {
+    match failure {
+        TokenFailure::Threw(Json(error)) => (0, error.clone()),
+        TokenFailure::NotAToken => (1, JsValue::UNDEFINED),
+        TokenFailure::TimedOut => (2, JsValue::UNDEFINED),
+    }
+}
+
+fn peer_list(host: &Host, peers: &[PresencePeer<Json>]) -> Array {
+    let list = Array::new();
+    for peer in peers {
+        host.presence_peer(&list, peer.peer_id.as_str(), &value(&peer.metadata));
+    }
+    list
+}
+
+fn ice_server_list(host: &Host, servers: &[IceServer]) -> Array {
+    let list = Array::new();
+    for server in servers {
+        let credential = server.credential.as_ref().map(|secret| secret.expose());
+        host.ice_server(&list, server.urls.clone(), server.username.as_deref(), credential);
+    }
+    list
+}
+
+fn value(json: &Option<Json>) -> JsValue {
+    json.as_ref().map_or(JsValue::UNDEFINED, |json| json.0.clone())
+}
+
 fn now() -> Instant {
-    Instant(bindings::performance_now() as u64)
+    Instant(host::performance_now() as u64)
 }

@@ -3,8 +3,6 @@
 use metered_protocol::{Field, Value};
 use wasm_bindgen::prelude::*;
 
-use crate::bindings;
-
 /// A JavaScript value: inbound something that `JSON.parse` made, outbound JSON text.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Json(pub(crate) JsValue);
@@ -15,9 +13,20 @@ thread_local! {
     static NAMES: Vec<JsValue> = Field::ALL.iter().map(|field| field.name().into()).collect();
 }
 
+#[wasm_bindgen]
+extern "C" {
+    type Object;
+    #[wasm_bindgen(method, structural, indexing_getter)]
+    fn get(this: &Object, name: &JsValue) -> JsValue;
+}
+
 impl Value for Json {
     fn field(&self, field: Field) -> Option<Self> {
-        let value = NAMES.with(|names| Some(bindings::field(&self.0, names.get(field as usize)?)))?;
+        if !self.0.is_object() {
+            return None;
+        }
+        let object = self.0.unchecked_ref::<Object>();
+        let value = NAMES.with(|names| Some(object.get(names.get(field as usize)?)))?;
         (!value.is_undefined()).then_some(Json(value))
     }
 

@@ -1,37 +1,31 @@
-//! Real-time rooms for web apps and bots: the shell between the core and the JavaScript platform.
+//! Real-time rooms for web apps and bots: the core's way to the JavaScript platform.
 //!
-//! The core (`metered-core`) decides; this crate acts. It is the only code that knows JavaScript: it opens the
-//! platform's `WebSocket`, runs its `RTCPeerConnection`s, hands its events to the core as inputs and carries out
-//! what the core answers.
+//! The core (`metered-core`) decides; this crate carries its decisions out on the platform's `WebSocket`,
+//! `RTCPeerConnection` and `RTCDataChannel`. What must be JavaScript is in `js/`: the public classes, event
+//! dispatch, errors, and the listeners on native objects.
 //!
 //! ```text
-//!  handles: SignallingClient  MeteredPeer  RemotePeer          DataChannel
-//!                  └──────────────┼─────────────┘                   │
-//!  driver:                     Driver ── one core, one timer     SendGate, one timer
-//!                  ┌──────────────┼─────────────┐                   │
-//!  platform:    sockets      connections     emitters         RTCDataChannel
+//!   js/  SignallingClient, MeteredPeer, RemotePeer          DataChannel
+//!             │ call()            ▲ events, promises            │ send()
+//!        ┌────▼───────────────────┴─────┐                 ┌─────▼──────┐
+//!   src/ │ Client: drives the core      │                 │ Channel    │
+//!        │ Input ► core ► Output        │                 │  SendGate  │
+//!        └────┬───────────────────▲─────┘                 └─────┬──────┘
+//!             │ commands          │ notify()                    │
+//!        WebSocket, RTCPeerConnection                     RTCDataChannel
 //! ```
 //!
-//! - Exported methods take `&self` and never hold a borrow while JavaScript runs, so a handler may call any method.
+//! - Exported methods take `&self` and hold no borrow while JavaScript runs, so a handler may call any method.
 //! - A user's payload is a JavaScript value from the frame to the handler. It does not enter linear memory.
-//! - Listeners, closures and timers have an owner and end with it.
+//! - No closure crosses the boundary: native objects notify JavaScript, which calls [`Client::notify`]. So
+//!   nothing here keeps a JavaScript object alive, and a client that is forgotten is collected.
+//! - Strings of the API that name states, events and errors are spelled in JavaScript only; numbers cross.
 
-mod bindings;
-mod callback;
+mod channel;
 mod client;
-mod connection;
-mod data_channel;
 mod driver;
-mod emit;
-mod error;
+mod host;
 mod json;
-mod options;
-mod peer;
-mod remote;
-mod socket;
-mod table;
 
-pub use client::SignallingClient;
-pub use data_channel::DataChannel;
-pub use peer::MeteredPeer;
-pub use remote::RemotePeer;
+pub use channel::Channel;
+pub use client::Client;

@@ -1,0 +1,403 @@
+// The JavaScript side of a client: it holds the native objects, listens to them, and turns what the core says
+// into promises and events. It decides nothing. The methods of `Host` are what src/host.rs declares and
+// src/driver.rs calls; what happens goes to the core by `notify`.
+
+import { bindings } from "./bindings.js";
+import { errors } from "./errors.js";
+import { RemotePeer } from "./remote_peer.js";
+
+// The calls, as src/client.rs numbers them.
+export const CONNECT = 0;
+export const CLOSE = 1;
+export const SUBSCRIBE = 2;
+export const UNSUBSCRIBE = 3;
+export const PUBLISH = 4;
+export const SEND_TO = 5;
+export const JOIN = 6;
+export const BROADCAST = 7;
+
+const METHODS = ["connect", "close", "subscribe", "unsubscribe", "publish", "send", "join", "send"];
+
+// What happened, as src/client.rs numbers it.
+const TIMEOUT = 0;
+const FRAME = 1;
+const GARBAGE = 2;
+const CLOSED = 3;
+const TOKEN = 4;
+const TOKEN_FAILED = 5;
+const NEGOTIATION_NEEDED = 6;
+const CANDIDATE = 7;
+const STATE = 8;
+const DONE = 9;
+const FAILED = 10;
+
+// The states, by the numbers of the core's enums.
+const CLIENT_STATES = ["idle", "connecting", "connected", "reconnecting", "closed"];
+const ROOM_STATES = ["idle", "joining", "joined", "reconnecting", "leaving", "closed"];
+const REMOTE_STATES = CLIENT_STATES;
+const CONNECTION_STATES = ["new", "connecting", "connected", "disconnected", "failed", "closed"];
+const LOG_LEVELS = ["debug", "info", "warn"];
+
+const MAX_FRAME_LENGTH = 1024 * 1024;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+const optional = (name, value) => (value === undefined ? undefined : { [name]: value });
+
+const serverError = (code, message) => ({ code, ...optional("message", message) });
+
+/** Adds listeners to a native object; answers the function that removes them again. */
+export const listen = (target, listeners) => {
+  for (const name in listeners) target.addEventListener(name, listeners[name]);
+  return () => {
+    for (const name in listeners) target.removeEventListener(name, listeners[name]);
+  };
+};
+
+const utf8Length = (text) => {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    // A surrogate pair is two units and four bytes; everything else above U+07FF is one unit and three.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
+  }
+  return bytes;
+};
+
+/** Bytes that a data channel sends for a payload; undefined for what it cannot send. */
+export const payloadBytes = (data) =>
+  typeof data === "string" ? utf8Length(data)
+  : data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength
+  : undefined;
+
+/** The JSON text of a payload, or a TypeError that says why there is none. */
+export const encodePayload = (data) => {
+  let text;
+  try {
+    text = JSON.stringify(data);
+  } catch (error) {
+    throw new TypeError(`\`data\` cannot be written as JSON: ${error.message}`);
+  }
+  if (text === undefined) throw errors.invalid("data", "must be a JSON value", data);
+  return text;
+};
+
+export class Host {
+  #core;
+  #surface;
+  #options;
+  #isRoom;
+  #calls = new Map();
+  #lastCall = 0;
+  #sockets = new Map();
+  #connections = new Map();
+  #remotes = new Map();
+  #timer;
+  #due = Infinity;
+
+  /**
+   * @param surface the public object, whose events these are
+   * @param options what `parseOptions` made of the user's
+   */
+  constructor(surface, options, isRoom) {
+    this.#surface = surface;
+    this.#options = options;
+    this.#isRoom = isRoom;
+    try {
+      this.#core = new bindings.Client(options.apiKey, options.url, options.numbers, options.autoResubscribe, isRoom);
+    } catch (why) {
+      const [name, ...must] = why.split(" ");
+      throw errors.invalid(name, must.join(" "), options.given(name));
+    }
+  }
+
+  // ---- calls and state
+
+  /** Makes a call; a promise of its end. `argument` names `name` in an error. */
+  call(kind, argument, name, number = 0, data) {
+    return new Promise((resolve, reject) => {
+      if (argument !== undefined && typeof name !== "string") throw errors.invalid(argument, "must be a string", name);
+      const id = ++this.#lastCall;
+      this.#calls.set(id, { kind, resolve, reject });
+      try {
+        this.#core.call(this, id, kind, name, number, data);
+      } catch (must) {
+        this.#calls.delete(id);
+        throw typeof must === "string" ? errors.invalid(argument, must, name) : must;
+      }
+    });
+  }
+
+  /** Makes a call with a payload. */
+  async send(kind, argument, name, data) {
+    const text = encodePayload(data);
+    return this.call(kind, argument, name, utf8Length(text), text);
+  }
+
+  get state() {
+    return this.#states[this.#core.state(this.#isRoom)];
+  }
+
+  get peerId() {
+    return this.#core.peerId();
+  }
+
+  get channel() {
+    return this.#core.channel();
+  }
+
+  get remotes() {
+    return Array.from(this.#core.remotes(), (id) => this.#remotes.get(id));
+  }
+
+  remoteState(id) {
+    const number = this.#core.remoteState(id);
+    return number === undefined ? "closed" : REMOTE_STATES[number & 15];
+  }
+
+  isPolite(id) {
+    return this.#core.remoteState(id) >= 16;
+  }
+
+  remoteMetadata(id) {
+    return this.#core.remoteMetadata(id);
+  }
+
+  get #states() {
+    return this.#isRoom ? ROOM_STATES : CLIENT_STATES;
+  }
+
+  #notify(kind, id, operation, value) {
+    this.#core.notify(this, kind, id, operation, value);
+  }
+
+  // ---- what the core asks of the platform
+
+  openSocket(id, url) {
+    const socket = this.#options.webSocketFactory(url);
+    const detach = listen(socket, {
+      message: ({ data }) => this.#frame(id, data),
+      close: ({ code = 1006, reason = "" }) => {
+        detach();
+        this.#sockets.delete(id);
+        this.#notify(CLOSED, id, code, reason);
+      },
+      // A close follows, which says more; but an error that nobody listens to ends a Node process.
+      error: () => {},
+    });
+    this.#sockets.set(id, socket);
+  }
+
+  socket(id) {
+    return this.#sockets.get(id);
+  }
+
+  fetchToken(operation) {
+    (async () => this.#options.tokenProvider())().then(
+      (token) => this.#notify(TOKEN, 0, operation, token),
+      (error) => this.#notify(TOKEN_FAILED, 0, operation, error),
+    );
+  }
+
+  openConnection(id, remote, peerId, iceServers) {
+    let pc = null;
+    try {
+      pc = this.#options.rtcPeerConnectionFactory({ iceServers });
+      const detach = listen(pc, {
+        negotiationneeded: () => this.#notify(NEGOTIATION_NEEDED, id),
+        icecandidate: ({ candidate }) => this.#notify(CANDIDATE, id, 0, candidate),
+        connectionstatechange: () => this.#notify(STATE, id, CONNECTION_STATES.indexOf(pc.connectionState)),
+        datachannel: ({ channel }) => this.#remotes.get(remote)?.emit("data-channel", { channel }),
+      });
+      this.#connections.set(id, { pc, detach });
+    } catch (err) {
+      this.#surface.emit("error", { err });
+    }
+    const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
+    this.#remotes.set(remote, peer);
+    peer._replaceConnection(pc);
+  }
+
+  connection(id) {
+    return this.#connections.get(id)?.pc;
+  }
+
+  report(promise, connection, operation) {
+    promise.then(
+      (value) => this.#notify(DONE, connection, operation, value),
+      (error) => this.#notify(FAILED, connection, operation, error),
+    );
+  }
+
+  closeConnection(id) {
+    const { pc, detach } = this.#connections.get(id) ?? {};
+    this.#connections.delete(id);
+    // The listeners go first: closing is our own doing and no news.
+    detach?.();
+    try {
+      pc?.close();
+    } catch {
+      // It is of no use any more either way.
+    }
+  }
+
+  /** Sees to it that the core hears of its next deadline. A timer that is due earlier stays: coming early is harmless. */
+  arm(delay) {
+    const due = performance.now() + delay;
+    if (delay !== Infinity && due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    if (delay === Infinity) return;
+    this.#timer = setTimeout(() => {
+      this.#due = Infinity;
+      this.#notify(TIMEOUT);
+    }, Math.min(delay, MAX_TIMEOUT_MS));
+  }
+
+  log(level, message) {
+    this.#options.log(LOG_LEVELS[level], message);
+  }
+
+  #frame(id, data) {
+    let value;
+    if (typeof data === "string" && data.length <= MAX_FRAME_LENGTH) {
+      try {
+        value = JSON.parse(data);
+      } catch {
+        // Not JSON.
+      }
+    }
+    this.#notify(value === undefined ? GARBAGE : FRAME, id, 0, value);
+  }
+
+  // ---- how a call ends
+
+  #take(id) {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    return call;
+  }
+
+  resolve(id) {
+    this.#take(id).resolve();
+  }
+
+  rejectConnect(id, code, reason) {
+    this.#take(id).reject(errors.connect(code, reason));
+  }
+
+  rejectServer(id, code, requestId, message) {
+    this.#take(id).reject(errors.server(code, requestId, message));
+  }
+
+  rejectAckTimeout(id, requestId, timeoutMs) {
+    this.#take(id).reject(errors.ackTimeout(requestId, timeoutMs));
+  }
+
+  rejectOversized(id, size, cap) {
+    this.#take(id).reject(this.#isRoom ? errors.peerOversized(size, cap) : errors.oversized(size, cap));
+  }
+
+  rejectToken(id, kind, error) {
+    this.#take(id).reject(errors.token(kind, error));
+  }
+
+  reject(id, why) {
+    const call = this.#take(id);
+    call.reject(errors.refused(why, METHODS[call.kind], this.state, this.#isRoom));
+  }
+
+  // ---- what the application hears of
+
+  stateChange(from, to) {
+    this.#surface.emit("state-change", { from: this.#states[from], to: this.#states[to] });
+  }
+
+  connected(peerId, serverTime, expiresAt = null, isReconnect, maxMessageSize, iceServers, resumed) {
+    this.#surface.emit("connected", {
+      peerId, serverTime, expiresAt, isReconnect, maxMessageSize, resumed,
+      ...(iceServers.length > 0 && { iceServers }),
+    });
+  }
+
+  disconnected(code, reason, willReconnect) {
+    this.#surface.emit("disconnected", { code, reason, willReconnect });
+  }
+
+  message(channel, from, fromMetadata, data) {
+    this.#surface.emit("message", { channel, from, ...optional("fromMetadata", fromMetadata), data });
+  }
+
+  direct(from, fromMetadata, data) {
+    this.#surface.emit("direct", { from, ...optional("fromMetadata", fromMetadata), data });
+  }
+
+  presence(channel, joined, left) {
+    this.#surface.emit("presence", { channel, joined, left });
+  }
+
+  presencePeer(list, peerId, metadata) {
+    list.push({ peerId, ...optional("metadata", metadata) });
+  }
+
+  iceServer(list, urls, username, credential) {
+    list.push({ urls, ...optional("username", username), ...optional("credential", credential) });
+  }
+
+  serverError(code, message) {
+    if (this.#isRoom) this.#surface.emit("error", { err: errors.named(code, message ?? "server error") });
+    else this.#surface.emit("server-error", serverError(code, message));
+  }
+
+  goingAway(retryAfterMs) {
+    this.#surface.emit("going-away", { retryAfterMs });
+  }
+
+  tokenProviderError(consecutiveFailures, kind, error) {
+    const err = errors.token(kind, error);
+    if (this.#isRoom) this.#surface.emit("error", { err: errors.tokenProvider(err) });
+    else this.#surface.emit("token-provider-error", { consecutiveFailures, err });
+  }
+
+  joined(peerId, channel) {
+    this.#surface.emit("joined", { peerId, channel });
+  }
+
+  left(peerId = null, channel = null, reason) {
+    this.#surface.emit("left", { peerId, channel, ...optional("reason", reason) });
+    this.#surface._end();
+  }
+
+  peerJoined(id) {
+    this.#surface.emit("peer-joined", { peer: this.#remotes.get(id) });
+  }
+
+  peerLeft(id, metadata) {
+    const peer = this.#remotes.get(id);
+    this.#remotes.delete(id);
+    peer._leave(metadata);
+    this.#surface.emit("peer-left", { peer });
+    peer._end();
+  }
+
+  data(senderPeerId, senderMetadata, data, isDirect) {
+    const kind = isDirect ? "direct" : "broadcast";
+    this.#surface.emit("data", { senderPeerId, data, kind, ...optional("senderMetadata", senderMetadata) });
+  }
+
+  terminal(code) {
+    this.#surface.emit("error", { err: errors.terminal(code) });
+  }
+
+  remoteStateChange(id, from, to) {
+    this.#remotes.get(id)?.emit("state-change", { from: REMOTE_STATES[from], to: REMOTE_STATES[to] });
+  }
+
+  connectionReset(id) {
+    this.#remotes.get(id)?.emit("connection-reset", {});
+  }
+
+  remoteError(id, isCandidate, err) {
+    this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err });
+  }
+}

@@ -1,0 +1,30 @@
+// The public API: everything but the wasm.
+
+import { nameClasses } from "./errors.js";
+import { DataChannel } from "./data_channel.js";
+import { MeteredPeer } from "./metered_peer.js";
+import { RemotePeer } from "./remote_peer.js";
+import { SignallingClient } from "./signalling_client.js";
+
+nameClasses({ DataChannel, MeteredPeer, RemotePeer, SignallingClient });
+
+// Older platforms have no such symbol; a polyfill that comes later uses this one.
+const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
+for (const { prototype } of [SignallingClient, MeteredPeer]) {
+  Object.defineProperty(prototype, asyncDispose, { value() { return this.close(); }, configurable: true, writable: true });
+}
+
+export { DataChannel, MeteredPeer, RemotePeer, SignallingClient };
+export { ConsoleLogger, NoopLogger, WsCloseCode } from "./constants.js";
+export {
+  AckTimeoutError,
+  DataChannelOverflowError,
+  DisconnectedError,
+  MeteredPeerOversizedError,
+  MeteredPeerSendError,
+  MeteredPeerStateError,
+  NotConnectedError,
+  OversizedPayloadError,
+  ServerRequestError,
+  SignallingConnectError,
+} from "./errors.js";

@@ -1,0 +1,56 @@
+// `MeteredPeer`: one room, and a connection to everybody in it.
+
+import { Emitter } from "./emitter.js";
+import { BROADCAST, CLOSE, Host, JOIN, SEND_TO } from "./host.js";
+import { option, parseOptions } from "./options.js";
+
+export class MeteredPeer extends Emitter {
+  #host;
+
+  constructor(options) {
+    const parsed = parseOptions(options, true);
+    super(parsed.logger);
+    this.#host = new Host(this, parsed, true);
+  }
+
+  get state() {
+    return this.#host.state;
+  }
+
+  get peerId() {
+    return this.#host.peerId ?? null;
+  }
+
+  get channel() {
+    return this.#host.channel ?? null;
+  }
+
+  get remotePeers() {
+    return this.#host.remotes;
+  }
+
+  remotePeer(peerId) {
+    return this.remotePeers.find(({ id }) => id === peerId);
+  }
+
+  async join(channel, options) {
+    const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
+    return this.#host.call(JOIN, "channel", channel, Number(metadata));
+  }
+
+  send(data) {
+    return this.#host.send(BROADCAST, undefined, undefined, data);
+  }
+
+  sendTo(peerId, data) {
+    return this.#host.send(SEND_TO, "peerId", peerId, data);
+  }
+
+  close(reason) {
+    return this.#host.call(CLOSE, undefined, reason, 1000);
+  }
+
+  toJSON() {
+    return { state: this.state, peerId: this.peerId, channel: this.channel };
+  }
+}

@@ -1,0 +1,72 @@
+// `RemotePeer`: somebody else in the room. One object for as long as they stay, whatever becomes of the connection.
+
+import { Emitter } from "./emitter.js";
+import { errors } from "./errors.js";
+import { SEND_TO } from "./host.js";
+
+export class RemotePeer extends Emitter {
+  #host;
+  #remote;
+  #id;
+  #pc;
+  #left = false;
+  #lastMetadata;
+
+  constructor(host, remote, id, logger) {
+    super(logger);
+    this.#host = host;
+    this.#remote = remote;
+    this.#id = id;
+  }
+
+  get id() {
+    return this.#id;
+  }
+
+  get metadata() {
+    return this.#left ? this.#lastMetadata : this.#host.remoteMetadata(this.#remote);
+  }
+
+  get state() {
+    return this.#host.remoteState(this.#remote);
+  }
+
+  get polite() {
+    return this.#host.isPolite(this.#remote);
+  }
+
+  get pc() {
+    return this.#pc;
+  }
+
+  async send(data) {
+    this.#mustBePresent();
+    return this.#host.send(SEND_TO, "peerId", this.#id, data);
+  }
+
+  createDataChannel(label, init = {}) {
+    if (typeof label !== "string") throw errors.invalid("label", "must be a string", label);
+    this.#mustBePresent();
+    if (this.#pc === null) throw errors.named("InvalidStateError", "there is no RTCPeerConnection to this peer");
+    return this.#pc.createDataChannel(label, init);
+  }
+
+  toJSON() {
+    return { id: this.id, state: this.state };
+  }
+
+  /** For the host: the connection is another one. */
+  _replaceConnection(pc) {
+    this.#pc = pc;
+  }
+
+  /** For the host: the peer has left, with this metadata. */
+  _leave(metadata) {
+    this.#left = true;
+    this.#lastMetadata = metadata;
+  }
+
+  #mustBePresent() {
+    if (this.#left) throw errors.named("InvalidStateError", "the remote peer has left");
+  }
+}
