@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::kernel::Sights;
 use crate::scenario::{Failure, Report, run};
 
 /// What a campaign found.
@@ -17,6 +18,8 @@ pub struct Tally {
     pub events: u64,
     /// The longest way from quiet to converged in milliseconds, and its seed.
     pub slowest: (u64, u64),
+    /// What was seen in them how often.
+    pub sights: Sights,
     /// How long it took.
     pub wall: Duration,
 }
@@ -56,6 +59,9 @@ impl Tally {
             Ok(report) => {
                 self.passed += 1;
                 self.events += report.events;
+                for (sight, count) in report.sights {
+                    *self.sights.entry(sight).or_default() += count;
+                }
                 self.slowest = self.slowest.max((report.converged_after, seed));
             }
             Err(failure) => self.failed.push((seed, failure)),

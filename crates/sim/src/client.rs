@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metered_core::{
-    CallId, Command, Config, ConnectionEvent, ConnectionId, Core, Credential, Event as CoreEvent, Input,
-    Instant, OperationId, Output, RemoteEvent, RemoteId, RoomEvent, RoomState, SocketEvent, SocketId,
-    TokenFailure,
+    CallError, CallId, Command, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential,
+    Event as CoreEvent, Input, Instant, Operation, OperationId, Output, RemoteEvent, RemoteId, RoomError,
+    RoomEvent, RoomState, SocketEvent, SocketId, TokenFailure,
 };
-use metered_protocol::{Channel, CloseCode, Secret, ServerUrl, encode_frame};
+use metered_protocol::{Channel, CloseCode, SdpType, Secret, ServerUrl, encode_frame};
 use serde_json::Value as Json;
 
 use crate::app::{App, method};
@@ -212,6 +212,9 @@ impl Client {
         connection: ConnectionId,
         event: ConnectionEvent<Json>,
     ) {
+        if let ConnectionEvent::State(ConnectionState::Failed) = event {
+            out.kernel.saw("failed connection");
+        }
         out.kernel.note(format_args!("{} <= connection {} {event:?}", self.who, connection.0));
         self.input(out, Input::Connection(connection, event));
     }
@@ -267,11 +270,17 @@ impl Client {
             Output::Settle(call, result) => {
                 let name = self.watch.calls.settled(&mut out.kernel, self.who, call);
                 out.kernel.note(format_args!("{} call {} {name}() settles {result:?}", self.who, call.0));
+                if let Err(error) = &result {
+                    out.kernel.saw(show_error(error));
+                }
                 if name == "join" && result.is_err() && self.core.room_state() == RoomState::Idle {
                     out.kernel.soon((300, 3_000), Event::Rejoin(self.who));
                 }
             }
-            Output::Log(_, message) => out.kernel.note(format_args!("{} log: {message}", self.who)),
+            Output::Log(_, message) => {
+                out.kernel.saw(message);
+                out.kernel.note(format_args!("{} log: {message}", self.who));
+            }
         }
     }
 
@@ -279,6 +288,9 @@ impl Client {
         let (who, kernel) = (self.who, &mut out.kernel);
         match command {
             Command::OpenSocket(socket, url) => {
+                if self.core.room_state() == RoomState::Reconnecting {
+                    kernel.saw("reconnect");
+                }
                 kernel.note(format_args!("{who} opens socket {}", socket.0));
                 self.watch.sockets.opened(kernel, who, socket);
                 if self.plan.login == Login::Key {
@@ -299,6 +311,7 @@ impl Client {
             Command::CloseSocket(socket, code, reason) => {
                 kernel.note(format_args!("{who} closes socket {}: {} {reason}", socket.0, show_code(code)));
                 if self.watch.sockets.closed(socket) && code == CloseCode::CLIENT_INACTIVITY {
+                    kernel.saw(if reason == "no welcome" { "no welcome" } else { "inactivity timeout" });
                     self.watch.backoff.lost(kernel.now, code);
                 }
                 if let Some(link) = self.links.get(&socket) {
@@ -323,6 +336,11 @@ impl Client {
             }
             Command::Operate(connection, op, operation) => {
                 self.watch.remotes.connection_used(kernel, who, connection);
+                match &operation {
+                    Operation::Rollback => kernel.saw("rollback"),
+                    Operation::SetRemote(answer) if answer.kind == SdpType::Answer => kernel.saw("answer"),
+                    _ => {}
+                }
                 kernel.note(format_args!("{who} operates connection {}: {operation:?}", connection.0));
                 if let Some(pc) = self.connections.get(&connection) {
                     out.webrtc.operate(kernel, &out.plan, *pc, op, operation);
@@ -361,22 +379,27 @@ impl Client {
             CoreEvent::Room(RoomEvent::Data { data, .. }) => {
                 self.watch.messages.surfaced(kernel, who, &data);
             }
-            CoreEvent::Room(RoomEvent::Joined { .. } | RoomEvent::Left { .. } | RoomEvent::Error(_)) => {}
+            CoreEvent::Room(RoomEvent::Error(RoomError::Terminal(_))) => kernel.saw("terminal close"),
+            CoreEvent::Room(RoomEvent::Error(_)) => kernel.saw("token-provider-error"),
+            CoreEvent::Room(RoomEvent::Joined { .. } | RoomEvent::Left { .. }) => {}
             CoreEvent::Remote(remote, RemoteEvent::StateChange { from, to }) => {
                 self.watch.remotes.changed(kernel, who, remote, from.as_str(), to.as_str());
             }
             CoreEvent::Remote(remote, RemoteEvent::ConnectionReset) => {
+                kernel.saw("connection-reset");
                 self.watch.remotes.told_of(kernel, who, remote);
                 self.open_channel(out, remote);
             }
             CoreEvent::Remote(remote, RemoteEvent::NegotiationError(error)) => {
                 self.watch.remotes.told_of(kernel, who, remote);
+                kernel.saw("negotiation-error");
                 // Before, an answer may be to an offer of the connection that ours replaced.
                 if out.settled {
                     kernel.violated("honest peers negotiate without errors", format!("{who}: {error}"));
                 }
             }
             CoreEvent::Remote(remote, RemoteEvent::IceCandidateError(_)) => {
+                kernel.saw("ice-candidate-error");
                 self.watch.remotes.told_of(kernel, who, remote);
             }
             CoreEvent::Signalling(event) => {
@@ -422,5 +445,20 @@ impl Client {
     /// Whether a link is this client's and still open for it.
     pub fn has_live_link(&self, network: &Network) -> bool {
         self.links.values().any(|id| network.link(*id).is_some_and(|link| link.client == ClientEnd::Live))
+    }
+}
+
+fn show_error(error: &CallError<Json>) -> &'static str {
+    match error {
+        CallError::Connect(..) => "SignallingConnectError",
+        CallError::Token(_) => "no token for the first attempt",
+        CallError::Server { .. } => "ServerRequestError",
+        CallError::NotConnected => "NotConnectedError",
+        CallError::Disconnected => "DisconnectedError",
+        CallError::AckTimeout { .. } => "AckTimeoutError",
+        CallError::Oversized { .. } => "OversizedPayloadError",
+        CallError::InvalidState { .. } => "InvalidStateError",
+        CallError::Send(_) => "MeteredPeerSendError",
+        CallError::Closed => "closed in the middle of a call",
     }
 }

@@ -1,5 +1,6 @@
 //! Time, chance, the queue of events, the record, and the first thing that went wrong.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use metered_core::{Instant, OperationId, SocketId};
@@ -83,6 +84,9 @@ impl fmt::Display for Violation {
     }
 }
 
+/// What was seen how often.
+pub type Sights = BTreeMap<&'static str, u64>;
+
 /// What everything in a world shares.
 #[derive(Debug)]
 pub struct Kernel {
@@ -94,6 +98,8 @@ pub struct Kernel {
     pub trace: Trace,
     /// How many events there have been.
     pub events: u64,
+    /// What was seen how often: whether a world is as rich as it should be.
+    pub sights: Sights,
     queue: Queue<Event>,
     violation: Option<Violation>,
 }
@@ -107,6 +113,7 @@ impl Kernel {
             dice: Dice::new(seed),
             trace: Trace::new(print),
             events: 0,
+            sights: Sights::new(),
             queue: Queue::default(),
             violation: None,
         }
@@ -139,6 +146,11 @@ impl Kernel {
     /// Adds a line to the record.
     pub fn note(&mut self, line: fmt::Arguments<'_>) {
         self.trace.line(self.now, line);
+    }
+
+    /// Counts something worth seeing.
+    pub fn saw(&mut self, sight: &'static str) {
+        *self.sights.entry(sight).or_default() += 1;
     }
 
     /// Says that a rule was broken. The first time counts: the rest may follow from it.

@@ -21,6 +21,9 @@ struct Options {
     /// Threads [default: one per core of the machine]
     #[arg(long)]
     jobs: Option<usize>,
+    /// Print what was seen how often
+    #[arg(long)]
+    sights: bool,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,9 @@ fn explore(options: &Options) -> bool {
     for (seed, failure) in &tally.failed {
         println!("seed {seed} failed: {failure}");
         println!("    replay: cargo xtask sim --seed {seed}");
+    }
+    for (sight, count) in tally.sights.iter().filter(|_| options.sights) {
+        println!("{count:>10}  {sight}");
     }
     let (slowest, slowest_seed) = tally.slowest;
     println!(

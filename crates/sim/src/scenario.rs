@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use metered_core::{ConnectionId, Instant, RemoteState, RoomState};
 use serde_json::Value as Json;
 
-use crate::kernel::{Event, Violation};
+use crate::kernel::{Event, Sights, Violation};
 use crate::world::World;
 
 /// Within so many milliseconds of quiet, everybody must be with everybody. The longest wait is made of waits that
@@ -34,7 +34,7 @@ const ROUND_MS: u64 = 20_000;
 const INSPECTION_MS: u64 = 1_000;
 
 /// What a run was like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Equal runs have equal hashes.
     pub hash: u64,
@@ -42,6 +42,8 @@ pub struct Report {
     pub events: u64,
     /// From quiet to converged, in milliseconds.
     pub converged_after: u64,
+    /// What was seen how often.
+    pub sights: Sights,
 }
 
 /// Why a run failed.
@@ -121,6 +123,7 @@ impl Run {
             hash: kernel.trace.hash(),
             events: kernel.events,
             converged_after: converged.since(quiet),
+            sights: kernel.sights.clone(),
         })
     }
 
@@ -199,6 +202,13 @@ impl Run {
                     let what = format!("{data} from {from} to {to:?}, at {index} expected: {expected}");
                     out.kernel.violated("a message surfaces exactly once", what);
                 }
+            }
+        }
+        for client in clients.iter() {
+            let (size, remotes) = (format!("{:?}", client.core).len(), client.core.remotes().count());
+            if size > 3_000 + 800 * remotes {
+                let what = format!("{} is {size} long in words, with {remotes} remotes", client.who);
+                out.kernel.violated("nothing is kept for ever", what);
             }
         }
         for client in clients.iter().filter(|client| !client.watch.calls.is_empty()) {
