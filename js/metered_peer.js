@@ -47,7 +47,7 @@ export class MeteredPeer extends Emitter {
   }
 
   close(reason) {
-    return this.#host.call(CLOSE, undefined, reason, 1000);
+    return this.#host.call(CLOSE, undefined, reason === undefined ? undefined : String(reason), 1000);
   }
 
   toJSON() {

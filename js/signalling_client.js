@@ -26,7 +26,7 @@ export class SignallingClient extends Emitter {
   }
 
   close(code = 1000, reason = "client requested close") {
-    return this.#host.call(CLOSE, undefined, reason, code);
+    return this.#host.call(CLOSE, undefined, String(reason), code);
   }
 
   async subscribe(channel, options) {

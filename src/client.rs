@@ -64,7 +64,7 @@ impl Client {
         is_room: bool,
     ) -> Result<Client, String> {
         let url = ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT))
-            .map_err(|why| ["url ", why.must()].concat())?;
+            .map_err(|why| broken("url", why.must()))?;
         let credential = match key {
             Some(key) => Credential::ApiKey(Secret::new(key)),
             None => Credential::TokenProvider,
@@ -83,7 +83,7 @@ impl Client {
             };
         }
         if let Some(reconnect) = &config.reconnect {
-            reconnect.validate().map_err(|why| [why.option, " ", why.must].concat())?;
+            reconnect.validate().map_err(|why| broken(why.option, why.must))?;
         }
         // Jitter needs no cryptography.
         let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
@@ -200,6 +200,14 @@ impl Client {
         let view = self.driver.read(|core| core.remote(RemoteId(remote)));
         view.and_then(|view| view.metadata).map_or(JsValue::UNDEFINED, |json| json.0)
     }
+}
+
+/// An option and the rule it breaks.
+fn broken(option: &str, must: &str) -> String {
+    let mut text = option.to_owned();
+    text.push(' ');
+    text.push_str(must);
+    text
 }
 
 fn must(why: InvalidName) -> String {

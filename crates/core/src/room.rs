@@ -272,7 +272,7 @@ impl<V: Value> Room<V> {
             SignallingEvent::Direct { from, from_metadata, data } => match Signal::parse(&data) {
                 Ok(Some(signal)) => self.handle_signal(now, from, signal, link),
                 Ok(None) => self.surface(from, from_metadata, data, DataKind::Direct, link),
-                Err(malformed) => link.out.log(Level::Warn, malformed.0),
+                Err(_) => link.out.log(Level::Warn, "dropped a malformed signal"),
             },
             SignallingEvent::Message { channel, from, from_metadata, data }
                 if self.channel.as_ref() == Some(&channel) =>

@@ -294,7 +294,7 @@ impl<V: Value> Signalling<V> {
 
     pub(crate) fn handle_socket(&mut self, now: Instant, socket: SocketId, event: SocketEvent<V>) {
         if let SocketEvent::Closed { .. } = event {
-            self.finish_closing(|closing| closing.socket == socket);
+            self.finish_closing(Some(socket), Instant::default());
         }
         if self.socket() != Some(socket) {
             return;
@@ -309,7 +309,7 @@ impl<V: Value> Signalling<V> {
                 self.liveness.heard(now);
                 match ServerFrame::parse(&frame) {
                     Ok(frame) => self.handle_frame(now, socket, frame),
-                    Err(malformed) => self.log(Level::Warn, malformed.0),
+                    Err(_) => self.log(Level::Warn, "dropped a malformed frame"),
                 }
             }
         }
@@ -326,11 +326,13 @@ impl<V: Value> Signalling<V> {
                 Timer::Replay => self.retry_replays(now),
             }
         }
-        self.finish_closing(|closing| closing.deadline <= now);
+        self.finish_closing(None, now);
     }
 
-    fn finish_closing(&mut self, is_over: impl Fn(&Closing) -> bool) {
-        while let Some(at) = self.closing.iter().position(&is_over) {
+    /// Tells those who wait for a socket that is closed, or whose time is up.
+    fn finish_closing(&mut self, closed: Option<SocketId>, now: Instant) {
+        let is_over = |closing: &Closing| Some(closing.socket) == closed || closing.deadline <= now;
+        while let Some(at) = self.closing.iter().position(is_over) {
             for origin in self.closing.remove(at).waiting {
                 self.done(origin, Ok(()));
             }
@@ -377,7 +379,7 @@ impl<V: Value> Signalling<V> {
                 let request = request_id.as_ref().map(|id| (id, self.requests.take(id.as_str())));
                 match request {
                     Some((id, Some(origin))) => {
-                        let request_id = id.to_string();
+                        let request_id = id.as_str().to_owned();
                         self.answered(now, origin, Err(CallError::Server { code, request_id, message }));
                     }
                     // The answer to a ping, from a server that has none.

@@ -110,20 +110,20 @@ impl<V: Value> ServerFrame<V> {
     /// Extra fields are ignored, optional fields of a wrong type count as absent; only what a frame cannot do
     /// without makes it [`Malformed`]. Peers of a presence whose ids break the rules are left out.
     pub fn parse(frame: &V) -> Result<Self, Malformed> {
-        let kind = required_string(frame, Field::Type, "frame has no string `type`")?;
+        let kind = required_string(frame, Field::Type)?;
         Ok(match kind.as_str() {
             "message" => Self::Message {
                 channel: channel(frame)?,
                 from: peer_id(frame, Field::From)?,
                 from_metadata: metadata(frame, Field::FromMetadata),
-                data: frame.field(Field::Data).ok_or(Malformed("frame has no `data`"))?,
+                data: frame.field(Field::Data).ok_or(Malformed(Field::Data))?,
             },
             "direct" => Self::Direct {
                 from: peer_id(frame, Field::From)?,
                 from_metadata: metadata(frame, Field::FromMetadata),
-                data: frame.field(Field::Data).ok_or(Malformed("frame has no `data`"))?,
+                data: frame.field(Field::Data).ok_or(Malformed(Field::Data))?,
             },
-            "ack" => Self::Ack { request_id: request_id(frame).ok_or(Malformed("ack has no `requestId`"))? },
+            "ack" => Self::Ack { request_id: request_id(frame).ok_or(Malformed(Field::RequestId))? },
             "presence" => Self::Presence {
                 channel: channel(frame)?,
                 joined: peers(frame, Field::Joined),
@@ -131,7 +131,7 @@ impl<V: Value> ServerFrame<V> {
             },
             "pong" => Self::Pong,
             "error" => Self::Error {
-                code: ErrorCode(required_string(frame, Field::Code, "error has no `code`")?.into()),
+                code: ErrorCode(required_string(frame, Field::Code)?.into()),
                 request_id: request_id(frame),
                 message: frame.field(Field::Message).and_then(|m| m.string()),
             },
@@ -174,13 +174,13 @@ impl<V: Value> Welcome<V> {
 }
 
 fn channel<V: Value>(frame: &V) -> Result<Channel, Malformed> {
-    let name = required_string(frame, Field::Channel, "frame has no string `channel`")?;
-    Channel::parse(&name).map_err(|_| Malformed("`channel` is not a channel name"))
+    let name = required_string(frame, Field::Channel)?;
+    Channel::parse(&name).map_err(|_| Malformed(Field::Channel))
 }
 
 fn peer_id<V: Value>(frame: &V, field: Field) -> Result<PeerId, Malformed> {
-    let id = required_string(frame, field, "frame has no peer id")?;
-    PeerId::parse(&id).map_err(|_| Malformed("frame has an invalid peer id"))
+    let id = required_string(frame, field)?;
+    PeerId::parse(&id).map_err(|_| Malformed(field))
 }
 
 fn request_id<V: Value>(frame: &V) -> Option<RequestId> {

@@ -59,13 +59,14 @@ pub struct Description {
 /// The DTLS certificate fingerprint of a description: who, cryptographically, is at the other end. A peer that
 /// keeps its connection keeps it; a peer that built a new connection has another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fingerprint(String);
+pub struct Fingerprint(Vec<u8>);
 
 impl Description {
     /// The description's fingerprint, or `None` if it names none. All media sections of a bundle share one
     /// transport and so one fingerprint: the first speaks for all.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        let value = self.sdp.lines().find_map(|line| line.strip_prefix("a=fingerprint:"))?;
+        let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
+        let value = lines.find_map(|line| line.strip_prefix(b"a=fingerprint:"))?;
         Some(Fingerprint(value.trim_ascii().to_ascii_lowercase()))
     }
 }
@@ -86,12 +87,12 @@ pub struct Candidate {
 impl Candidate {
     /// Reads an `RTCIceCandidateInit`.
     pub fn parse<V: Value>(value: &V) -> Result<Self, Malformed> {
-        let candidate = required_string(value, Field::Candidate, "`candidate` has no string `candidate`")?;
+        let candidate = required_string(value, Field::Candidate)?;
         let text = |field| optional(value, field).and_then(|v| v.string());
         let (sdp_mid, username_fragment) = (text(Field::SdpMid), text(Field::UsernameFragment));
         let longest = [Some(&candidate), sdp_mid.as_ref(), username_fragment.as_ref()];
         if longest.into_iter().flatten().any(|s| s.len() > MAX_CANDIDATE_LENGTH) {
-            return Err(Malformed("`candidate` is too long"));
+            return Err(Malformed(Field::Candidate));
         }
         Ok(Self {
             candidate,
@@ -113,9 +114,7 @@ impl<V: Value> Signal<V> {
         }
         match data.field(Field::Type).and_then(|t| t.string()).as_deref() {
             Some("rtc-description") => {
-                let description = data
-                    .field(Field::Description)
-                    .ok_or(Malformed("rtc-description has no `description`"))?;
+                let description = data.field(Field::Description).ok_or(Malformed(Field::Description))?;
                 Ok(Some(Self::Description(Description::parse(&description)?)))
             }
             Some("rtc-ice") => match optional(data, Field::Candidate) {
@@ -129,7 +128,7 @@ impl<V: Value> Signal<V> {
     fn parse_track_meta(meta: &V) -> Result<Self, Malformed> {
         let text = |field| optional(meta, field).and_then(|v| v.string());
         Ok(Self::TrackMeta {
-            track_id: required_string(meta, Field::TrackId, "track metadata has no string `trackId`")?,
+            track_id: required_string(meta, Field::TrackId)?,
             metadata: optional(meta, Field::Metadata).filter(Value::is_object),
             stream_id: text(Field::StreamId),
             kind: text(Field::Kind),
@@ -142,11 +141,11 @@ impl Description {
         let kind = match value.field(Field::Type).and_then(|t| t.string()).as_deref() {
             Some("offer") => SdpType::Offer,
             Some("answer") => SdpType::Answer,
-            _ => return Err(Malformed("description is neither offer nor answer")),
+            _ => return Err(Malformed(Field::Type)),
         };
-        let sdp = required_string(value, Field::Sdp, "description has no string `sdp`")?;
+        let sdp = required_string(value, Field::Sdp)?;
         if sdp.len() > MAX_SDP_LENGTH {
-            return Err(Malformed("`sdp` is too long"));
+            return Err(Malformed(Field::Sdp));
         }
         Ok(Self { kind, sdp })
     }

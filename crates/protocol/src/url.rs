@@ -90,7 +90,7 @@ impl ServerUrl {
 
 /// The host of `host[:port]`, if both are well-formed. Only an address in brackets has colons of its own.
 fn host(authority: &str) -> Option<&str> {
-    let colon = authority.rfind(':').filter(|_| !authority.ends_with(']'));
+    let colon = authority.bytes().rposition(|b| b == b':').filter(|_| !authority.ends_with(']'));
     let (host, port) = authority.split_at_checked(colon.unwrap_or(authority.len()))?;
     let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || !b.is_ascii() || b".-_".contains(&b);

@@ -31,26 +31,22 @@ pub trait Value: Clone {
     fn items(&self, max: usize) -> Option<Vec<Self>>;
 }
 
-/// A frame or signal that does not say what its type promises. The text names the field and what was
-/// expected, never the value.
+/// A frame or signal that does not say what its type promises: the field that is missing or of a wrong kind.
+/// Never its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+pub struct Malformed(pub Field);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        write!(f, "`{}` is missing or malformed", self.0.name())
     }
 }
 
 impl std::error::Error for Malformed {}
 
-/// Answers a field's text, or a [`Malformed`] with the given message.
-pub(crate) fn required_string<V: Value>(
-    value: &V,
-    field: Field,
-    or: &'static str,
-) -> Result<String, Malformed> {
-    value.field(field).and_then(|v| v.string()).ok_or(Malformed(or))
+/// A field's text, or a [`Malformed`] that names the field.
+pub(crate) fn required_string<V: Value>(value: &V, field: Field) -> Result<String, Malformed> {
+    value.field(field).and_then(|v| v.string()).ok_or(Malformed(field))
 }
 
 /// Answers a field's value, treating `null` as absent.

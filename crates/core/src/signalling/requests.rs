@@ -54,6 +54,6 @@ impl Requests {
             return None;
         }
         let request = self.waiting.remove(0);
-        Some((Id::numbered(request.number).to_string(), request.origin))
+        Some((Id::numbered(request.number).as_str().to_owned(), request.origin))
     }
 }
