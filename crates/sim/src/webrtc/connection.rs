@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use metered_core::{ConnectionId, ConnectionState, Operation, OperationId};
 
-use super::PcId;
 use super::signaling::{Signaling, State};
+use super::{ChannelId, PcId};
 use crate::kernel::Who;
 
 /// Whose a connection is.
@@ -37,6 +37,8 @@ pub struct PeerConnection {
     pub gathered: Option<(String, String)>,
     /// `connectionState`.
     pub transport: ConnectionState,
+    /// The channels that were created here, each with the other end where it is open.
+    pub channels: Vec<(ChannelId, Option<PcId>)>,
     /// The connection at the other end, once connected.
     pub partner: Option<PcId>,
     /// Changes that were foreseen in an earlier epoch do not come.
@@ -55,6 +57,7 @@ impl PeerConnection {
             update_when_empty: false,
             gathered: None,
             transport: ConnectionState::New,
+            channels: Vec::new(),
             partner: None,
             epoch: 0,
         }

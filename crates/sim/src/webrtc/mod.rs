@@ -45,15 +45,6 @@ pub enum PcEvent {
     Open(ChannelId),
 }
 
-/// A data channel.
-#[derive(Debug)]
-pub struct DataChannel {
-    /// Where `createDataChannel` was called.
-    pub creator: PcId,
-    /// Where it is open too.
-    pub other: Option<PcId>,
-}
-
 /// What a connection tells its owner.
 pub type Report = (Owner, ConnectionEvent<Json>);
 
@@ -62,7 +53,6 @@ pub type Report = (Owner, ConnectionEvent<Json>);
 pub struct Webrtc {
     connections: BTreeMap<PcId, PeerConnection>,
     fingerprints: BTreeMap<String, PcId>,
-    channels: BTreeMap<ChannelId, DataChannel>,
     last: u32,
 }
 
@@ -85,10 +75,13 @@ impl Webrtc {
 
     /// Open channels between two connections, and those that are not open yet.
     pub fn channels_between(&self, a: PcId, b: PcId) -> (usize, usize) {
-        let of = |creator: PcId| self.channels.values().filter(move |channel| channel.creator == creator);
-        let open =
-            of(a).filter(|c| c.other == Some(b)).count() + of(b).filter(|c| c.other == Some(a)).count();
-        (open, of(a).count() + of(b).count() - open)
+        let count = |creator: PcId, other: PcId| {
+            let channels = self.connections.get(&creator).map_or(&[][..], |pc| &pc.channels);
+            let open = channels.iter().filter(|(_, end)| *end == Some(other)).count();
+            (open, channels.len() - open)
+        };
+        let (ours, theirs) = (count(a, b), count(b, a));
+        (ours.0 + theirs.0, ours.1 + theirs.1)
     }
 
     /// Calls a method that answers with a promise.
@@ -114,7 +107,7 @@ impl Webrtc {
         let Some(pc) = self.connections.get_mut(&id) else { return };
         kernel.note(format_args!("{} createDataChannel on pc {}", pc.owner.who, id.0));
         let is_first = !std::mem::replace(&mut pc.signaling.has_channels, true);
-        self.channels.insert(channel, DataChannel { creator: id, other: None });
+        pc.channels.push((channel, None));
         if is_first {
             self.update_flag(kernel, id);
         }
@@ -137,7 +130,7 @@ impl Webrtc {
             pc.closed = true;
             pc.epoch += 1;
             let partner = pc.partner.take();
-            self.channels.retain(|_, channel| channel.creator != id && channel.other != Some(id));
+            pc.channels.clear();
             if let Some(partner) = partner {
                 self.lose_partner(kernel, partner);
             }
@@ -167,7 +160,7 @@ impl Webrtc {
                 self.change_transport(kernel, id, epoch, state).then_some(ConnectionEvent::State(state))
             }
             PcEvent::Open(channel) => {
-                self.open(channel);
+                self.open(id, channel);
                 None
             }
         };

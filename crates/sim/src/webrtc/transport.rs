@@ -71,9 +71,10 @@ impl Webrtc {
         pc.transport = state;
         let partner = pc.partner;
         if state == ConnectionState::Connected {
-            for (channel, one) in self.channels.iter().map(|(id, channel)| (*id, channel.creator)) {
-                if one == id || Some(one) == partner {
-                    kernel.soon((0, 100), Event::Pc(one, PcEvent::Open(channel)));
+            for creator in [Some(id), partner].into_iter().flatten() {
+                let channels = self.connections.get(&creator).map_or(&[][..], |pc| &pc.channels);
+                for (channel, _) in channels {
+                    kernel.soon((0, 100), Event::Pc(creator, PcEvent::Open(*channel)));
                 }
             }
         }
@@ -81,12 +82,16 @@ impl Webrtc {
     }
 
     /// A channel opens, if both ends can by now.
-    pub(super) fn open(&mut self, channel: ChannelId) {
-        let Some(channel) = self.channels.get_mut(&channel) else { return };
-        let Some(pc) = self.connections.get(&channel.creator) else { return };
-        let Some(partner) = pc.partner.and_then(|partner| self.connections.get(&partner)) else { return };
-        if [pc, partner].iter().all(|pc| pc.transport == ConnectionState::Connected) {
-            channel.other = pc.partner;
+    pub(super) fn open(&mut self, creator: PcId, channel: ChannelId) {
+        let Some(pc) = self.connections.get(&creator) else { return };
+        let other = pc.partner;
+        let Some(partner) = other.and_then(|partner| self.connections.get(&partner)) else { return };
+        let connected = [pc, partner].iter().all(|pc| pc.transport == ConnectionState::Connected);
+        if let Some(pc) = self.connections.get_mut(&creator)
+            && let Some((_, end)) = pc.channels.iter_mut().find(|(id, _)| *id == channel)
+            && connected
+        {
+            *end = other;
         }
     }
 
@@ -94,6 +99,7 @@ impl Webrtc {
     pub(super) fn lose_partner(&mut self, kernel: &mut Kernel, id: PcId) {
         let Some(pc) = self.connections.get_mut(&id) else { return };
         pc.partner = None;
+        pc.channels.iter_mut().for_each(|(_, end)| *end = None);
         pc.epoch += 1;
         let disconnected = kernel.dice.between(DISCONNECTED);
         let failed = disconnected + kernel.dice.between(FAILED);
