@@ -108,7 +108,7 @@ export class DataChannel extends Emitter {
     if (this.#detach === undefined) return;
     this.#detach();
     this.#detach = undefined;
-    for (const call of this.#gate.clear()) this.#take(call).reject(notOpen());
+    for (let call; (call = this.#gate.abandon()) !== undefined; ) this.#take(call).reject(notOpen());
     this.emit("close");
     this._end();
   }

@@ -72,9 +72,9 @@ impl Channel {
         self.gate.borrow_mut().recheck_ms()
     }
 
-    /// Empties the gate. Answers the numbers of the promises of those that waited.
-    pub fn clear(&self) -> Vec<u32> {
-        self.gate.borrow_mut().take_all().map(|(_, call)| call).collect()
+    /// Takes a send that waits out of the gate. Answers the number of its promise.
+    pub fn abandon(&self) -> Option<u32> {
+        self.gate.borrow_mut().abandon().map(|(_, call)| call)
     }
 
     fn buffered(&self) -> usize {

@@ -1,7 +1,5 @@
 //! The one machine that the driver drives.
 
-use std::collections::VecDeque;
-
 use metered_protocol::{Channel, PeerId, Value};
 
 use crate::Instant;
@@ -9,6 +7,7 @@ use crate::config::Config;
 use crate::ids::{CallId, RemoteId};
 use crate::input::{Call, Input};
 use crate::output::{CallError, Command, Event, Level, Output, RemoteState, RoomState, SignallingState};
+use crate::queue::Queue;
 use crate::room::{Remote, Room};
 use crate::signalling::{News, Origin, Signalling};
 
@@ -77,7 +76,7 @@ impl<V: Value> Core<V> {
 
     /// The next thing to do, until there is none.
     pub fn poll_output(&mut self) -> Option<Output<V>> {
-        self.signalling.out.0.pop_front()
+        self.signalling.out.0.pop()
     }
 
     /// When [`Input::Timeout`] is due, if ever.
@@ -188,28 +187,28 @@ impl<V: Value> Core<V> {
 
 /// Outputs that wait to be polled.
 #[derive(Debug)]
-pub(crate) struct Outbox<V>(VecDeque<Output<V>>);
+pub(crate) struct Outbox<V>(Queue<Output<V>>);
 
 impl<V> Default for Outbox<V> {
     fn default() -> Self {
-        Self(VecDeque::new())
+        Self(Queue::new())
     }
 }
 
 impl<V> Outbox<V> {
     pub(crate) fn command(&mut self, command: Command<V>) {
-        self.0.push_back(Output::Command(command));
+        self.0.push(Output::Command(command));
     }
 
     pub(crate) fn event(&mut self, event: Event<V>) {
-        self.0.push_back(Output::Event(event));
+        self.0.push(Output::Event(event));
     }
 
     pub(crate) fn settle(&mut self, call: CallId, result: Result<(), CallError<V>>) {
-        self.0.push_back(Output::Settle(call, result));
+        self.0.push(Output::Settle(call, result));
     }
 
     pub(crate) fn log(&mut self, level: Level, message: &'static str) {
-        self.0.push_back(Output::Log(level, message));
+        self.0.push(Output::Log(level, message));
     }
 }

@@ -24,6 +24,7 @@ mod ids;
 mod input;
 mod negotiation;
 mod output;
+mod queue;
 mod room;
 mod send_gate;
 mod signalling;

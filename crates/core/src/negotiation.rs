@@ -22,14 +22,13 @@
 //! way is made again only if the remote's is refused: back in `stable` the connection itself fires
 //! `negotiationneeded` if the exchange did not cover what we wanted (W3C WebRTC, section 4.7.3).
 
-use std::collections::VecDeque;
-
 use metered_protocol::{Candidate, Description, Fingerprint, SdpType, Signal};
 
 use crate::ids::OperationId;
 use crate::input::Outcome;
 use crate::limits::{FAILED_EXCHANGES, MAX_CANDIDATES, QUEUED_SIGNALS, UNANSWERED_OFFERS};
 use crate::output::{JsonText, Level, Operation};
+use crate::queue::Queue;
 
 /// What the remote sends us to negotiate.
 #[derive(Clone, Debug)]
@@ -46,7 +45,7 @@ pub(crate) enum Action<E> {
     Send(Signal<JsonText>),
     /// The remote's description comes from another connection than the one we negotiated with. This machine is
     /// done; a new one for a new connection takes the description and what has come after it.
-    Replace(VecDeque<RemoteSignal>),
+    Replace(Queue<RemoteSignal>),
     /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
     AwaitAnswer,
     /// No answer is due any more.
@@ -85,7 +84,7 @@ pub(crate) struct Negotiation<E> {
     under_way: Option<OperationId>,
     offer_needed: bool,
     ignored: Option<Ignored>,
-    inbox: VecDeque<RemoteSignal>,
+    inbox: Queue<RemoteSignal>,
     /// Candidates of ours that must not overtake the description they belong to.
     outbox: Vec<Option<Candidate>>,
     /// Candidates of the remote that came before its first description.
@@ -108,7 +107,7 @@ impl<E> Negotiation<E> {
             under_way: None,
             offer_needed: false,
             ignored: None,
-            inbox: VecDeque::new(),
+            inbox: Queue::new(),
             outbox: Vec::new(),
             early: Vec::new(),
             candidates: 0,
@@ -152,7 +151,7 @@ impl<E> Negotiation<E> {
             self.log("dropped a signal: too many wait for the negotiation");
             return;
         }
-        self.inbox.push_back(signal);
+        self.inbox.push(signal);
         self.advance(ids);
     }
 
@@ -200,7 +199,7 @@ impl<E> Negotiation<E> {
             (Step::CreatingOffer, Outcome::Created(offer)) => {
                 // The remote was faster, and we would take this offer back at once: do not set it. It stays
                 // needed until an exchange has covered it, for the remote's may yet fail.
-                if self.polite && self.inbox.iter().any(is_offer) {
+                if self.polite && self.inbox.any(is_offer) {
                     self.offer_needed = true;
                 } else {
                     self.operate(ids, Step::SettingLocalOffer(offer.clone()), Operation::SetLocal(offer));
@@ -253,7 +252,7 @@ impl<E> Negotiation<E> {
     /// Does what can be done until a step is under way or nothing is left.
     fn advance(&mut self, ids: &mut u32) {
         while self.under_way.is_none() && !self.replaced {
-            if let Some(signal) = self.inbox.pop_front() {
+            if let Some(signal) = self.inbox.pop() {
                 self.take(signal, ids);
             } else if matches!(self.step, Step::Stable) && self.offer_needed {
                 self.offer_needed = false;
@@ -273,7 +272,7 @@ impl<E> Negotiation<E> {
                 self.replaced = true;
                 self.actions.push(Action::AnswerSettled);
                 self.inbox.push_front(RemoteSignal::Description(description));
-                self.actions.push(Action::Replace(std::mem::take(&mut self.inbox)));
+                self.actions.push(Action::Replace(std::mem::replace(&mut self.inbox, Queue::new())));
             }
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {

@@ -527,10 +527,10 @@ impl<V: Value> Room<V> {
                     link.out.event(Event::Remote(remote.id, RemoteEvent::IceCandidateError(error)));
                 }
                 Action::Log(level, message) => link.out.log(level, message),
-                Action::Replace(signals) => {
+                Action::Replace(mut signals) => {
                     // The last action of its negotiation.
                     self.replace(at, link);
-                    for signal in signals {
+                    while let Some(signal) = signals.pop() {
                         self.deliver(now, at, signal, link);
                     }
                     return;

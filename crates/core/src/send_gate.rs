@@ -9,7 +9,7 @@
 //! That is announced by `bufferedamountlow`; since one stack never fires it, the driver also asks again after
 //! [`SendGate::recheck_ms`].
 
-use std::collections::VecDeque;
+use crate::queue::Queue;
 
 /// The limits of a gate. Bytes, and a number of sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct SendGate<T> {
     limits: SendLimits,
     /// The longest message that the connection takes, in bytes.
     max_message_size: Option<usize>,
-    queue: VecDeque<(usize, T)>,
+    queue: Queue<(usize, T)>,
     /// The low-water mark was reached and the buffer is being filled up again.
     draining: bool,
     rechecks: u32,
@@ -61,7 +61,7 @@ pub struct SendGate<T> {
 impl<T> SendGate<T> {
     /// An empty gate.
     pub fn new(limits: SendLimits) -> Self {
-        Self { limits, max_message_size: None, queue: VecDeque::new(), draining: false, rechecks: 0 }
+        Self { limits, max_message_size: None, queue: Queue::new(), draining: false, rechecks: 0 }
     }
 
     /// The limits, as constructed.
@@ -81,7 +81,7 @@ impl<T> SendGate<T> {
 
     /// Whether sends wait.
     pub fn is_waiting(&self) -> bool {
-        !self.queue.is_empty()
+        self.queue.len() > 0
     }
 
     /// Judges a send of so many bytes. On [`Admission::Queued`] the caller follows up with
@@ -91,7 +91,7 @@ impl<T> SendGate<T> {
         if let Some(max) = self.max_message_size.filter(|&max| bytes > max) {
             return Admission::TooLarge(max);
         }
-        if self.queue.is_empty() && self.fits(bytes, buffered_amount) {
+        if self.queue.len() == 0 && self.fits(bytes, buffered_amount) {
             return Admission::Send;
         }
         if self.queue.len() >= self.limits.max_queued_sends {
@@ -102,38 +102,38 @@ impl<T> SendGate<T> {
 
     /// Puts an admitted send at the end of the queue.
     pub fn enqueue(&mut self, bytes: usize, send: T) {
-        if self.queue.is_empty() {
+        if self.queue.len() == 0 {
             self.rechecks = 0;
         }
-        self.queue.push_back((bytes, send));
+        self.queue.push((bytes, send));
     }
 
     /// Takes the next send that may go out. Call it until it answers `None`, with the amount that is buffered
     /// then, after `bufferedamountlow` and at every re-check.
     pub fn release(&mut self, buffered_amount: usize) -> Option<T> {
-        let (bytes, _) = self.queue.front()?;
+        let bytes = self.queue.peek()?.0;
         // Wait for the low-water mark, then fill up to the high one: a queue that moved one send per small
         // drop of the buffer would wake the driver for every message.
         let low = self.limits.buffered_amount_low_threshold;
-        self.draining = (self.draining || buffered_amount <= low) && self.fits(*bytes, buffered_amount);
+        self.draining = (self.draining || buffered_amount <= low) && self.fits(bytes, buffered_amount);
         if !self.draining {
             return None;
         }
         self.rechecks = 0;
-        let send = self.queue.pop_front().map(|(_, send)| send);
-        self.draining = !self.queue.is_empty();
+        let send = self.queue.pop().map(|(_, send)| send);
+        self.draining = self.queue.len() > 0;
         send
     }
 
-    /// Empties the gate: the channel is closed.
-    pub fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
-        std::mem::take(&mut self.queue).into_iter().map(|(_, send)| send)
+    /// Takes a send that waits, whatever is buffered: the channel is closed.
+    pub fn abandon(&mut self) -> Option<T> {
+        self.queue.pop().map(|(_, send)| send)
     }
 
     /// How long to wait before the buffer is looked at again, should no event come; `None` when nothing waits.
     /// Doubles from 4 to 64 ms while nothing moves.
     pub fn recheck_ms(&mut self) -> Option<u32> {
-        if self.queue.is_empty() {
+        if self.queue.len() == 0 {
             return None;
         }
         let delay = 4 << self.rechecks;
@@ -235,7 +235,7 @@ mod tests {
         let mut gate = gate();
         gate.enqueue(60, 1);
         gate.enqueue(60, 2);
-        assert_eq!(gate.take_all().collect::<Vec<_>>(), [1, 2]);
+        assert_eq!([gate.abandon(), gate.abandon(), gate.abandon()], [Some(1), Some(2), None]);
         assert!(!gate.is_waiting());
     }
 }
