@@ -147,7 +147,7 @@ export class Host {
   }
 
   get remotes() {
-    return Array.from(this.#core.remotes(), (id) => this.#remotes.get(id));
+    return this.#core.remotes().map((id) => this.#remotes.get(id));
   }
 
   remoteState(id) {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use js_sys::Array;
 use metered_core::{Admission, SendGate, SendLimits};
 use wasm_bindgen::prelude::*;
 
@@ -55,13 +56,18 @@ impl Channel {
 
     /// Sends the next of the waiting, if there is room for it. Answers the number of its promise; fails with that
     /// number and the error, in an array, if the channel refused it.
-    pub fn release(&self) -> Result<Option<u32>, js_sys::Array> {
+    pub fn release(&self) -> Result<Option<u32>, Array> {
         let buffered = self.buffered();
         let next = self.gate.borrow_mut().release(buffered);
         let Some((data, call)) = next else { return Ok(None) };
         match self.channel.send_data(&data) {
             Ok(()) => Ok(Some(call)),
-            Err(error) => Err(js_sys::Array::of2(&call.into(), &error)),
+            Err(error) => {
+                let refused = Array::new();
+                refused.push(&call.into());
+                refused.push(&error);
+                Err(refused)
+            }
         }
     }
 

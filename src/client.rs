@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use js_sys::Array;
 use metered_core::{
     Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Measured,
     OperationId, Outcome, Reconnect, RemoteId, SocketEvent, SocketId, TokenFailure,
@@ -59,7 +60,7 @@ impl Client {
     pub fn new(
         key: Option<String>,
         url: Option<String>,
-        numbers: &[f64],
+        numbers: &Array,
         auto_resubscribe: bool,
         is_room: bool,
     ) -> Result<Client, String> {
@@ -71,19 +72,21 @@ impl Client {
         };
         let mut config = Config::new(url, credential);
         config.auto_resubscribe = auto_resubscribe;
-        if let [token_timeout, inactivity, reconnect @ ..] = numbers {
-            config.token_provider_timeout_ms = *token_timeout as u64;
-            config.inactivity_timeout_ms =
-                (inactivity.is_finite() && *inactivity > 0.0).then_some(*inactivity as u64);
-            config.reconnect = match *reconnect {
-                [initial_delay_ms, multiplier, max_delay_ms, jitter_ratio, max_attempts] => {
-                    Some(Reconnect { initial_delay_ms, multiplier, max_delay_ms, jitter_ratio, max_attempts })
-                }
-                _ => None,
+        let number = |at| numbers.get(at).as_f64().unwrap_or(f64::NAN);
+        config.token_provider_timeout_ms = number(0) as u64;
+        config.inactivity_timeout_ms =
+            Some(number(1)).filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| ms as u64);
+        config.reconnect = None;
+        if numbers.length() > 2 {
+            let reconnect = Reconnect {
+                initial_delay_ms: number(2),
+                multiplier: number(3),
+                max_delay_ms: number(4),
+                jitter_ratio: number(5),
+                max_attempts: number(6),
             };
-        }
-        if let Some(reconnect) = &config.reconnect {
             reconnect.validate().map_err(|why| broken(why.option, why.must))?;
+            config.reconnect = Some(reconnect);
         }
         // Jitter needs no cryptography.
         let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
@@ -183,8 +186,14 @@ impl Client {
     }
 
     /// The remotes in the order of their peer ids.
-    pub fn remotes(&self) -> Vec<u32> {
-        self.driver.read(|core| core.remotes().map(|(id, _)| id.0).collect())
+    pub fn remotes(&self) -> Array {
+        let ids = Array::new();
+        self.driver.read(|core| {
+            for (id, _) in core.remotes() {
+                ids.push(&id.0.into());
+            }
+        });
+        ids
     }
 
     /// The number of a remote's state, plus 16 if we are the polite side; undefined once it has left.

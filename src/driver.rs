@@ -277,7 +277,11 @@ fn ice_server_list(host: &Host, servers: &[IceServer]) -> Array {
     let list = Array::new();
     for server in servers {
         let credential = server.credential.as_ref().map(|secret| secret.expose());
-        host.ice_server(&list, server.urls.clone(), server.username.as_deref(), credential);
+        let urls = Array::new();
+        for url in &server.urls {
+            urls.push(&url.as_str().into());
+        }
+        host.ice_server(&list, urls, server.username.as_deref(), credential);
     }
     list
 }

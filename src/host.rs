@@ -80,7 +80,7 @@ extern "C" {
     pub(crate) fn ice_server(
         this: &Host,
         list: &Array,
-        urls: Vec<String>,
+        urls: Array,
         username: Option<&str>,
         credential: Option<&str>,
     );
