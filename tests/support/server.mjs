@@ -1,11 +1,15 @@
 // The server that the tests talk to: the one that the test run started, or one of a test's own.
 
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
 import { within } from "./wait.mjs";
 
 const inRepository = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+// What it serves besides: the demo app and the package.
+const folders = [["--www", inRepository("www")], ["--package", inRepository("pkg")]].filter(([, path]) => existsSync(path)).flat();
 
 const program = process.env.METERED_SERVER_BIN ?? inRepository("target/debug/metered-server");
 
@@ -18,7 +22,6 @@ export const startServer = async (port = 0) => {
   let address;
 
   const start = async () => {
-    const folders = ["--www", inRepository("www"), "--package", inRepository("pkg")];
     child = spawn(program, ["--dev", "--port", String(port), ...folders], { stdio: ["ignore", "pipe", "inherit"] });
     const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the server ended with ${code}`))));
     failed.catch(() => {});
