@@ -1,12 +1,12 @@
 // The default entry: importing it is all there is to do. The wasm is inlined and instantiated
 // synchronously, so that no caller waits for anything, in a page, in Node and under SSR alike.
 
-import { Channel, Client, initSync } from "../generated/metered_realtime.js";
+import { Channel, Client, instantiate } from "../generated/metered_realtime.js";
 import { singles, size, text } from "../generated/inlined.js";
 import { install } from "../../js/bindings.js";
 import { unpack } from "./unpack.js";
 
-initSync({ module: unpack(text, singles, size) });
+instantiate(unpack(text, singles, size));
 install({ Channel, Client });
 
 export * from "../../js/index.js";

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::contents;
 use crate::fresh::{self, Stamp};
 use crate::process::{self, cargo, command, say};
 use crate::toolchain::WASM_TARGET;
 use crate::workspace::{self, CRATE};
+use crate::{boundary, contents};
 
 /// What rustc emits for the target by default and wasm-opt must therefore accept and may use.
 const FEATURES: [&str; 7] = [
@@ -43,6 +43,11 @@ pub fn glue() -> PathBuf {
     directory().join(format!("{CRATE}.js"))
 }
 
+/// The properties that the bundler renames in the generated JavaScript, with their short names.
+pub fn short_names() -> PathBuf {
+    directory().join("names.json")
+}
+
 /// Brings the bindings up to date.
 pub fn build() -> Result<()> {
     let compiled = compile()?;
@@ -54,6 +59,7 @@ pub fn build() -> Result<()> {
     }
     bind(&compiled)?;
     share_snippets()?;
+    shorten()?;
     optimise()?;
     stamp.write(&fingerprint)
 }
@@ -126,6 +132,17 @@ fn share_snippets() -> Result<()> {
     Ok(())
 }
 
+/// Gives the boundary its short names, in the wasm and in the glue.
+fn shorten() -> Result<()> {
+    let wasm = std::fs::read(bound()).context("cannot read the bound wasm")?;
+    let text = std::fs::read_to_string(glue()).context("cannot read the glue")?;
+    let shortened = boundary::shorten(&wasm, &text)?;
+    std::fs::write(bound(), shortened.wasm).context("cannot write the bound wasm")?;
+    std::fs::write(glue(), shortened.glue).context("cannot write the glue")?;
+    let names = serde_json::to_vec(&shortened.names).context("cannot write the names as JSON")?;
+    std::fs::write(short_names(), names).context("cannot write the short names")
+}
+
 fn optimise() -> Result<()> {
     let out = wasm();
     optimised(&out, &[])?;
@@ -138,7 +155,7 @@ fn optimise() -> Result<()> {
     Ok(())
 }
 
-/// The wasm as wasm-bindgen left it, with its functions' names.
+/// The wasm before wasm-opt, with its functions' names.
 fn bound() -> PathBuf {
     directory().join(format!("{CRATE}_bg.wasm"))
 }

@@ -3,6 +3,7 @@
 //! esbuild makes one file per module system out of `pkg/entry/index.js` and everything that it imports:
 //! the bindings, the modules in `js/`, and the wasm itself as text.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,10 +23,6 @@ const SYNTAX: &str = "--target=es2022";
 /// What only Node can have, and only some installations do, is looked up at run time.
 const EXTERNAL: [&str; 3] = ["--external:node:*", "--external:ws", "--external:@roamhq/wrtc"];
 
-/// wasm-bindgen lists a hand-written module once for each place in the Rust code that imports from it. All
-/// of them are the same module, so the repeated keys say nothing.
-const DUPLICATES: &str = "--log-override:duplicate-object-key=silent";
-
 /// Writes the entries.
 pub fn build() -> Result<()> {
     say("bundling the entries");
@@ -34,7 +31,7 @@ pub fn build() -> Result<()> {
     std::fs::write(&inlined, inline(&wasm).module()).context("cannot write the inlined wasm")?;
 
     for (file, format) in ENTRIES {
-        process::run(&mut esbuild(format, &workspace::at("pkg").join(file)))?;
+        process::run(&mut esbuild(format, &workspace::at("pkg").join(file))?)?;
     }
     // The declarations are the same for both module systems; TypeScript wants one file for each.
     let types = workspace::at("pkg/index.d.ts");
@@ -45,7 +42,8 @@ pub fn build() -> Result<()> {
 }
 
 /// The command that bundles the default entry.
-fn esbuild(format: &str, out: &Path) -> Command {
+fn esbuild(format: &str, out: &Path) -> Result<Command> {
+    let names = bindings::short_names();
     let mut esbuild = command(workspace::npm_tool("esbuild"));
     if format == "cjs" {
         // Node resolves the optional packages from where this one is installed, which a CommonJS module
@@ -55,16 +53,27 @@ fn esbuild(format: &str, out: &Path) -> Command {
     esbuild
         .arg("pkg/entry/index.js")
         .args(["--bundle", "--minify", "--platform=neutral", "--legal-comments=none", SYNTAX])
-        .args(["--log-level=warning", "--charset=ascii", DUPLICATES])
+        .args(["--log-level=warning", "--charset=ascii"])
         .args(EXTERNAL)
+        .arg(format!("--mangle-props={}", any_of(&names)?))
+        .arg(format!("--mangle-cache={}", names.display()))
         .arg(format!("--format={format}"))
         .arg(format!("--outfile={}", out.display()));
-    esbuild
+    Ok(esbuild)
+}
+
+/// A regular expression for the properties that have a short name.
+fn any_of(names: &Path) -> Result<String> {
+    let names = std::fs::read(names).context("cannot read the short names")?;
+    let names: BTreeMap<String, String> =
+        serde_json::from_slice(&names).context("cannot parse the short names")?;
+    let names: Vec<_> = names.into_keys().map(|name| name.replace('$', "\\$")).collect();
+    Ok(format!("^(?:{})$", names.join("|")))
 }
 
 /// Bundles the entry's JavaScript alone, without the inlined wasm, to be measured.
 pub fn javascript_alone() -> Result<PathBuf> {
     let out = workspace::target().join("package/without-wasm.js");
-    process::run(esbuild("esm", &out).arg("--external:*/inlined.js"))?;
+    process::run(esbuild("esm", &out)?.arg("--external:*/inlined.js"))?;
     Ok(out)
 }

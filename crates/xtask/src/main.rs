@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 mod bindings;
+mod boundary;
 mod browser;
 mod bundle;
 mod contents;
