@@ -1,4 +1,4 @@
-//! The application of one client: what a program that uses the library does, and some that it should not.
+//! What the programs that use the library call: what they should, and some of what they should not.
 
 use metered_core::{Call, Measured};
 use metered_protocol::{Channel, CloseCode, PeerId};
@@ -8,7 +8,10 @@ use crate::dice::Dice;
 use crate::kernel::Who;
 use crate::plan::Opener;
 
-/// The application.
+/// The channels of bare clients.
+pub const CHANNELS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// A program.
 #[derive(Debug)]
 pub struct App {
     who: Who,
@@ -17,7 +20,7 @@ pub struct App {
 }
 
 impl App {
-    /// An application that will join a channel.
+    /// A program that has done nothing yet.
     pub fn new(who: Who, channel: Channel) -> Self {
         Self { who, channel, messages: 0 }
     }
@@ -27,8 +30,7 @@ impl App {
         Call::Join { channel: self.channel.clone(), include_sender_metadata: false }
     }
 
-    /// `close()`
-    pub fn close(&self) -> Call<Json> {
+    fn close(&self) -> Call<Json> {
         Call::Close { code: CloseCode::NORMAL, reason: Some("bye".into()) }
     }
 
@@ -39,28 +41,46 @@ impl App {
         Measured { bytes: value.to_string().len(), value }
     }
 
-    /// Something that applications do.
-    pub fn act(
+    fn long_message(&mut self) -> Measured<Json> {
+        Measured { bytes: 70_000, ..self.message() }
+    }
+
+    /// Something that programs do in a room.
+    pub fn act_in_a_room(
         &mut self,
         dice: &mut Dice,
         own: Option<&PeerId>,
         others: &[PeerId],
         may_close: bool,
     ) -> Call<Json> {
-        match dice.below(100) {
-            0..50 => Call::Broadcast { data: self.message() },
-            50..75 if !others.is_empty() => {
+        match (dice.below(100), own) {
+            (50..75, _) if !others.is_empty() => {
                 Call::SendTo { to: dice.pick(others).clone(), data: self.message() }
             }
-            75..80 => {
-                let nobody = PeerId::parse("nobody").expect("a name");
-                Call::SendTo { to: nobody, data: self.message() }
-            }
-            80..85 if own.is_some() => Call::SendTo { to: own.expect("some").clone(), data: self.message() },
-            85..90 => Call::Broadcast { data: Measured { bytes: 70_000, ..self.message() } },
-            90..95 => self.join(),
-            95..98 if may_close => self.close(),
+            (75..80, _) => Call::SendTo { to: nobody(), data: self.message() },
+            (80..85, Some(own)) => Call::SendTo { to: own.clone(), data: self.message() },
+            (85..90, _) => Call::Broadcast { data: self.long_message() },
+            (90..95, _) => self.join(),
+            (95..98, _) if may_close => self.close(),
             _ => Call::Broadcast { data: self.message() },
+        }
+    }
+
+    /// Something that programs do with channels.
+    pub fn act_with_channels(&mut self, dice: &mut Dice, others: &[PeerId], may_close: bool) -> Call<Json> {
+        let channel = channel(CHANNELS[dice.below(CHANNELS.len())]);
+        match dice.below(100) {
+            0..30 => Call::Subscribe { channel, include_sender_metadata: dice.percent(50) },
+            30..45 => Call::Unsubscribe { channel },
+            45..65 if !others.is_empty() => {
+                Call::SendTo { to: dice.pick(others).clone(), data: self.message() }
+            }
+            65..70 => Call::SendTo { to: nobody(), data: self.message() },
+            70..75 => Call::Publish { channel, data: self.long_message() },
+            75..78 => Call::Connect,
+            78..81 => self.join(),
+            81..84 if may_close => self.close(),
+            _ => Call::Publish { channel, data: self.message() },
         }
     }
 
@@ -72,6 +92,15 @@ impl App {
             Opener::Higher => own > other,
         }
     }
+}
+
+/// A channel of a good name.
+pub fn channel(name: &str) -> Channel {
+    Channel::parse(name).expect("a good name")
+}
+
+fn nobody() -> PeerId {
+    PeerId::parse("nobody").expect("a good name")
 }
 
 /// A method's name.

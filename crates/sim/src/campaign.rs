@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::kernel::Sights;
 use crate::scenario::{Failure, Report, run};
 
 /// What a campaign found.
@@ -14,12 +13,10 @@ pub struct Tally {
     pub passed: u64,
     /// Seeds that failed, and why, in the order of the seeds.
     pub failed: Vec<(u64, Failure)>,
-    /// Events in all worlds that ended well.
-    pub events: u64,
+    /// The sum of those that ended well.
+    pub sum: Report,
     /// The longest way from quiet to converged in milliseconds, and its seed.
     pub slowest: (u64, u64),
-    /// What was seen in them how often.
-    pub sights: Sights,
     /// How long it took.
     pub wall: Duration,
 }
@@ -58,11 +55,8 @@ impl Tally {
         match result {
             Ok(report) => {
                 self.passed += 1;
-                self.events += report.events;
-                for (sight, count) in report.sights {
-                    *self.sights.entry(sight).or_default() += count;
-                }
                 self.slowest = self.slowest.max((report.converged_after, seed));
+                self.sum.add(report);
             }
             Err(failure) => self.failed.push((seed, failure)),
         }

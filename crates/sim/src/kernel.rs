@@ -84,6 +84,9 @@ impl fmt::Display for Violation {
     }
 }
 
+/// When time begins. Not at 0: the core must not take that for a moment at which something happened.
+pub const START: Instant = Instant(1_000);
+
 /// What was seen how often.
 pub type Sights = BTreeMap<&'static str, u64>;
 
@@ -108,8 +111,7 @@ impl Kernel {
     /// The beginning of time.
     pub fn new(seed: u64, print: bool) -> Self {
         Self {
-            // Not 0: the core must not take the origin for a moment at which something happened.
-            now: Instant(1_000),
+            now: START,
             dice: Dice::new(seed),
             trace: Trace::new(print),
             events: 0,

@@ -60,14 +60,14 @@ fn explore(options: &Options) -> bool {
         println!("seed {seed} failed: {failure}");
         println!("    replay: cargo xtask sim --seed {seed}");
     }
-    for (sight, count) in tally.sights.iter().filter(|_| options.sights) {
+    for (sight, count) in tally.sum.sights.iter().filter(|_| options.sights) {
         println!("{count:>10}  {sight}");
     }
     let (slowest, slowest_seed) = tally.slowest;
     println!(
         "seeds {}..{end}: {} events in {:.1} s; the slowest world converged {} s after its last fault (seed {})",
         options.start,
-        tally.events,
+        tally.sum.events,
         tally.wall.as_secs_f64(),
         seconds(slowest),
         slowest_seed,

@@ -153,11 +153,17 @@ impl Network {
         self.links.iter().filter(|(_, link)| link.client == ClientEnd::Live).map(|(id, _)| *id).collect()
     }
 
-    /// Whether an end of a link has yet to find out that the link is dead.
-    pub fn has_undiscovered_cuts(&self) -> bool {
+    /// Whether one end of a link has yet to find out what became of the other, or of what is between them.
+    pub fn has_undiscovered_ends(&self) -> bool {
         self.links.values().any(|link| {
-            (link.up.dead || link.down.dead)
-                && (link.client == ClientEnd::Live || link.server == ServerEnd::Open)
+            let alive = (link.client == ClientEnd::Live, link.server == ServerEnd::Open);
+            let is_cut = link.up.dead || link.down.dead;
+            match alive {
+                (true, true) => is_cut,
+                (true, false) => link.server == ServerEnd::Closed,
+                (false, true) => true,
+                (false, false) => false,
+            }
         })
     }
 

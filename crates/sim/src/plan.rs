@@ -25,6 +25,15 @@ pub enum Stack {
     ExplicitRollback,
 }
 
+/// What the clients of a world are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A `MeteredPeer` each, all in one room.
+    Peer,
+    /// A `SignallingClient` each.
+    Client,
+}
+
 /// How a client authenticates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -48,6 +57,8 @@ pub struct ClientPlan {
 /// The knobs of a world, all drawn from its seed.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What the clients are.
+    pub role: Role,
     /// The clients.
     pub clients: Vec<ClientPlan>,
     /// Who opens data channels.
@@ -91,7 +102,7 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of a world.
-    pub fn draw(dice: &mut Dice) -> Self {
+    pub fn draw(dice: &mut Dice, role: Role) -> Self {
         let count = match dice.below(20) {
             0 => 16,
             1..6 => 2,
@@ -112,6 +123,7 @@ impl Plan {
         // A large room makes a hundred times the traffic of a small one.
         let faults = if count > 8 { (5_000, 20_000) } else { (5_000, 60_000) };
         Self {
+            role,
             clients,
             opener: *dice.pick(&[Opener::Both, Opener::Both, Opener::Lower, Opener::Higher]),
             latency: *dice.pick(&[(0, 0), (1, 5), (5, 60), (20, 300)]),

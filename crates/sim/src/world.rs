@@ -1,12 +1,13 @@
 //! The world: clients, the server, the sockets between them, and the faults that strike.
 
-use metered_core::RoomState;
+use metered_core::Instant;
 use metered_protocol::{Channel, CloseCode};
 
+use crate::app;
 use crate::client::{Client, Outside};
-use crate::kernel::{Event, Kernel, Who};
+use crate::kernel::{Event, Kernel, START, Who};
 use crate::network::{ClientEnd, Cut, Down, Network};
-use crate::plan::Plan;
+use crate::plan::{Plan, Role};
 use crate::server::{Restart, Server};
 use crate::webrtc::Webrtc;
 
@@ -25,15 +26,15 @@ pub struct World {
 
 impl World {
     /// The world of a seed, before anything has happened.
-    pub fn new(seed: u64, print: bool) -> Self {
+    pub fn new(seed: u64, role: Role, print: bool) -> Self {
         let mut kernel = Kernel::new(seed, print);
-        let plan = Plan::draw(&mut kernel.dice);
+        let plan = Plan::draw(&mut kernel.dice, role);
         kernel.note(format_args!("seed {seed}: {plan:?}"));
-        let channel = Channel::parse("room").expect("a name");
+        let channel = app::channel("room");
         let mut clients = Vec::new();
         for (client, plan) in plan.clients.iter().enumerate() {
             let seed = kernel.dice.seed();
-            clients.push(Client::new(seed, Who { client, life: 0 }, plan.clone(), channel.clone()));
+            clients.push(Client::new(seed, Who { client, life: 0 }, role, plan.clone(), channel.clone()));
             kernel.after(plan.start, Event::Start(client));
         }
         if let Some(gap) = plan.fault_gap {
@@ -51,6 +52,11 @@ impl World {
         }
     }
 
+    /// When faults end.
+    pub fn quiet_at(&self) -> Instant {
+        START.after(self.out.plan.quiet_at)
+    }
+
     /// Lets an event happen.
     pub fn handle(&mut self, event: Event) {
         let Self { out, server, clients, .. } = self;
@@ -58,7 +64,7 @@ impl World {
             Event::Start(client) => self.start(client),
             Event::Rejoin(who) => {
                 if let Some(client) = alive(clients, who) {
-                    client.join(out);
+                    client.begin(out);
                 }
             }
             Event::Act(who) => self.act(who),
@@ -101,11 +107,11 @@ impl World {
     }
 
     fn start(&mut self, index: usize) {
-        if self.clients[index].core.room_state() == RoomState::Closed {
+        if self.clients[index].is_closed() {
             self.replace(index);
         }
         let client = &mut self.clients[index];
-        client.join(&mut self.out);
+        client.begin(&mut self.out);
         let who = client.who;
         if let Some(gap) = self.out.plan.act_gap {
             self.out.kernel.soon(gap, Event::Act(who));
@@ -118,7 +124,7 @@ impl World {
         let who = Who { life: old.who.life + 1, ..old.who };
         let seed = self.out.kernel.dice.seed();
         let plan = self.out.plan.clients[index].clone();
-        self.clients[index] = Client::new(seed, who, plan, self.channel.clone());
+        self.clients[index] = Client::new(seed, who, self.out.plan.role, plan, self.channel.clone());
     }
 
     fn act(&mut self, who: Who) {

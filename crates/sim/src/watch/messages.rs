@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use metered_core::RoomState;
 use serde_json::Value as Json;
 
 use crate::kernel::{Kernel, Who};
@@ -18,8 +17,8 @@ pub struct Messages {
 
 impl Messages {
     /// A frame with a message is about to be handed in.
-    pub fn arriving(&mut self, frame: &Json, is_from_the_room: bool) {
-        self.expected = is_from_the_room.then(|| text(&frame["data"]));
+    pub fn arriving(&mut self, frame: &Json, surfaces: bool) {
+        self.expected = surfaces.then(|| text(&frame["data"]));
     }
 
     /// The application was told of a message.
@@ -34,9 +33,9 @@ impl Messages {
     }
 
     /// The input has been handled.
-    pub fn settled(&mut self, kernel: &mut Kernel, who: Who, state: RoomState) {
+    pub fn settled(&mut self, kernel: &mut Kernel, who: Who, is_listening: bool) {
         if let Some(data) = self.expected.take()
-            && matches!(state, RoomState::Joined | RoomState::Reconnecting)
+            && is_listening
         {
             kernel.violated(RULE, format!("{who} lost {data}"));
         }

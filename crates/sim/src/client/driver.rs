@@ -1,0 +1,167 @@
+//! The driver: what stands between the core and the world, and keeps the core's contract.
+
+use metered_core::{CallError, Command, Event as CoreEvent, Input, Operation, Output, SignallingState};
+use metered_protocol::{CloseCode, SdpType, encode_frame};
+use serde_json::Value as Json;
+
+use super::{Client, Outside};
+use crate::kernel::{Event, show_code};
+use crate::network::Up;
+use crate::plan::Login;
+use crate::webrtc::Owner;
+
+impl Client {
+    pub(super) fn input(&mut self, out: &mut Outside, input: Input<Json>) {
+        self.core.handle_input(out.kernel.now, input);
+        if self.polling {
+            // A handler has called: the loop that is already polling goes on.
+            return;
+        }
+        self.polling = true;
+        while let Some(output) = self.core.poll_output() {
+            self.carry_out(out, output);
+        }
+        self.polling = false;
+        self.watch.settled(&mut out.kernel, self.who, &self.core);
+        if let Some(due) = self.core.poll_timeout()
+            && self.wakes.insert(due)
+        {
+            let late = out.kernel.dice.between((0, out.plan.lateness));
+            out.kernel.at(due.after(late), Event::Wake(self.who, due));
+        }
+    }
+
+    fn carry_out(&mut self, out: &mut Outside, output: Output<Json>) {
+        match output {
+            Output::Command(command) => self.command(out, command),
+            Output::Event(event) => self.event(out, event),
+            Output::Settle(call, result) => {
+                let name = self.watch.calls.settled(&mut out.kernel, self.who, call);
+                out.kernel.note(format_args!("{} call {} {name}() settles {result:?}", self.who, call.0));
+                if let Err(error) = &result {
+                    out.kernel.saw(show_error(error));
+                }
+                if matches!(name, "join" | "connect") && result.is_err() && self.is_idle() {
+                    out.kernel.soon((300, 3_000), Event::Rejoin(self.who));
+                }
+            }
+            Output::Log(_, message) => {
+                out.kernel.saw(message);
+                out.kernel.note(format_args!("{} log: {message}", self.who));
+            }
+        }
+    }
+
+    fn command(&mut self, out: &mut Outside, command: Command<Json>) {
+        let (who, kernel) = (self.who, &mut out.kernel);
+        match command {
+            Command::OpenSocket(socket, url) => {
+                if self.core.signalling_state() == SignallingState::Reconnecting {
+                    kernel.saw("reconnect");
+                }
+                kernel.note(format_args!("{who} opens socket {}", socket.0));
+                self.watch.sockets.opened(kernel, who, socket);
+                if self.plan.login == Login::Key {
+                    self.watch.backoff.attempt(kernel, who);
+                }
+                let url = url.expose().to_owned();
+                let link = out.network.open(kernel, &out.plan, who, socket, url);
+                self.links.insert(socket, link);
+            }
+            Command::SendFrame(socket, frame) => {
+                self.watch.sockets.written(kernel, who, socket);
+                let text = encode_frame(&frame);
+                kernel.note(format_args!("{who} => {text}"));
+                if let Some(link) = self.links.get(&socket) {
+                    out.network.send_up(kernel, &out.plan, *link, Up::Frame(text));
+                }
+            }
+            Command::CloseSocket(socket, code, reason) => {
+                kernel.note(format_args!("{who} closes socket {}: {} {reason}", socket.0, show_code(code)));
+                if self.watch.sockets.closed(socket) && code == CloseCode::CLIENT_INACTIVITY {
+                    kernel.saw(if reason == "no welcome" { "no welcome" } else { "inactivity timeout" });
+                    self.watch.backoff.lost(kernel.now, code);
+                }
+                if let Some(link) = self.links.get(&socket) {
+                    out.network.close(kernel, &out.plan, *link, code);
+                }
+            }
+            Command::FetchToken(op) => {
+                self.watch.backoff.attempt(kernel, who);
+                if out.troubled && out.plan.token_failures > 0 && kernel.dice.percent(5) {
+                    let timeout = 10_000;
+                    self.watch.backoff.lost(kernel.now.after(timeout), CloseCode::ABNORMAL);
+                    kernel.after(timeout + out.plan.lateness + 1, Event::Token(who, op, true));
+                } else {
+                    kernel.soon((0, 500), Event::Token(who, op, false));
+                }
+            }
+            Command::CreateConnection { connection, remote, peer_id, .. } => {
+                self.watch.remotes.connection_created(kernel, who, remote, &peer_id, connection);
+                let pc = out.webrtc.create(Owner { who, connection }, self.plan.stack);
+                kernel.note(format_args!("{who} connection {} to {peer_id} is pc {}", connection.0, pc.0));
+                self.connections.insert(connection, pc);
+            }
+            Command::Operate(connection, op, operation) => {
+                self.watch.remotes.connection_used(kernel, who, connection);
+                match &operation {
+                    Operation::Rollback => kernel.saw("rollback"),
+                    Operation::SetRemote(answer) if answer.kind == SdpType::Answer => kernel.saw("answer"),
+                    _ => {}
+                }
+                kernel.note(format_args!("{who} operates connection {}: {operation:?}", connection.0));
+                if let Some(pc) = self.connections.get(&connection) {
+                    out.webrtc.operate(kernel, &out.plan, *pc, op, operation);
+                }
+            }
+            Command::CloseConnection(connection) => {
+                self.watch.remotes.connection_closed(kernel, who, connection);
+                kernel.note(format_args!("{who} closes connection {}", connection.0));
+                if let Some(pc) = self.connections.remove(&connection) {
+                    out.webrtc.close(kernel, pc);
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, out: &mut Outside, event: CoreEvent<Json>) {
+        out.kernel.note(format_args!("{} event {event:?}", self.who));
+        match event {
+            CoreEvent::Room(event) => self.room_event(out, event),
+            CoreEvent::Remote(remote, event) => self.remote_event(out, remote, event),
+            CoreEvent::Signalling(event) => self.signalling_event(out, event),
+        }
+        if out.plan.reentrant && out.troubled && out.kernel.dice.percent(8) {
+            self.call_something(out);
+        }
+    }
+
+    pub(super) fn spurious_timeout(&mut self, out: &mut Outside) {
+        if self.core.poll_timeout().is_some_and(|due| due <= out.kernel.now) {
+            return;
+        }
+        let before = format!("{:?}", self.core);
+        self.core.handle_input(out.kernel.now, Input::Timeout);
+        let output = self.core.poll_output();
+        let after = format!("{:?}", self.core);
+        if output.is_some() || before != after {
+            let what = format!("{} {output:?}\nbefore {before}\nafter  {after}", self.who);
+            out.kernel.violated("a spurious timeout does nothing", what);
+        }
+    }
+}
+
+fn show_error(error: &CallError<Json>) -> &'static str {
+    match error {
+        CallError::Connect(..) => "SignallingConnectError",
+        CallError::Token(_) => "no token for the first attempt",
+        CallError::Server { .. } => "ServerRequestError",
+        CallError::NotConnected => "NotConnectedError",
+        CallError::Disconnected => "DisconnectedError",
+        CallError::AckTimeout { .. } => "AckTimeoutError",
+        CallError::Oversized { .. } => "OversizedPayloadError",
+        CallError::InvalidState { .. } => "InvalidStateError",
+        CallError::Send(_) => "MeteredPeerSendError",
+        CallError::Closed => "closed in the middle of a call",
+    }
+}

@@ -1,0 +1,302 @@
+//! One client: a core, the driver that keeps its contract, an application on top, and a watch over all of it.
+//!
+//! There are two kinds. A [`Role::Peer`] is what stands behind a `MeteredPeer`: it joins the world's room and opens
+//! data channels to everybody. A [`Role::Client`] is a bare `SignallingClient` that subscribes and publishes.
+
+mod driver;
+mod peer;
+mod subscriber;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use metered_core::{
+    Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Instant,
+    OperationId, RoomState, SignallingState, SocketEvent, SocketId, TokenFailure,
+};
+use metered_protocol::{Channel, CloseCode, PeerId, Retry, Secret, ServerUrl};
+use serde_json::Value as Json;
+
+use crate::app::{App, method};
+use crate::kernel::{Kernel, Who};
+use crate::network::{LinkId, Network};
+use crate::plan::{ClientPlan, Login, Plan, Role};
+use crate::server::{BAD_TOKEN, token};
+use crate::watch::Watch;
+use crate::webrtc::{PcId, Webrtc};
+
+/// The world around the clients.
+#[derive(Debug)]
+pub struct Outside {
+    /// Time, chance and the record.
+    pub kernel: Kernel,
+    /// The sockets.
+    pub network: Network,
+    /// The peer connections.
+    pub webrtc: Webrtc,
+    /// The world's knobs.
+    pub plan: Plan,
+    /// Faults strike.
+    pub troubled: bool,
+    /// Everybody is with everybody, and nothing shall go wrong any more.
+    pub settled: bool,
+}
+
+/// A client.
+#[derive(Debug)]
+pub struct Client {
+    /// Its name.
+    pub who: Who,
+    /// Its core.
+    pub core: Core<Json>,
+    /// The watch over it.
+    pub watch: Watch,
+    role: Role,
+    plan: ClientPlan,
+    channel: Channel,
+    app: App,
+    links: BTreeMap<SocketId, LinkId>,
+    connections: BTreeMap<ConnectionId, PcId>,
+    /// Peers that presence has told a bare client of.
+    acquaintances: Vec<PeerId>,
+    calls: u32,
+    polling: bool,
+    /// Wakes that are under way.
+    wakes: BTreeSet<Instant>,
+}
+
+impl Client {
+    /// A client that does nothing yet.
+    pub fn new(seed: u64, who: Who, role: Role, plan: ClientPlan, channel: Channel) -> Self {
+        let credential = match plan.login {
+            Login::Key => Credential::ApiKey(Secret::new("pk_live_dev")),
+            Login::Token(_) => Credential::TokenProvider,
+        };
+        let url = ServerUrl::parse("wss://server.test").expect("an address");
+        let config = Config::new(url, credential);
+        Self {
+            who,
+            core: match role {
+                Role::Peer => Core::room(config, seed),
+                Role::Client => Core::signalling(config, seed),
+            },
+            watch: Watch::new(role),
+            role,
+            plan,
+            app: App::new(who, channel.clone()),
+            channel,
+            links: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            acquaintances: Vec::new(),
+            calls: 0,
+            polling: false,
+            wakes: BTreeSet::new(),
+        }
+    }
+
+    // ---- what happens to it
+
+    /// The application connects or joins, if it is not at it already.
+    pub fn begin(&mut self, out: &mut Outside) {
+        if self.is_idle() {
+            let call = match self.role {
+                Role::Peer => self.app.join(),
+                Role::Client => Call::Connect,
+            };
+            self.call(out, call);
+        }
+    }
+
+    /// Whether nothing is under way. A `SignallingClient` that is closed may be used again.
+    fn is_idle(&self) -> bool {
+        match self.role {
+            Role::Peer => self.core.room_state() == RoomState::Idle,
+            Role::Client => {
+                matches!(self.core.signalling_state(), SignallingState::Idle | SignallingState::Closed)
+            }
+        }
+    }
+
+    /// Whether its life is over.
+    pub fn is_closed(&self) -> bool {
+        match self.role {
+            Role::Peer => self.core.room_state() == RoomState::Closed,
+            Role::Client => self.core.signalling_state() == SignallingState::Closed,
+        }
+    }
+
+    /// The application does something.
+    pub fn act(&mut self, out: &mut Outside) {
+        match out.kernel.dice.below(20) {
+            0..2 => self.spurious_timeout(out),
+            2..5 => self.add_media(out),
+            _ => self.call_something(out),
+        }
+    }
+
+    fn call_something(&mut self, out: &mut Outside) {
+        let may_close = out.troubled && out.plan.comings_and_goings;
+        let call = match self.role {
+            Role::Peer => self.something_to_do_in_a_room(out, may_close),
+            Role::Client => self.something_to_do_with_channels(out, may_close),
+        };
+        self.call(out, call);
+    }
+
+    /// The present connections.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.connections.keys().copied()
+    }
+
+    /// The application calls a method.
+    pub fn call(&mut self, out: &mut Outside, call: Call<Json>) {
+        let id = CallId::take(&mut self.calls);
+        let name = method(&call);
+        out.kernel.note(format_args!("{} -> {name}() call {}", self.who, id.0));
+        self.watch.calls.called(out.kernel.now, id, name);
+        match &call {
+            Call::Join { .. } | Call::Connect if self.is_idle() => {
+                self.watch.backoff.begin();
+                self.watch.connections.begin();
+            }
+            Call::Close { .. } => {
+                self.watch.backoff.end();
+                self.watch.wishes.forget();
+            }
+            Call::Subscribe { channel, .. } => {
+                let is_connected = self.core.signalling_state() == SignallingState::Connected;
+                self.watch.wishes.subscribed(channel, is_connected);
+            }
+            Call::Unsubscribe { channel } => self.watch.wishes.unsubscribed(channel),
+            _ => {}
+        }
+        self.input(out, Input::Call(id, call));
+    }
+
+    /// Says something that no other message says, to one peer or to a channel.
+    pub fn say(&mut self, out: &mut Outside, to: Option<&PeerId>, channel: &Channel) -> Json {
+        let data = self.app.message();
+        let value = data.value.clone();
+        let call = match (to, self.role) {
+            (Some(to), _) => Call::SendTo { to: to.clone(), data },
+            (None, Role::Peer) => Call::Broadcast { data },
+            (None, Role::Client) => Call::Publish { channel: channel.clone(), data },
+        };
+        self.call(out, call);
+        value
+    }
+
+    /// A timer rings.
+    pub fn wake(&mut self, out: &mut Outside, due: Instant) {
+        self.wakes.remove(&due);
+        self.input(out, Input::Timeout);
+    }
+
+    /// The token provider answers.
+    pub fn token(&mut self, out: &mut Outside, op: OperationId, too_late: bool) {
+        let Login::Token(sub) = &self.plan.login else { return };
+        if too_late {
+            self.input(out, Input::Token(op, Ok(Secret::new(token(sub, None)))));
+            return;
+        }
+        let dice = &mut out.kernel.dice;
+        let answer = if out.troubled && dice.percent(out.plan.token_failures) {
+            match dice.below(4) {
+                0 => Ok(Secret::new("")),
+                1 => Ok(Secret::new(BAD_TOKEN)),
+                2 => Err(TokenFailure::NotAToken),
+                _ => Err(TokenFailure::Threw(Json::from("no token today"))),
+            }
+        } else {
+            // Tokens end before faults do, so that quiet worlds stay quiet.
+            let end = out.kernel.now.0 + dice.between((5_000, 120_000));
+            let end = if dice.percent(50) && end < out.plan.quiet_at { Some(end) } else { None };
+            Ok(Secret::new(token(sub, end)))
+        };
+        let usable = matches!(&answer, Ok(token) if !token.expose().is_empty());
+        if !usable {
+            self.watch.backoff.lost(out.kernel.now, CloseCode::ABNORMAL);
+        }
+        out.kernel.note(format_args!("{} <= token, usable: {usable}", self.who));
+        self.input(out, Input::Token(op, answer));
+    }
+
+    /// A frame has come.
+    pub fn frame(&mut self, out: &mut Outside, socket: SocketId, text: &str) {
+        out.kernel.note(format_args!("{} <= {text}", self.who));
+        match serde_json::from_str::<Json>(text) {
+            Ok(frame) => {
+                if self.watch.sockets.listens(socket) {
+                    self.watch.frame(&mut out.kernel, &frame, self.channel.as_str());
+                }
+                self.input(out, Input::Socket(socket, SocketEvent::Frame(frame)));
+            }
+            Err(_) => self.input(out, Input::Socket(socket, SocketEvent::Garbage)),
+        }
+    }
+
+    /// A frame has come that is none.
+    pub fn garbage(&mut self, out: &mut Outside, socket: SocketId) {
+        self.input(out, Input::Socket(socket, SocketEvent::Garbage));
+    }
+
+    /// A socket reports its end.
+    pub fn socket_closed(&mut self, out: &mut Outside, socket: SocketId, code: CloseCode, reason: &str) {
+        if self.watch.sockets.closed(socket) {
+            match code.retry() {
+                Retry::Never => self.watch.backoff.end(),
+                _ => self.watch.backoff.lost(out.kernel.now, code),
+            }
+        }
+        let reason = reason.to_owned();
+        self.input(out, Input::Socket(socket, SocketEvent::Closed { code, reason }));
+    }
+
+    /// A peer connection reports something.
+    pub fn connection_event(
+        &mut self,
+        out: &mut Outside,
+        connection: ConnectionId,
+        event: ConnectionEvent<Json>,
+    ) {
+        if let ConnectionEvent::State(ConnectionState::Failed) = event {
+            out.kernel.saw("failed connection");
+        }
+        out.kernel.note(format_args!("{} <= connection {} {event:?}", self.who, connection.0));
+        self.input(out, Input::Connection(connection, event));
+    }
+
+    /// The page is gone: no method is called, nothing is closed in order.
+    pub fn vanish(&mut self, out: &mut Outside) {
+        out.kernel.note(format_args!("{} vanishes", self.who));
+        for link in self.links.values() {
+            out.network.vanish(&mut out.kernel, *link);
+        }
+        for pc in self.connections.values() {
+            out.webrtc.close(&mut out.kernel, *pc);
+        }
+    }
+
+    /// Looks for what should have happened by now.
+    pub fn inspect(&self, kernel: &mut Kernel, lateness: u64) {
+        self.watch.calls.inspect(kernel, self.who, lateness);
+        self.watch.backoff.inspect(kernel, self.who, lateness);
+    }
+
+    /// Looks for what should not be left when all is done.
+    pub fn check_rest(&self, kernel: &mut Kernel) {
+        if !self.watch.calls.is_empty() {
+            let what = format!("{} has calls that wait", self.who);
+            kernel.violated("every call settles exactly once, in time", what);
+        }
+        let (size, remotes) = (format!("{:?}", self.core).len(), self.core.remotes().count());
+        if size > 3_000 + 800 * remotes {
+            let what = format!("{} is {size} long in words, with {remotes} remotes", self.who);
+            kernel.violated("nothing is kept for ever", what);
+        }
+    }
+
+    /// The connection to a remote, as this client sees it.
+    pub fn pc(&self, connection: ConnectionId) -> Option<PcId> {
+        self.connections.get(&connection).copied()
+    }
+}

@@ -1,0 +1,84 @@
+//! The application on a `MeteredPeer`: it opens data channels to everybody and talks to the room.
+
+use metered_core::{Call, RemoteEvent, RemoteId, RoomError, RoomEvent, RoomState};
+use metered_protocol::PeerId;
+use serde_json::Value as Json;
+
+use super::{Client, Outside};
+use crate::app::App;
+use crate::kernel::Event;
+use crate::webrtc::PcId;
+
+impl Client {
+    pub(super) fn room_event(&mut self, out: &mut Outside, event: RoomEvent<Json>) {
+        let (who, kernel) = (self.who, &mut out.kernel);
+        match event {
+            RoomEvent::StateChange { from, to } => {
+                self.watch.state.changed(kernel, who, from.as_str(), to.as_str());
+                if matches!(to, RoomState::Idle | RoomState::Closed) {
+                    self.watch.backoff.end();
+                }
+                if to == RoomState::Closed {
+                    kernel.soon((300, 5_000), Event::Start(who.client));
+                }
+            }
+            RoomEvent::PeerJoined(remote) => {
+                self.watch.remotes.joined(kernel, who, remote);
+                self.open_channel(out, remote);
+            }
+            RoomEvent::PeerLeft(remote, ..) => self.watch.remotes.left(kernel, who, remote),
+            RoomEvent::Data { data, .. } => self.watch.messages.surfaced(kernel, who, &data),
+            RoomEvent::Error(RoomError::Terminal(_)) => kernel.saw("terminal close"),
+            RoomEvent::Error(_) => kernel.saw("token-provider-error"),
+            RoomEvent::Joined { .. } | RoomEvent::Left { .. } => {}
+        }
+    }
+
+    pub(super) fn remote_event(&mut self, out: &mut Outside, remote: RemoteId, event: RemoteEvent<Json>) {
+        let (who, kernel) = (self.who, &mut out.kernel);
+        self.watch.remotes.told_of(kernel, who, remote);
+        match event {
+            RemoteEvent::StateChange { from, to } => {
+                self.watch.remotes.changed(kernel, who, remote, from.as_str(), to.as_str());
+            }
+            RemoteEvent::ConnectionReset => {
+                kernel.saw("connection-reset");
+                self.open_channel(out, remote);
+            }
+            RemoteEvent::NegotiationError(error) => {
+                kernel.saw("negotiation-error");
+                // Before, an answer may be to an offer of the connection that ours replaced.
+                if out.settled {
+                    kernel.violated("honest peers negotiate without errors", format!("{who}: {error}"));
+                }
+            }
+            RemoteEvent::IceCandidateError(_) => kernel.saw("ice-candidate-error"),
+        }
+    }
+
+    pub(super) fn something_to_do_in_a_room(&mut self, out: &mut Outside, may_close: bool) -> Call<Json> {
+        let others: Vec<PeerId> = self.core.remotes().map(|(_, peer)| peer.clone()).collect();
+        self.app.act_in_a_room(&mut out.kernel.dice, self.core.peer_id(), &others, may_close)
+    }
+
+    /// The application adds media to the connection to somebody, one or many times in a row.
+    pub fn add_media(&mut self, out: &mut Outside) {
+        let pcs: Vec<PcId> = self.connections.values().copied().collect();
+        if !pcs.is_empty() {
+            let pc = *out.kernel.dice.pick(&pcs);
+            for _ in 0..*out.kernel.dice.pick(&[1, 1, 1, 10]) {
+                out.webrtc.add_transceiver(&mut out.kernel, pc);
+            }
+        }
+    }
+
+    fn open_channel(&mut self, out: &mut Outside, remote: RemoteId) {
+        let Some(remote) = self.watch.remotes.get(remote) else { return };
+        let (Some(own), Some(pc)) = (self.core.peer_id(), self.connections.get(&remote.connection)) else {
+            return;
+        };
+        if App::opens(out.plan.opener, own, &remote.peer_id) {
+            out.webrtc.create_channel(&mut out.kernel, *pc);
+        }
+    }
+}
