@@ -1,0 +1,66 @@
+//! The simulator itself: that its worlds replay, that they are rich, and that they hold.
+
+use std::collections::BTreeSet;
+
+use metered_sim::campaign::campaign;
+use metered_sim::plan::Role;
+use metered_sim::scenario::{run, run_world};
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in [3, 14, 15] {
+        for role in [Role::Peer, Role::Client] {
+            let first = run_world(seed, role, false).unwrap();
+            assert_eq!(run_world(seed, role, false), Ok(first), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn different_seeds_make_different_worlds() {
+    let hashes: BTreeSet<u64> = (1..=20).map(|seed| run(seed, false).unwrap().hash).collect();
+    assert_eq!(hashes.len(), 20);
+}
+
+#[test]
+fn the_worlds_are_rich_enough_to_find_something() {
+    let tally = campaign(1..61, 2);
+    assert_eq!(tally.failed, []);
+    for sight in [
+        "AckTimeoutError",
+        "DisconnectedError",
+        "InvalidStateError",
+        "MeteredPeerSendError",
+        "NotConnectedError",
+        "OversizedPayloadError",
+        "ServerRequestError",
+        "SignallingConnectError",
+        "answer",
+        "closed in the middle of a call",
+        "connection-reset",
+        "dropped a frame that is not JSON text",
+        "dropped an answer to an offer that was withdrawn",
+        "failed connection",
+        "going-away",
+        "ice-candidate-error",
+        "inactivity timeout",
+        "no token for the first attempt",
+        "no welcome",
+        "reconnect",
+        "rollback",
+        "terminal close",
+        "token-provider-error",
+    ] {
+        assert!(tally.sum.sights.contains_key(sight), "no world has seen this: {sight}");
+    }
+}
+
+/// Seeds that found something once. One line each: the seed, and what it had found.
+#[test]
+fn what_was_found_once_is_not_found_again() {
+    for line in include_str!("regressions.txt").lines().filter(|line| !line.starts_with('#')) {
+        let (seed, found) = line.split_once(' ').expect("a seed and a sentence");
+        let outcome = run(seed.parse().expect("a seed"), false);
+        assert!(outcome.is_ok(), "seed {seed} ({found}): {outcome:?}");
+    }
+}
