@@ -49,7 +49,11 @@ const serverError = (code, message) => ({ code, ...optional("message", message) 
 export const listen = (target, listeners) => {
   for (const name in listeners) target.addEventListener(name, listeners[name]);
   return () => {
-    for (const name in listeners) target.removeEventListener(name, listeners[name]);
+    try {
+      for (const name in listeners) target.removeEventListener(name, listeners[name]);
+    } catch {
+      // An object that does not let go of its listeners is broken, which must not break what follows.
+    }
   };
 };
 
@@ -223,7 +227,8 @@ export class Host {
   }
 
   report(promise, connection, operation) {
-    promise.then(
+    // What should be a promise comes from an object of the user's.
+    Promise.resolve(promise).then(
       (value) => this.#notify(DONE, connection, operation, value),
       (error) => this.#notify(FAILED, connection, operation, error),
     );
