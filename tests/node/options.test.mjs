@@ -11,7 +11,7 @@ const valid = { apiKey, url: "ws://localhost:9292" };
 const refused = (Class, options, name, ...others) => {
   assert.throws(() => new Class(...others, options), (error) => {
     assert.ok(error instanceof TypeError, `${error}`);
-    assert.match(error.message, new RegExp(`\`${name.replace(".", "\\.")}\``));
+    assert.match(error.message, new RegExp(`\`${name}\``));
     assert.ok(!error.message.includes("secret"), "no credential in the message");
     return true;
   }, `${Class.name} took ${name} = ${JSON.stringify(options)}`);
@@ -33,11 +33,11 @@ const bad = [
   ["inactivityTimeoutMs", { ...valid, inactivityTimeoutMs: "60" }], ["inactivityTimeoutMs", { ...valid, inactivityTimeoutMs: NaN }],
   ["autoResubscribe", { ...valid, autoResubscribe: "no" }],
   ["reconnect", { ...valid, reconnect: true }], ["reconnect", { ...valid, reconnect: 5 }],
-  ["reconnect.initialDelayMs", { ...valid, reconnect: { initialDelayMs: 0 } }],
-  ["reconnect.multiplier", { ...valid, reconnect: { multiplier: 0.5 } }],
-  ["reconnect.maxDelayMs", { ...valid, reconnect: { maxDelayMs: -1 } }],
-  ["reconnect.jitterRatio", { ...valid, reconnect: { jitterRatio: 1.5 } }],
-  ["reconnect.maxAttempts", { ...valid, reconnect: { maxAttempts: -1 } }],
+  ["initialDelayMs", { ...valid, reconnect: { initialDelayMs: 0 } }],
+  ["multiplier", { ...valid, reconnect: { multiplier: 0.5 } }],
+  ["maxDelayMs", { ...valid, reconnect: { maxDelayMs: -1 } }],
+  ["jitterRatio", { ...valid, reconnect: { jitterRatio: 1.5 } }],
+  ["maxAttempts", { ...valid, reconnect: { maxAttempts: -1 } }],
   ["webSocketFactory", { ...valid, webSocketFactory: {} }],
   ["logger", { ...valid, logger: "console" }],
 ];
@@ -79,9 +79,8 @@ test("an option that throws when it is read throws through, and harms nobody els
   new SignallingClient(valid);
 });
 
-test("a constructor needs `new`, and a RemotePeer that a user constructs is none", () => {
-  assert.throws(() => SignallingClient(valid), TypeError);
-  assert.throws(() => new RemotePeer().id);
+test("a constructor needs `new`", () => {
+  for (const Class of [SignallingClient, MeteredPeer, DataChannel]) assert.throws(() => Class(valid), TypeError);
 });
 
 test("classes have the names that they are exported by", () => {
