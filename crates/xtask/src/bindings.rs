@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::fresh::{self, Stamp};
 use crate::process::{self, cargo, command, say};
+use crate::standard_library::Std;
 use crate::toolchain::WASM_TARGET;
 use crate::workspace::{self, CRATE};
 use crate::{boundary, contents};
@@ -48,9 +49,14 @@ pub fn short_names() -> PathBuf {
     directory().join("names.json")
 }
 
+/// Which standard library the wasm file has inside.
+pub fn library() -> Stamp {
+    Stamp::at(workspace::target().join("package/standard-library"))
+}
+
 /// Brings the bindings up to date.
-pub fn build() -> Result<()> {
-    let compiled = compile()?;
+pub fn build(std: Std) -> Result<()> {
+    let compiled = compile(std)?;
     let inputs = [compiled.clone(), workspace::at("package-lock.json")];
     let fingerprint = fresh::fingerprint_with_tool(&inputs)?;
     let stamp = Stamp::at(workspace::target().join("package/bindings.stamp"));
@@ -61,15 +67,18 @@ pub fn build() -> Result<()> {
     share_snippets()?;
     shorten()?;
     optimise()?;
+    library().write(std.description())?;
     stamp.write(&fingerprint)
 }
 
 /// Compiles the root package and returns the wasm file.
-fn compile() -> Result<PathBuf> {
-    say("compiling the wasm");
+fn compile(std: Std) -> Result<PathBuf> {
+    say(format_args!("compiling the wasm, with {}", std.description()));
     let arguments = ["build", "--release", "--lib", "--package", "metered-realtime", "--target", WASM_TARGET];
-    process::run(reproducible(cargo(&arguments)).env("CARGO_TERM_QUIET", quiet()))?;
-    Ok(workspace::target().join(WASM_TARGET).join("release").join(format!("{CRATE}.wasm")))
+    let mut build = cargo(&arguments);
+    std.apply(&mut build, remapping());
+    process::run(build.env("CARGO_TERM_QUIET", quiet()))?;
+    Ok(std.target().join(WASM_TARGET).join("release").join(format!("{CRATE}.wasm")))
 }
 
 /// A warm build has nothing to show; a first one takes minutes, and then cargo's progress is welcome.
@@ -77,9 +86,15 @@ fn quiet() -> &'static str {
     if wasm().is_file() { "true" } else { "false" }
 }
 
-/// Makes a release build of the wasm forget where on this machine the sources of its dependencies lie:
-/// panic messages carry file names, and the same sources shall give the same bytes everywhere.
+/// Makes a release build of the wasm forget where on this machine the sources of its dependencies lie.
 pub fn reproducible(mut cargo: std::process::Command) -> std::process::Command {
+    Std::Prebuilt.apply(&mut cargo, remapping());
+    cargo
+}
+
+/// Compiler flags that shorten the paths of dependencies: panic messages carry file names, and the same
+/// sources shall give the same bytes everywhere.
+fn remapping() -> Vec<String> {
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
@@ -87,9 +102,7 @@ pub fn reproducible(mut cargo: std::process::Command) -> std::process::Command {
     let indexes = std::fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
     let flags = indexes.map(|index| format!("--remap-path-prefix={}=", index.path().display()));
     // The variable separates flags by spaces: a path with a space in it stays as it is.
-    let flags: Vec<_> = flags.filter(|flag| !flag.contains(' ')).collect();
-    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags.join(" "));
-    cargo
+    flags.filter(|flag| !flag.contains(' ')).collect()
 }
 
 fn bind(compiled: &Path) -> Result<()> {

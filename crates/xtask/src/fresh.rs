@@ -46,6 +46,11 @@ impl Stamp {
         std::fs::read_to_string(&self.0).is_ok_and(|last| last == fingerprint)
     }
 
+    /// What the last finished run left, for people to read.
+    pub fn read(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap_or_default()
+    }
+
     pub fn write(&self, fingerprint: &str) -> Result<()> {
         if let Some(parent) = self.0.parent() {
             std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;

@@ -30,6 +30,7 @@ mod server;
 mod shims;
 mod sim;
 mod size;
+mod standard_library;
 mod test;
 mod toolchain;
 mod workspace;
@@ -50,7 +51,7 @@ enum Command {
     /// Run the tests: all of them, or the parts named with --only
     Test(test::Options),
     /// Build the npm package in pkg/ and pack it into target/package/
-    Package,
+    Package(package::Options),
     /// Print the sizes of the package and fail when it is over its budget
     Size(size::Options),
     /// Run the simulator (its own arguments follow, e.g. --seed 7)
@@ -76,7 +77,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Echo => echo::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
-        Command::Package => package::build().map(|_| ExitCode::SUCCESS),
+        Command::Package(options) => package::build_with(options.std).map(|()| ExitCode::SUCCESS),
         Command::Size(options) => size::run(&options),
         Command::Sim(options) => sim::run(&options),
     }

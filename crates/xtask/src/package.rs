@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::fresh::{self, Stamp};
 use crate::process::say;
+use crate::standard_library::Std;
 use crate::{bindings, bundle, node, pack, size, toolchain, workspace};
 
 /// Everything besides the bindings that ends up in the package.
@@ -26,12 +27,25 @@ const INPUTS: [&str; 10] = [
     "package-lock.json",
 ];
 
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Options {
+    /// The standard library inside the wasm; by default one built for size if that is possible
+    #[arg(long, value_name = "WHICH")]
+    pub std: Option<Std>,
+}
+
 /// Brings the package up to date: in `pkg/`, as a tarball, and installed in `node_modules`.
 pub fn build() -> Result<()> {
+    build_with(None)
+}
+
+/// The same, with a certain standard library.
+pub fn build_with(std: Option<Std>) -> Result<()> {
     toolchain::ensure_wasm_target()?;
     let _one_at_a_time = lock()?;
     node::ensure()?;
-    bindings::build()?;
+    bindings::build(Std::choose(std)?)?;
 
     let fingerprint = fresh::fingerprint_with_tool(&INPUTS.map(workspace::at))?;
     let stamp = Stamp::at(workspace::target().join("package/package.stamp"));

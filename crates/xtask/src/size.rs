@@ -32,10 +32,13 @@ pub struct Options {
     /// Also list what the code consists of, by module and by its N largest functions
     #[arg(long, value_name = "N")]
     functions: Option<usize>,
+
+    #[command(flatten)]
+    package: package::Options,
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    package::build()?;
+    package::build_with(options.package.std)?;
     let report = Report::measure()?;
     report.print();
     if let Some(rows) = options.functions {
@@ -72,6 +75,7 @@ impl Report {
         for (name, [raw, gzip, brotli]) in rows {
             println!("{name:34}{raw:>10}{gzip:>10}{brotli:>10}");
         }
+        println!("The wasm has {} inside.", bindings::library().read());
         let verdict = if self.within_budget() { "within" } else { "OVER" };
         println!("index.js is {verdict} its budget of {BUDGET} bytes of brotli");
     }
