@@ -69,7 +69,8 @@ export class DataChannel extends Emitter {
   }
 
   send(data) {
-    if (!this.#open) return Promise.reject(notOpen());
+    // The channel may be open already, with the event still on its way.
+    if (!this.#open && this.readyState !== "open") return Promise.reject(notOpen());
     const bytes = payloadBytes(data);
     if (bytes === undefined) {
       return Promise.reject(errors.invalid("data", "must be a string, an ArrayBuffer or a view of one", data));
