@@ -140,6 +140,14 @@ test("a send on a channel that is not open yet is refused", async () => {
   await assert.rejects(new DataChannel(new FakeChannel()).send("x"), { name: "InvalidStateError" });
 });
 
+test("a channel that says it is open takes a send, though its event is still on its way", async () => {
+  const raw = new FakeChannel();
+  const dc = new DataChannel(raw);
+  raw.readyState = "open";
+  await dc.send("x");
+  assert.deepEqual(raw.sent, ["x"]);
+});
+
 test("what the native send throws rejects that send alone", async () => {
   const { raw, dc } = open();
   const { send } = raw;
