@@ -345,10 +345,6 @@ export class Host {
     list.push({ peerId, ...optional("metadata", metadata) });
   }
 
-  iceServer(list, urls, username, credential) {
-    list.push({ urls, ...optional("username", username), ...optional("credential", credential) });
-  }
-
   serverError(code, message) {
     if (this.#isRoom) this.#surface.emit("error", { err: errors.named(code, message ?? "server error") });
     else this.#surface.emit("server-error", serverError(code, message));

@@ -13,7 +13,7 @@ use metered_core::{
     SocketEvent, SocketId, TokenFailure,
 };
 use metered_protocol::{
-    Candidate, ClientFrame, CloseCode, Description, IceServer, PresencePeer, SdpType, Secret, ToJson,
+    Candidate, ClientFrame, CloseCode, Description, PresencePeer, SdpType, Secret, ToJson,
 };
 use wasm_bindgen::prelude::*;
 
@@ -79,7 +79,7 @@ impl Driver {
             }
             Command::FetchToken(op) => host.fetch_token(op.0),
             Command::CreateConnection { connection, remote, peer_id, ice_servers } => {
-                let servers = ice_server_list(host, ice_servers);
+                let servers = ice_server_list(ice_servers);
                 host.open_connection(connection.0, remote.0, peer_id.as_str(), servers);
             }
             Command::Operate(id, op, operation) => self.operate(host, *id, *op, operation),
@@ -220,14 +220,14 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
     }
 }
 
-fn emit_connected(host: &Host, connected: &Connected) {
+fn emit_connected(host: &Host, connected: &Connected<Json>) {
     host.connected(
         connected.peer_id.as_str(),
         connected.server_time,
         connected.expires_at,
         connected.is_reconnect,
         connected.max_message_size,
-        ice_server_list(host, &connected.ice_servers),
+        ice_server_list(&connected.ice_servers),
         connected.resumed,
     );
 }
@@ -273,15 +273,10 @@ fn peer_list(host: &Host, peers: &[PresencePeer<Json>]) -> Array {
     list
 }
 
-fn ice_server_list(host: &Host, servers: &[IceServer]) -> Array {
+fn ice_server_list(servers: &[Json]) -> Array {
     let list = Array::new();
-    for server in servers {
-        let credential = server.credential.as_ref().map(|secret| secret.expose());
-        let urls = Array::new();
-        for url in &server.urls {
-            urls.push(&url.as_str().into());
-        }
-        host.ice_server(&list, urls, server.username.as_deref(), credential);
+    for Json(server) in servers {
+        list.push(server);
     }
     list
 }

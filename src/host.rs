@@ -76,14 +76,6 @@ extern "C" {
     pub(crate) fn presence(this: &Host, channel: &str, joined: Array, left: Array);
     #[wasm_bindgen(method, js_name = presencePeer)]
     pub(crate) fn presence_peer(this: &Host, list: &Array, peer_id: &str, metadata: &JsValue);
-    #[wasm_bindgen(method, js_name = iceServer)]
-    pub(crate) fn ice_server(
-        this: &Host,
-        list: &Array,
-        urls: Array,
-        username: Option<&str>,
-        credential: Option<&str>,
-    );
     #[wasm_bindgen(method, js_name = serverError)]
     pub(crate) fn server_error(this: &Host, code: &str, message: Option<&str>);
     #[wasm_bindgen(method, js_name = goingAway)]

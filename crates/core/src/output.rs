@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use metered_protocol::{
-    Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, IceServer, PeerId, PresencePeer,
-    Secret, Signal, ToJson,
+    Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, PeerId, PresencePeer, Secret, Signal,
+    ToJson,
 };
 
 use crate::ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId};
@@ -52,7 +52,7 @@ pub enum Command<V> {
         /// That remote's peer id.
         peer_id: PeerId,
         /// The ICE servers to configure.
-        ice_servers: Rc<[IceServer]>,
+        ice_servers: Rc<[V]>,
     },
     /// Do one step of a negotiation; its end is reported by [`crate::ConnectionEvent::Done`].
     Operate(ConnectionId, OperationId, Operation),
@@ -120,7 +120,7 @@ pub enum Event<V> {
 #[derive(Clone, Debug)]
 pub enum SignallingEvent<V> {
     /// A welcome arrived.
-    Connected(Connected),
+    Connected(Connected<V>),
     /// A connection closed, after the first success.
     Disconnected {
         /// The close code.
@@ -189,7 +189,7 @@ pub enum SignallingEvent<V> {
 
 /// What a welcome brought.
 #[derive(Clone, Debug)]
-pub struct Connected {
+pub struct Connected<V> {
     /// Our peer id.
     pub peer_id: PeerId,
     /// When the token expires, in Unix seconds.
@@ -199,7 +199,7 @@ pub struct Connected {
     /// The longest frame the server takes, in bytes.
     pub max_message_size: u32,
     /// ICE servers from the token's metadata.
-    pub ice_servers: Vec<IceServer>,
+    pub ice_servers: Rc<[V]>,
     /// False for the first welcome after `connect()`.
     pub is_reconnect: bool,
     /// Whether the server continued our session.

@@ -24,7 +24,7 @@ mod remote;
 
 use std::rc::Rc;
 
-use metered_protocol::{Channel, CloseCode, ErrorCode, IceServer, PeerId, PresencePeer, Signal, Value};
+use metered_protocol::{Channel, CloseCode, ErrorCode, PeerId, PresencePeer, Signal, Value};
 
 use crate::Instant;
 use crate::ids::{CallId, ConnectionId, RemoteId};
@@ -48,7 +48,7 @@ pub(crate) struct Room<V> {
     channel: Option<Channel>,
     include_sender_metadata: bool,
     local_id: Option<PeerId>,
-    ice_servers: Rc<[IceServer]>,
+    ice_servers: Rc<[V]>,
     /// In the order of their peer ids.
     remotes: Vec<Remote<V>>,
     joining: Option<CallId>,
@@ -244,7 +244,7 @@ impl<V: Value> Room<V> {
             SignallingEvent::Connected(connected) => {
                 self.local_id = Some(connected.peer_id);
                 if !connected.ice_servers.is_empty() {
-                    self.ice_servers = connected.ice_servers.into();
+                    self.ice_servers = connected.ice_servers;
                 }
                 if self.state == RoomState::Reconnecting {
                     self.snapshot_due = true;

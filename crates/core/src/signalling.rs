@@ -424,7 +424,7 @@ impl<V: Value> Signalling<V> {
             expires_at: welcome.expires_at,
             server_time: welcome.server_time,
             max_message_size: welcome.max_message_size,
-            ice_servers: welcome.ice_servers,
+            ice_servers: welcome.ice_servers.into(),
             is_reconnect,
             resumed: welcome.resumed,
         }));

@@ -1,57 +1,41 @@
 //! The ICE servers that a welcome carries by convention at `metadata.iceServers`.
+//!
+//! They go to the platform's `RTCPeerConnection` as they are, so they are checked and not converted: a native
+//! connection refuses its whole configuration for one bad entry.
 
 use crate::limits::{MAX_ICE_SERVER_FIELD, MAX_ICE_SERVER_URLS, MAX_ICE_SERVERS};
 use crate::value::optional;
-use crate::{Field, Secret, Value};
+use crate::{Field, Value};
 
-/// One `RTCIceServer`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IceServer {
-    /// `stun:`, `stuns:`, `turn:` and `turns:` URLs; at least one.
-    pub urls: Vec<String>,
-    /// TURN user name.
-    pub username: Option<String>,
-    /// TURN password.
-    pub credential: Option<Secret>,
+/// The entries of a list that are an `RTCIceServer`, at most [`MAX_ICE_SERVERS`].
+pub(crate) fn ice_servers<V: Value>(list: &V) -> Vec<V> {
+    let mut servers = list.items(MAX_ICE_SERVERS).unwrap_or_default();
+    servers.retain(is_ice_server);
+    servers
 }
 
-impl IceServer {
-    /// Reads a list, dropping what is not an ICE server: a native connection would refuse its whole
-    /// configuration for one bad entry.
-    pub(crate) fn parse_list<V: Value>(list: &V) -> Vec<IceServer> {
-        list.items(MAX_ICE_SERVERS).unwrap_or_default().iter().filter_map(Self::parse).collect()
-    }
-
-    fn parse<V: Value>(value: &V) -> Option<IceServer> {
-        let urls = value.field(Field::Urls)?;
-        let urls = match urls.string() {
-            Some(url) => vec![url],
-            None => urls.items(MAX_ICE_SERVER_URLS)?.iter().filter_map(Value::string).collect(),
-        };
-        let urls: Vec<String> = urls.into_iter().filter(|url| is_ice_url(url)).collect();
-        if urls.is_empty() {
-            return None;
-        }
-        let text = |field| match optional(value, field) {
-            None => Some(None),
-            Some(v) => v.string().filter(|s| s.len() <= MAX_ICE_SERVER_FIELD).map(Some),
-        };
-        let username = text(Field::Username)?;
-        let credential = text(Field::Credential)?.map(Secret::new);
-        let is_turn = |url: &String| url.as_bytes().first().is_some_and(|b| b.eq_ignore_ascii_case(&b't'));
-        if urls.iter().any(is_turn) && (username.is_none() || credential.is_none()) {
-            return None;
-        }
-        Some(IceServer { urls, username, credential })
-    }
+/// Whether a value has one or more STUN or TURN URLs, and with TURN a user name and a credential.
+fn is_ice_server<V: Value>(server: &V) -> bool {
+    let Some(urls) = server.field(Field::Urls) else { return false };
+    // One more than there may be, so that too many are seen.
+    let urls = urls.items(MAX_ICE_SERVER_URLS + 1).unwrap_or_else(|| vec![urls]);
+    let has = |field| optional(server, field).map(|value| value.string().is_some_and(|text| fits(&text)));
+    let (username, credential) = (has(Field::Username), has(Field::Credential));
+    let may_be_turn = username == Some(true) && credential == Some(true);
+    (1..=MAX_ICE_SERVER_URLS).contains(&urls.len())
+        && username != Some(false)
+        && credential != Some(false)
+        && urls.iter().all(|url| url.string().is_some_and(|url| is_ice_url(&url, may_be_turn)))
 }
 
-fn is_ice_url(url: &str) -> bool {
-    url.len() <= MAX_ICE_SERVER_FIELD
-        && ["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| {
-            url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme))
-                && url.len() > scheme.len()
-        })
+fn is_ice_url(url: &str, may_be_turn: bool) -> bool {
+    let has_scheme = |scheme: &str| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
+    let is_stun = has_scheme("stun:") || has_scheme("stuns:");
+    fits(url) && (is_stun || (may_be_turn && (has_scheme("turn:") || has_scheme("turns:"))))
+}
+
+fn fits(text: &str) -> bool {
+    text.len() <= MAX_ICE_SERVER_FIELD
 }
 
 #[cfg(test)]
@@ -61,25 +45,27 @@ mod tests {
 
     #[test]
     fn good_servers_are_kept_and_bad_ones_dropped() {
+        let stun = json!({"urls": "stun:a.example"});
+        let turn = json!({"urls": ["TURN:b.example", "turns:b.example"], "username": "u", "credential": "c"});
         let list = json!([
-            {"urls": "stun:a.example"},
-            {"urls": ["turn:b.example", 7, "http://no"], "username": "u", "credential": "c"},
+            stun,
+            turn,
+            {"urls": ["stun:a.example", 7]},
+            {"urls": ["stun:a.example", "http://no"]},
             {"urls": "turn:without-credential.example"},
             {"urls": []},
-            {"urls": "stun:"},
+            {"urls": vec!["stun:a.example"; 17]},
+            {"urls": format!("stun:{}", "a".repeat(2000))},
             "stun:c.example",
             {"urls": "stun:d.example", "username": 7},
+            {"urls": "turn:e.example", "username": "u", "credential": "c".repeat(2000)},
         ]);
-        let servers = IceServer::parse_list(&list);
-        assert_eq!(servers.len(), 2);
-        assert_eq!(servers[0].urls, ["stun:a.example"]);
-        assert_eq!(servers[1].urls, ["turn:b.example"]);
-        assert_eq!(servers[1].credential.as_ref().unwrap().expose(), "c");
+        assert_eq!(ice_servers(&list), [stun, turn]);
     }
 
     #[test]
     fn a_long_list_is_cut() {
         let list = json!(vec![json!({"urls": "stun:a.example"}); 100]);
-        assert_eq!(IceServer::parse_list(&list).len(), MAX_ICE_SERVERS);
+        assert_eq!(ice_servers(&list).len(), MAX_ICE_SERVERS);
     }
 }

@@ -32,7 +32,6 @@ pub mod limits;
 pub use client_frame::{ClientFrame, encode_frame};
 pub use codes::{CloseCode, ErrorCode, Retry};
 pub use fields::Field;
-pub use ice_server::IceServer;
 pub use ids::{Channel, InvalidName, PeerId, RequestId};
 pub use json::{ToJson, write_number, write_string};
 pub use secret::Secret;

@@ -1,9 +1,10 @@
 //! Frames from the server.
 
+use crate::ice_server::ice_servers;
 use crate::json::{write_name, write_string_field};
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_PEERS_PER_CHANNEL};
 use crate::value::{optional, required_string};
-use crate::{Channel, ErrorCode, Field, IceServer, Malformed, PeerId, RequestId, Secret, ToJson, Value};
+use crate::{Channel, ErrorCode, Field, Malformed, PeerId, RequestId, Secret, ToJson, Value};
 
 /// A frame from the server. `V` is the user's JSON, opaque: a JavaScript value in the browser, parsed or raw
 /// JSON natively.
@@ -78,8 +79,8 @@ pub struct Welcome<V> {
     pub max_message_size: u32,
     /// The token's private `metadata`.
     pub metadata: Option<V>,
-    /// The ICE servers among the metadata.
-    pub ice_servers: Vec<IceServer>,
+    /// The ICE servers among the metadata, each checked to be an `RTCIceServer`.
+    pub ice_servers: Vec<V>,
     /// What to present at the next connect to get this session back (our extension).
     pub resume: Option<Resume>,
     /// Whether this connection continues a session (our extension).
@@ -150,7 +151,7 @@ impl<V: Value> Welcome<V> {
         let ice_servers = metadata
             .as_ref()
             .and_then(|m| m.field(Field::IceServers))
-            .map(|list| IceServer::parse_list(&list))
+            .map(|list| ice_servers(&list))
             .unwrap_or_default();
         let number = |field| frame.field(field).and_then(|v| v.number()).filter(|n| n.is_finite());
         Ok(Self {
@@ -332,11 +333,7 @@ mod tests {
                 server_time: 1_700_000_000.0,
                 max_message_size: 65_536,
                 metadata: Some(json!({"iceServers": [{"urls": "stun:s.example"}]})),
-                ice_servers: vec![IceServer {
-                    urls: vec!["stun:s.example".into()],
-                    username: None,
-                    credential: None,
-                }],
+                ice_servers: vec![json!({"urls": "stun:s.example"})],
                 resume: Some(Resume { token: Secret::new("r"), grace_ms: 15_000 }),
                 resumed: true,
             }),
