@@ -1,7 +1,5 @@
 //! The exported client: JavaScript's calls and notifications as inputs of the core.
 
-use std::rc::Rc;
-
 use js_sys::Array;
 use metered_core::{
     Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Measured,
@@ -19,7 +17,7 @@ use crate::json::Json;
 /// A `SignallingClient` or a `MeteredPeer`, without its JavaScript side. Used by `js/host.js` only.
 #[wasm_bindgen(skip_typescript)]
 pub struct Client {
-    driver: Rc<Driver>,
+    driver: Driver,
 }
 
 /// The calls, as `js/host.js` numbers them.
@@ -91,7 +89,7 @@ impl Client {
         // Jitter needs no cryptography.
         let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
         let core = if is_room { Core::room(config, seed) } else { Core::signalling(config, seed) };
-        Ok(Self { driver: Rc::new(Driver::new(core)) })
+        Ok(Self { driver: Driver::new(core) })
     }
 
     /// Makes a call, whose end `host` hears of by its number `id`. Fails at once, with the rule that it breaks, for

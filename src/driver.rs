@@ -173,7 +173,7 @@ fn settle(host: &Host, call: CallId, result: &Result<(), CallError<Json>>) {
         CallError::NotConnected => host.reject(call, reject::NOT_CONNECTED),
         CallError::Disconnected => host.reject(call, reject::DISCONNECTED),
         CallError::Closed => host.reject(call, reject::CLOSED),
-        CallError::InvalidState { .. } => host.reject(call, reject::INVALID_STATE),
+        CallError::InvalidState => host.reject(call, reject::INVALID_STATE),
         CallError::Send(refusal) => host.reject(call, reject::SEND + *refusal as u32),
     }
 }

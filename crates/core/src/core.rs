@@ -137,8 +137,7 @@ impl<V: Value> Core<V> {
             Call::Publish { channel, data } => signalling.publish(now, origin, channel, data),
             Call::SendTo { to, data } => signalling.send(now, origin, to, data),
             Call::Join { .. } | Call::Broadcast { .. } => {
-                let state = signalling.state().as_str();
-                signalling.out.settle(id, Err(CallError::InvalidState { method: "join", state }));
+                signalling.out.settle(id, Err(CallError::InvalidState));
             }
         }
     }

@@ -148,7 +148,7 @@ impl<E> Negotiation<E> {
     /// The remote sent something.
     pub(crate) fn received(&mut self, signal: RemoteSignal, ids: &mut u32) {
         if self.inbox.len() >= QUEUED_SIGNALS {
-            self.log("dropped a signal: too many wait for the negotiation");
+            self.log("dropped a signal: too many wait");
             return;
         }
         self.inbox.push(signal);
@@ -291,7 +291,7 @@ impl<E> Negotiation<E> {
                 let step = Step::SettingRemoteAnswer(answer.fingerprint());
                 self.operate(ids, step, Operation::SetRemote(answer));
             }
-            RemoteSignal::Description(_) => self.log("dropped an answer to an offer that was withdrawn"),
+            RemoteSignal::Description(_) => self.log("dropped an answer to a withdrawn offer"),
         }
     }
 
@@ -310,7 +310,7 @@ impl<E> Negotiation<E> {
         }
         self.candidates += 1;
         if self.candidates > MAX_CANDIDATES {
-            self.log("dropped a candidate: the remote sends too many");
+            self.log("dropped a candidate: too many");
         } else if self.has_remote {
             self.add_candidate(candidate, ids);
         } else {

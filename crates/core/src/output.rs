@@ -407,13 +407,8 @@ pub enum CallError<V> {
         /// Bytes that the server takes.
         cap: usize,
     },
-    /// The method cannot be called in this state.
-    InvalidState {
-        /// The method.
-        method: &'static str,
-        /// The state's name.
-        state: &'static str,
-    },
+    /// The method cannot be called in the present state.
+    InvalidState,
     /// `MeteredPeerSendError`.
     Send(SendRefusal),
     /// `close()` ended the call.

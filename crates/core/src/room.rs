@@ -117,8 +117,7 @@ impl<V: Value> Room<V> {
         link: &mut Signalling<V>,
     ) {
         if self.state != RoomState::Idle {
-            let state = self.state.as_str();
-            link.out.settle(call, Err(CallError::InvalidState { method: "join", state }));
+            link.out.settle(call, Err(CallError::InvalidState));
         } else if channel.is_reserved() {
             link.out.settle(call, Err(CallError::Send(SendRefusal::ReservedChannel)));
         } else {
@@ -336,7 +335,7 @@ impl<V: Value> Room<V> {
         if self.find(&from).is_ok() {
             link.out.event(Event::Room(RoomEvent::Data { from, from_metadata, data, kind }));
         } else {
-            link.out.log(Level::Debug, "dropped a message of somebody who is not in the room");
+            link.out.log(Level::Debug, "dropped a message of an absent peer");
         }
     }
 
@@ -397,7 +396,7 @@ impl<V: Value> Room<V> {
             return;
         }
         if self.remotes.len() >= MAX_PEERS_PER_CHANNEL {
-            link.out.log(Level::Warn, "left a peer out: the room is full");
+            link.out.log(Level::Warn, "the room is full");
             return;
         }
         let polite = *local_id < peer.peer_id;
@@ -461,7 +460,7 @@ impl<V: Value> Room<V> {
             Ok(at) if !self.snapshot_due => self.deliver(now, at, signal, link),
             _ => {
                 if !self.early.push(from, signal) {
-                    link.out.log(Level::Debug, "dropped signals of a peer that is not present");
+                    link.out.log(Level::Debug, "dropped a signal of an absent peer");
                 }
             }
         }

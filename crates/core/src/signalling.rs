@@ -173,8 +173,7 @@ impl<V: Value> Signalling<V> {
 
     pub(crate) fn connect(&mut self, now: Instant, origin: Origin) {
         if self.phase != Phase::Down {
-            let state = self.state.as_str();
-            self.done(origin, Err(CallError::InvalidState { method: "connect", state }));
+            self.done(origin, Err(CallError::InvalidState));
             return;
         }
         self.connecting = Some(origin);
@@ -303,7 +302,7 @@ impl<V: Value> Signalling<V> {
             SocketEvent::Closed { code, reason } => self.handle_closed(now, code, reason),
             SocketEvent::Garbage => {
                 self.liveness.heard(now);
-                self.log(Level::Warn, "dropped a frame that is not JSON text");
+                self.log(Level::Warn, "dropped a frame that is no JSON text");
             }
             SocketEvent::Frame(frame) => {
                 self.liveness.heard(now);
@@ -522,7 +521,7 @@ impl<V: Value> Signalling<V> {
         match origin {
             Origin::Replay(channel) => {
                 if result.is_err() && self.subscriptions.schedule_retry(&channel, now) {
-                    self.log(Level::Warn, "a subscription could not be replayed yet");
+                    self.log(Level::Warn, "a subscription is to be replayed again");
                     self.rearm_replays();
                 }
             }

@@ -125,12 +125,8 @@ fn connect_is_refused_unless_idle_or_closed() {
     hand.call(Call::Connect);
     hand.drop_socket(1006);
     hand.call(Call::Connect);
-    let refused =
-        |call, state| format!(r#"call {call} InvalidState {{ method: "connect", state: "{state}" }}"#);
-    assert_eq!(
-        hand.said_about("InvalidState"),
-        [refused(2, "connecting"), refused(3, "connected"), refused(4, "reconnecting")]
-    );
+    let refused = ["call 2 InvalidState", "call 3 InvalidState", "call 4 InvalidState"];
+    assert_eq!(hand.said_about("InvalidState"), refused);
 }
 
 #[test]

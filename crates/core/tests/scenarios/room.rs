@@ -139,7 +139,7 @@ fn a_room_closes_once_and_for_good() {
     hand.call(close());
     assert_eq!(hand.said(), ["call 4 ok"]);
     hand.call(join("room"));
-    assert_eq!(hand.said(), [r#"call 5 InvalidState { method: "join", state: "closed" }"#]);
+    assert_eq!(hand.said(), ["call 5 InvalidState"]);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_reserved_channel_and_a_second_join_are_refused() {
     hand.call(join("room"));
     hand.said();
     hand.call(join("room"));
-    assert_eq!(hand.said(), [r#"call 3 InvalidState { method: "join", state: "joining" }"#]);
+    assert_eq!(hand.said(), ["call 3 InvalidState"]);
 }
 
 #[test]

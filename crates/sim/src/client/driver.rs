@@ -160,7 +160,7 @@ fn show_error(error: &CallError<Json>) -> &'static str {
         CallError::Disconnected => "DisconnectedError",
         CallError::AckTimeout { .. } => "AckTimeoutError",
         CallError::Oversized { .. } => "OversizedPayloadError",
-        CallError::InvalidState { .. } => "InvalidStateError",
+        CallError::InvalidState => "InvalidStateError",
         CallError::Send(_) => "MeteredPeerSendError",
         CallError::Closed => "closed in the middle of a call",
     }
