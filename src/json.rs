@@ -1,5 +1,7 @@
 //! JSON as the platform parsed it.
 
+use std::mem::ManuallyDrop;
+
 use metered_protocol::{Field, Value};
 use wasm_bindgen::prelude::*;
 
@@ -9,8 +11,9 @@ pub(crate) struct Json(pub(crate) JsValue);
 
 thread_local! {
     /// The field names as JavaScript strings, by [`Field`]'s discriminants: converting a name takes longer than
-    /// reading the field.
-    static NAMES: Vec<JsValue> = Field::ALL.iter().map(|field| field.name().into()).collect();
+    /// reading the field. Never dropped: the module lives as long as its memory.
+    static NAMES: ManuallyDrop<Vec<JsValue>> =
+        ManuallyDrop::new(Field::ALL.iter().map(|field| field.name().into()).collect());
 }
 
 #[wasm_bindgen]
