@@ -20,20 +20,21 @@
 //! then nothing but the failure tells.
 
 mod early;
+mod peering;
 mod remote;
+mod roster;
 
 use std::rc::Rc;
 
 use metered_protocol::{Channel, CloseCode, ErrorCode, PeerId, PresencePeer, Signal, Value};
 
 use crate::Instant;
-use crate::ids::{CallId, ConnectionId, RemoteId};
-use crate::input::{ConnectionEvent, Measured};
-use crate::limits::{ANSWER_TIMEOUT_MS, MAX_PEERS_PER_CHANNEL};
-use crate::negotiation::{Action, RemoteSignal};
+use crate::ids::CallId;
+use crate::input::Measured;
+use crate::limits::MAX_PEERS_PER_CHANNEL;
 use crate::output::{
-    CallError, Command, DataKind, Event, Level, RemoteEvent, RemoteState, RoomError, RoomEvent, RoomState,
-    SendRefusal, SignallingEvent,
+    CallError, DataKind, Event, Level, RemoteState, RoomError, RoomEvent, RoomState, SendRefusal,
+    SignallingEvent,
 };
 use crate::signalling::{Origin, RoomRequest, Signalling};
 use early::EarlySignals;
@@ -336,205 +337,6 @@ impl<V: Value> Room<V> {
             link.out.event(Event::Room(RoomEvent::Data { from, from_metadata, data, kind }));
         } else {
             link.out.log(Level::Debug, "dropped a message of an absent peer");
-        }
-    }
-
-    // ---- roster
-
-    fn handle_presence(&mut self, now: Instant, (joined, left): Presence<V>, link: &mut Signalling<V>) {
-        if !matches!(self.state, RoomState::Joined | RoomState::Reconnecting) {
-            return;
-        }
-        let is_snapshot = std::mem::take(&mut self.snapshot_due);
-        if is_snapshot {
-            // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
-            let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
-            while let Some(at) = self.remotes.iter().position(|remote| !is_present(remote)) {
-                self.remove(at, link);
-            }
-        }
-        let reconcile = is_snapshot && self.state == RoomState::Reconnecting;
-        for peer in joined {
-            match self.find(&peer.peer_id) {
-                Ok(at) => {
-                    if let Some(remote) = self.remotes.get_mut(at) {
-                        remote.metadata = peer.metadata;
-                    }
-                    if reconcile {
-                        self.replace(at, link);
-                    }
-                }
-                Err(at) => self.add(at, peer, link),
-            }
-        }
-        for peer in left {
-            if let Ok(at) = self.find(&peer.peer_id) {
-                self.remove(at, link);
-            }
-        }
-        if self.state == RoomState::Reconnecting {
-            self.transition(RoomState::Joined, link);
-        }
-        for (from, signal) in std::mem::take(&mut self.early).into_signals() {
-            match self.find(&from) {
-                Ok(at) => self.deliver(now, at, signal, link),
-                Err(_) => {
-                    self.early.push(from, signal);
-                }
-            }
-        }
-    }
-
-    /// Where a remote is among the others, or would be.
-    fn find(&self, peer_id: &PeerId) -> Result<usize, usize> {
-        self.remotes.binary_search_by(|remote| remote.peer_id.cmp(peer_id))
-    }
-
-    fn add(&mut self, at: usize, peer: PresencePeer<V>, link: &mut Signalling<V>) {
-        let Some(local_id) = &self.local_id else { return };
-        if peer.peer_id == *local_id {
-            return;
-        }
-        if self.remotes.len() >= MAX_PEERS_PER_CHANNEL {
-            link.out.log(Level::Warn, "the room is full");
-            return;
-        }
-        let polite = *local_id < peer.peer_id;
-        let id = RemoteId::next(&mut self.last_id);
-        let connection = ConnectionId::next(&mut self.last_id);
-        self.remotes.insert(at, Remote::new(id, peer.peer_id, connection, polite, peer.metadata));
-        self.create_connection(at, link);
-        link.out.event(Event::Room(RoomEvent::PeerJoined(id)));
-    }
-
-    fn remove(&mut self, at: usize, link: &mut Signalling<V>) {
-        let mut remote = self.remotes.remove(at);
-        link.out.command(Command::CloseConnection(remote.connection));
-        remote.transition(RemoteState::Closed, &mut link.out);
-        link.out.event(Event::Room(RoomEvent::PeerLeft(remote.id, remote.metadata)));
-    }
-
-    fn remove_all(&mut self, link: &mut Signalling<V>) {
-        while let Some(last) = self.remotes.len().checked_sub(1) {
-            self.remove(last, link);
-        }
-        self.early.clear();
-    }
-
-    /// Gives a remote a new connection.
-    fn replace(&mut self, at: usize, link: &mut Signalling<V>) {
-        let (Some(local_id), Some(remote)) = (&self.local_id, self.remotes.get_mut(at)) else { return };
-        link.out.command(Command::CloseConnection(remote.connection));
-        remote.renew(ConnectionId::next(&mut self.last_id), *local_id < remote.peer_id);
-        if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {
-            remote.transition(RemoteState::Reconnecting, &mut link.out);
-        }
-        let id = remote.id;
-        self.create_connection(at, link);
-        link.out.event(Event::Remote(id, RemoteEvent::ConnectionReset));
-    }
-
-    fn create_connection(&self, at: usize, link: &mut Signalling<V>) {
-        if let Some(remote) = self.remotes.get(at) {
-            link.out.command(Command::CreateConnection {
-                connection: remote.connection,
-                remote: remote.id,
-                peer_id: remote.peer_id.clone(),
-                ice_servers: Rc::clone(&self.ice_servers),
-            });
-        }
-    }
-
-    // ---- negotiation
-
-    fn handle_signal(&mut self, now: Instant, from: PeerId, signal: Signal<V>, link: &mut Signalling<V>) {
-        let signal = match signal {
-            Signal::Description(description) => RemoteSignal::Description(description),
-            Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
-            Signal::TrackMeta { .. } => return,
-        };
-        if self.local_id.as_ref() == Some(&from) {
-            return;
-        }
-        match self.find(&from) {
-            Ok(at) if !self.snapshot_due => self.deliver(now, at, signal, link),
-            _ => {
-                if !self.early.push(from, signal) {
-                    link.out.log(Level::Debug, "dropped a signal of an absent peer");
-                }
-            }
-        }
-    }
-
-    fn deliver(&mut self, now: Instant, at: usize, signal: RemoteSignal, link: &mut Signalling<V>) {
-        if let Some(remote) = self.remotes.get_mut(at) {
-            remote.negotiation.received(signal, &mut self.last_id);
-            self.act(now, at, link);
-        }
-    }
-
-    pub(crate) fn handle_connection(
-        &mut self,
-        now: Instant,
-        connection: ConnectionId,
-        event: ConnectionEvent<V>,
-        link: &mut Signalling<V>,
-    ) {
-        let Some(at) = self.remotes.iter().position(|remote| remote.connection == connection) else { return };
-        let Some(remote) = self.remotes.get_mut(at) else { return };
-        match event {
-            ConnectionEvent::NegotiationNeeded => remote.negotiation.negotiation_needed(&mut self.last_id),
-            ConnectionEvent::Candidate(candidate) => remote.negotiation.gathered(candidate),
-            ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
-            ConnectionEvent::State(state) => {
-                // Until the snapshot decides, a connection of before the drop has nothing to say.
-                if self.state != RoomState::Reconnecting && remote.connection_state(state, &mut link.out) {
-                    self.replace(at, link);
-                }
-            }
-        }
-        self.act(now, at, link);
-    }
-
-    pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
-        for at in 0..self.remotes.len() {
-            if let Some(remote) = self.remotes.get_mut(at)
-                && remote.answer_due.is_some_and(|due| due <= now)
-            {
-                remote.answer_due = None;
-                remote.negotiation.answer_timed_out(&mut self.last_id);
-                self.act(now, at, link);
-            }
-        }
-    }
-
-    /// Carries out what a negotiation decided.
-    fn act(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
-        let Some(remote) = self.remotes.get_mut(at) else { return };
-        for action in remote.negotiation.take_actions() {
-            match action {
-                Action::Operate(op, operation) => {
-                    link.out.command(Command::Operate(remote.connection, op, operation));
-                }
-                Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
-                Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
-                Action::AnswerSettled => remote.answer_due = None,
-                Action::NegotiationError(error) => {
-                    link.out.event(Event::Remote(remote.id, RemoteEvent::NegotiationError(error)));
-                }
-                Action::CandidateError(error) => {
-                    link.out.event(Event::Remote(remote.id, RemoteEvent::IceCandidateError(error)));
-                }
-                Action::Log(level, message) => link.out.log(level, message),
-                Action::Replace(mut signals) => {
-                    // The last action of its negotiation.
-                    self.replace(at, link);
-                    while let Some(signal) = signals.pop() {
-                        self.deliver(now, at, signal, link);
-                    }
-                    return;
-                }
-            }
         }
     }
 

@@ -17,24 +17,21 @@
 //! replay, [`liveness`] decides when silence is too long, and `Reconnect` in the configuration computes the
 //! backoff.
 
+mod connection;
 mod liveness;
 mod requests;
 mod subscriptions;
 
 use fastrand::Rng;
-use metered_protocol::{
-    Channel, ClientFrame, CloseCode, ErrorCode, PeerId, Retry, Secret, ServerFrame, Signal, Value, Welcome,
-};
+use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, Signal, Value};
 
-use crate::config::{Config, Credential};
+use crate::config::Config;
 use crate::ids::{CallId, OperationId, SocketId};
-use crate::input::{Measured, SocketEvent, TokenFailure};
-use crate::output::{
-    CallError, Command, Connected, Event, JsonText, Level, Payload, SignallingEvent, SignallingState,
-};
+use crate::input::Measured;
+use crate::output::{CallError, Command, Event, JsonText, Level, Payload, SignallingEvent, SignallingState};
 use crate::timers::Timers;
 use crate::{Instant, Outbox, limits};
-use liveness::{Liveness, Verdict};
+use liveness::Liveness;
 use requests::Requests;
 use subscriptions::Subscriptions;
 
@@ -268,252 +265,6 @@ impl<V: Value> Signalling<V> {
         self.out.command(Command::SendFrame(socket, frame));
     }
 
-    // ---- what happens to the connection
-
-    pub(crate) fn handle_token(
-        &mut self,
-        now: Instant,
-        op: OperationId,
-        token: Result<Secret, TokenFailure<V>>,
-    ) {
-        if self.phase != Phase::FetchingToken(op) {
-            return;
-        }
-        self.timers.stop(Timer::TokenProvider);
-        match token {
-            Ok(token) if !token.expose().is_empty() => {
-                self.token_failures = 0;
-                let url = self.config.url.with_token(&token);
-                self.open(now, url);
-            }
-            Ok(_) => self.token_failed(now, TokenFailure::NotAToken),
-            Err(failure) => self.token_failed(now, failure),
-        }
-    }
-
-    pub(crate) fn handle_socket(&mut self, now: Instant, socket: SocketId, event: SocketEvent<V>) {
-        if let SocketEvent::Closed { .. } = event {
-            self.finish_closing(Some(socket), Instant::default());
-        }
-        if self.socket() != Some(socket) {
-            return;
-        }
-        match event {
-            SocketEvent::Closed { code, reason } => self.handle_closed(now, code, reason),
-            SocketEvent::Garbage => {
-                self.liveness.heard(now);
-                self.log(Level::Warn, "dropped a frame that is no JSON text");
-            }
-            SocketEvent::Frame(frame) => {
-                self.liveness.heard(now);
-                match ServerFrame::parse(&frame) {
-                    Ok(frame) => self.handle_frame(now, socket, frame),
-                    Err(_) => self.log(Level::Warn, "dropped a malformed frame"),
-                }
-            }
-        }
-    }
-
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(timer) = self.timers.expired(now) {
-            match timer {
-                Timer::TokenProvider => self.token_failed(now, TokenFailure::TimedOut),
-                Timer::Welcome => self.give_up(now, "no welcome"),
-                Timer::Backoff => self.attempt(now),
-                Timer::Liveness => self.check_liveness(now),
-                Timer::Acks => self.expire_requests(now),
-                Timer::Replay => self.retry_replays(now),
-            }
-        }
-        self.finish_closing(None, now);
-    }
-
-    /// Tells those who wait for a socket that is closed, or whose time is up.
-    fn finish_closing(&mut self, closed: Option<SocketId>, now: Instant) {
-        let is_over = |closing: &Closing| Some(closing.socket) == closed || closing.deadline <= now;
-        while let Some(at) = self.closing.iter().position(is_over) {
-            for origin in self.closing.remove(at).waiting {
-                self.done(origin, Ok(()));
-            }
-        }
-    }
-
-    fn attempt(&mut self, now: Instant) {
-        self.transition(match self.connecting {
-            Some(_) => SignallingState::Connecting,
-            None => SignallingState::Reconnecting,
-        });
-        match &self.config.credential {
-            Credential::ApiKey(key) => {
-                let url = self.config.url.with_key(key);
-                self.open(now, url);
-            }
-            Credential::TokenProvider => {
-                let op = OperationId::next(&mut self.last_id);
-                self.phase = Phase::FetchingToken(op);
-                self.timers.set(Timer::TokenProvider, now.after(self.config.token_provider_timeout_ms));
-                self.command(Command::FetchToken(op));
-            }
-        }
-    }
-
-    fn open(&mut self, now: Instant, url: Secret) {
-        let socket = SocketId::next(&mut self.last_id);
-        self.phase = Phase::Opening(socket);
-        self.timers.set(Timer::Welcome, now.after(limits::WELCOME_TIMEOUT_MS));
-        self.command(Command::OpenSocket(socket, url));
-    }
-
-    fn handle_frame(&mut self, now: Instant, socket: SocketId, frame: ServerFrame<V>) {
-        match (self.phase, frame) {
-            (Phase::Opening(_), ServerFrame::Welcome(welcome)) => self.handle_welcome(now, socket, welcome),
-            (Phase::Opening(_), _) => self.log(Level::Warn, "ignored a frame before the welcome"),
-            (_, ServerFrame::Welcome(_)) => self.log(Level::Warn, "ignored a second welcome"),
-            (_, ServerFrame::Ack { request_id }) => {
-                if let Some(origin) = self.requests.take(request_id.as_str()) {
-                    self.answered(now, origin, Ok(()));
-                }
-            }
-            (_, ServerFrame::Error { code, request_id, message }) => {
-                let request = request_id.as_ref().map(|id| (id, self.requests.take(id.as_str())));
-                match request {
-                    Some((id, Some(origin))) => {
-                        let request_id = id.as_str().to_owned();
-                        self.answered(now, origin, Err(CallError::Server { code, request_id, message }));
-                    }
-                    // The answer to a ping, from a server that has none.
-                    None if code == ErrorCode::UNKNOWN_TYPE => {}
-                    _ => self.event(SignallingEvent::ServerError { code, message }),
-                }
-            }
-            (_, ServerFrame::Message { channel, from, from_metadata, data }) => {
-                self.event(SignallingEvent::Message { channel, from, from_metadata, data });
-            }
-            (_, ServerFrame::Direct { from, from_metadata, data }) => {
-                self.event(SignallingEvent::Direct { from, from_metadata, data });
-            }
-            (_, ServerFrame::Presence { channel, joined, left }) => {
-                self.event(SignallingEvent::Presence { channel, joined, left });
-            }
-            (_, ServerFrame::GoingAway { retry_after_ms }) => {
-                self.event(SignallingEvent::GoingAway { retry_after_ms });
-            }
-            (_, ServerFrame::Pong | ServerFrame::Unknown) => {}
-        }
-    }
-
-    fn handle_welcome(&mut self, now: Instant, socket: SocketId, welcome: Welcome<V>) {
-        self.timers.stop(Timer::Welcome);
-        self.phase = Phase::Connected(socket);
-        self.attempts = 0;
-        self.delay_floor_ms = 0;
-        self.max_message_size = welcome.max_message_size as usize;
-        self.peer_id = Some(welcome.peer_id.clone());
-        if let Some(at) = self.liveness.start(now) {
-            self.timers.set(Timer::Liveness, at);
-        }
-        self.transition(SignallingState::Connected);
-        let connecting = self.connecting.take();
-        let is_reconnect = connecting.is_none();
-        if let Some(origin) = connecting {
-            self.done(origin, Ok(()));
-        }
-        self.event(SignallingEvent::Connected(Connected {
-            peer_id: welcome.peer_id,
-            expires_at: welcome.expires_at,
-            server_time: welcome.server_time,
-            max_message_size: welcome.max_message_size,
-            ice_servers: welcome.ice_servers.into(),
-            is_reconnect,
-            resumed: welcome.resumed,
-        }));
-        if self.config.auto_resubscribe {
-            for channel in self.subscriptions.start_replay() {
-                self.replay(now, channel);
-            }
-        }
-    }
-
-    /// Leaves a socket that does not answer, without waiting for it to notice.
-    fn give_up(&mut self, now: Instant, reason: &str) {
-        if let Some(socket) = self.socket() {
-            let code = CloseCode::CLIENT_INACTIVITY;
-            self.command(Command::CloseSocket(socket, code, reason.to_owned()));
-            self.handle_closed(now, code, reason.to_owned());
-        }
-    }
-
-    fn handle_closed(&mut self, now: Instant, code: CloseCode, reason: String) {
-        self.leave_connection();
-        if let Some(origin) = self.connecting.take() {
-            self.transition(SignallingState::Closed);
-            self.done(origin, Err(CallError::Connect(code, reason)));
-            return;
-        }
-        let retry = code.retry();
-        if let Retry::BackoffWithFloor(floor) = retry {
-            self.delay_floor_ms = floor;
-        }
-        let delay = if retry == Retry::Never { None } else { self.next_delay() };
-        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: delay.is_some() });
-        self.wait_or_end(now, delay);
-    }
-
-    fn token_failed(&mut self, now: Instant, failure: TokenFailure<V>) {
-        self.phase = Phase::Down;
-        self.token_failures += 1;
-        if self.token_failures >= limits::TOKEN_FAILURES_BEFORE_EVENT {
-            self.event(SignallingEvent::TokenProviderError {
-                consecutive_failures: self.token_failures,
-                failure: failure.clone(),
-            });
-        }
-        if let Some(origin) = self.connecting.take() {
-            self.transition(SignallingState::Closed);
-            self.done(origin, Err(CallError::Token(failure)));
-            return;
-        }
-        let delay = self.next_delay();
-        if delay.is_none() {
-            self.event(SignallingEvent::Disconnected {
-                code: CloseCode::ABNORMAL,
-                reason: "token provider failed".to_owned(),
-                will_reconnect: false,
-            });
-        }
-        self.wait_or_end(now, delay);
-    }
-
-    /// The delay before the next attempt, or `None` when there is none.
-    fn next_delay(&mut self) -> Option<u64> {
-        let reconnect = self.config.reconnect?;
-        if f64::from(self.attempts) >= reconnect.max_attempts {
-            return None;
-        }
-        self.attempts += 1;
-        Some(reconnect.delay_ms(self.attempts, std::mem::take(&mut self.delay_floor_ms), self.rng.f64()))
-    }
-
-    fn wait_or_end(&mut self, now: Instant, delay: Option<u64>) {
-        match delay {
-            Some(delay) => {
-                self.phase = Phase::Waiting;
-                self.timers.set(Timer::Backoff, now.after(delay));
-                self.transition(SignallingState::Reconnecting);
-            }
-            None => self.transition(SignallingState::Closed),
-        }
-    }
-
-    /// Ends everything that belongs to the present connection or attempt.
-    fn leave_connection(&mut self) {
-        self.phase = Phase::Down;
-        self.timers.clear();
-        for origin in self.requests.take_all() {
-            self.done(origin, Err(CallError::Disconnected));
-        }
-    }
-
     // ---- requests and replay
 
     fn answered(&mut self, now: Instant, origin: Origin, result: Result<(), CallError<V>>) {
@@ -563,23 +314,6 @@ impl<V: Value> Signalling<V> {
     fn rearm_replays(&mut self) {
         if let Some(at) = self.subscriptions.next_retry() {
             self.timers.set(Timer::Replay, at);
-        }
-    }
-
-    fn check_liveness(&mut self, now: Instant) {
-        let Phase::Connected(socket) = self.phase else { return };
-        match self.liveness.check(now) {
-            Verdict::Dead => {
-                self.give_up(now, "inactivity timeout");
-                return;
-            }
-            Verdict::Probe => {
-                self.command(Command::SendFrame(socket, ClientFrame::Ping { request_id: None }))
-            }
-            Verdict::Alive => {}
-        }
-        if let Some(at) = self.liveness.next_check() {
-            self.timers.set(Timer::Liveness, at);
         }
     }
 

@@ -8,22 +8,24 @@ use crate::workspace;
 
 /// What to tell someone without Node.
 pub const MISSING: &str =
-    "Node.js 20 or newer with npm is needed: `apt-get install nodejs npm`, or get it from https://nodejs.org";
+    "Node.js 20.16 or newer with npm is needed: `apt-get install nodejs npm`, or get it from https://nodejs.org";
 
-const OLDEST: u32 = 20;
+/// Major and minor. The package loads its optional dependencies by what came with it.
+const OLDEST: (u32, u32) = (20, 16);
 
 /// Makes sure that Node is there and new enough, and that the npm packages are installed.
 pub fn ensure() -> Result<()> {
     let version = process::read(command("node").arg("--version"))?;
-    let major = major(&version).with_context(|| format!("cannot read node's version {version:?}"))?;
-    if major < OLDEST {
+    let number = number(&version).with_context(|| format!("cannot read node's version {version:?}"))?;
+    if number < OLDEST {
         bail!("this is Node {}, which is too old: {MISSING}", version.trim());
     }
     ensure_packages()
 }
 
-fn major(version: &str) -> Option<u32> {
-    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+fn number(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.trim().strip_prefix('v')?.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// The stamp lies inside node_modules: whoever deletes that directory deletes the stamp with it.

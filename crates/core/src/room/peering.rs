@@ -1,0 +1,117 @@
+//! Each remote's negotiation, between the signals of the remote and the events of the connection.
+
+use metered_protocol::{PeerId, Signal, Value};
+
+use super::Room;
+use crate::Instant;
+use crate::ids::ConnectionId;
+use crate::input::ConnectionEvent;
+use crate::limits::ANSWER_TIMEOUT_MS;
+use crate::negotiation::{Action, RemoteSignal};
+use crate::output::{Command, Event, Level, RemoteEvent, RoomState};
+use crate::signalling::Signalling;
+
+impl<V: Value> Room<V> {
+    pub(super) fn handle_signal(
+        &mut self,
+        now: Instant,
+        from: PeerId,
+        signal: Signal<V>,
+        link: &mut Signalling<V>,
+    ) {
+        let signal = match signal {
+            Signal::Description(description) => RemoteSignal::Description(description),
+            Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
+            Signal::TrackMeta { .. } => return,
+        };
+        if self.local_id.as_ref() == Some(&from) {
+            return;
+        }
+        match self.find(&from) {
+            Ok(at) if !self.snapshot_due => self.deliver(now, at, signal, link),
+            _ => {
+                if !self.early.push(from, signal) {
+                    link.out.log(Level::Debug, "dropped a signal of an absent peer");
+                }
+            }
+        }
+    }
+
+    pub(super) fn deliver(
+        &mut self,
+        now: Instant,
+        at: usize,
+        signal: RemoteSignal,
+        link: &mut Signalling<V>,
+    ) {
+        if let Some(remote) = self.remotes.get_mut(at) {
+            remote.negotiation.received(signal, &mut self.last_id);
+            self.act(now, at, link);
+        }
+    }
+
+    pub(crate) fn handle_connection(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        event: ConnectionEvent<V>,
+        link: &mut Signalling<V>,
+    ) {
+        let Some(at) = self.remotes.iter().position(|remote| remote.connection == connection) else { return };
+        let Some(remote) = self.remotes.get_mut(at) else { return };
+        match event {
+            ConnectionEvent::NegotiationNeeded => remote.negotiation.negotiation_needed(&mut self.last_id),
+            ConnectionEvent::Candidate(candidate) => remote.negotiation.gathered(candidate),
+            ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
+            ConnectionEvent::State(state) => {
+                // Until the snapshot decides, a connection of before the drop has nothing to say.
+                if self.state != RoomState::Reconnecting && remote.connection_state(state, &mut link.out) {
+                    self.replace(at, link);
+                }
+            }
+        }
+        self.act(now, at, link);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
+        for at in 0..self.remotes.len() {
+            if let Some(remote) = self.remotes.get_mut(at)
+                && remote.answer_due.is_some_and(|due| due <= now)
+            {
+                remote.answer_due = None;
+                remote.negotiation.answer_timed_out(&mut self.last_id);
+                self.act(now, at, link);
+            }
+        }
+    }
+
+    /// Carries out what a negotiation decided.
+    fn act(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
+        let Some(remote) = self.remotes.get_mut(at) else { return };
+        for action in remote.negotiation.take_actions() {
+            match action {
+                Action::Operate(op, operation) => {
+                    link.out.command(Command::Operate(remote.connection, op, operation));
+                }
+                Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
+                Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
+                Action::AnswerSettled => remote.answer_due = None,
+                Action::NegotiationError(error) => {
+                    link.out.event(Event::Remote(remote.id, RemoteEvent::NegotiationError(error)));
+                }
+                Action::CandidateError(error) => {
+                    link.out.event(Event::Remote(remote.id, RemoteEvent::IceCandidateError(error)));
+                }
+                Action::Log(level, message) => link.out.log(level, message),
+                Action::Replace(mut signals) => {
+                    // The last action of its negotiation.
+                    self.replace(at, link);
+                    while let Some(signal) = signals.pop() {
+                        self.deliver(now, at, signal, link);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}

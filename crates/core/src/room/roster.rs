@@ -1,0 +1,123 @@
+//! Presence as remote peers: who comes, who goes, and who gets a new connection.
+
+use std::rc::Rc;
+
+use metered_protocol::{PeerId, PresencePeer, Value};
+
+use super::{Presence, Remote, Room};
+use crate::Instant;
+use crate::ids::{ConnectionId, RemoteId};
+use crate::limits::MAX_PEERS_PER_CHANNEL;
+use crate::output::{Command, Event, Level, RemoteEvent, RemoteState, RoomEvent, RoomState};
+use crate::signalling::Signalling;
+
+impl<V: Value> Room<V> {
+    pub(super) fn handle_presence(
+        &mut self,
+        now: Instant,
+        (joined, left): Presence<V>,
+        link: &mut Signalling<V>,
+    ) {
+        if !matches!(self.state, RoomState::Joined | RoomState::Reconnecting) {
+            return;
+        }
+        let is_snapshot = std::mem::take(&mut self.snapshot_due);
+        if is_snapshot {
+            // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
+            let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
+            while let Some(at) = self.remotes.iter().position(|remote| !is_present(remote)) {
+                self.remove(at, link);
+            }
+        }
+        let reconcile = is_snapshot && self.state == RoomState::Reconnecting;
+        for peer in joined {
+            match self.find(&peer.peer_id) {
+                Ok(at) => {
+                    if let Some(remote) = self.remotes.get_mut(at) {
+                        remote.metadata = peer.metadata;
+                    }
+                    if reconcile {
+                        self.replace(at, link);
+                    }
+                }
+                Err(at) => self.add(at, peer, link),
+            }
+        }
+        for peer in left {
+            if let Ok(at) = self.find(&peer.peer_id) {
+                self.remove(at, link);
+            }
+        }
+        if self.state == RoomState::Reconnecting {
+            self.transition(RoomState::Joined, link);
+        }
+        for (from, signal) in std::mem::take(&mut self.early).into_signals() {
+            match self.find(&from) {
+                Ok(at) => self.deliver(now, at, signal, link),
+                Err(_) => {
+                    self.early.push(from, signal);
+                }
+            }
+        }
+    }
+
+    /// Where a remote is among the others, or would be.
+    pub(super) fn find(&self, peer_id: &PeerId) -> Result<usize, usize> {
+        self.remotes.binary_search_by(|remote| remote.peer_id.cmp(peer_id))
+    }
+
+    fn add(&mut self, at: usize, peer: PresencePeer<V>, link: &mut Signalling<V>) {
+        let Some(local_id) = &self.local_id else { return };
+        if peer.peer_id == *local_id {
+            return;
+        }
+        if self.remotes.len() >= MAX_PEERS_PER_CHANNEL {
+            link.out.log(Level::Warn, "the room is full");
+            return;
+        }
+        let polite = *local_id < peer.peer_id;
+        let id = RemoteId::next(&mut self.last_id);
+        let connection = ConnectionId::next(&mut self.last_id);
+        self.remotes.insert(at, Remote::new(id, peer.peer_id, connection, polite, peer.metadata));
+        self.create_connection(at, link);
+        link.out.event(Event::Room(RoomEvent::PeerJoined(id)));
+    }
+
+    fn remove(&mut self, at: usize, link: &mut Signalling<V>) {
+        let mut remote = self.remotes.remove(at);
+        link.out.command(Command::CloseConnection(remote.connection));
+        remote.transition(RemoteState::Closed, &mut link.out);
+        link.out.event(Event::Room(RoomEvent::PeerLeft(remote.id, remote.metadata)));
+    }
+
+    pub(super) fn remove_all(&mut self, link: &mut Signalling<V>) {
+        while let Some(last) = self.remotes.len().checked_sub(1) {
+            self.remove(last, link);
+        }
+        self.early.clear();
+    }
+
+    /// Gives a remote a new connection.
+    pub(super) fn replace(&mut self, at: usize, link: &mut Signalling<V>) {
+        let (Some(local_id), Some(remote)) = (&self.local_id, self.remotes.get_mut(at)) else { return };
+        link.out.command(Command::CloseConnection(remote.connection));
+        remote.renew(ConnectionId::next(&mut self.last_id), *local_id < remote.peer_id);
+        if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {
+            remote.transition(RemoteState::Reconnecting, &mut link.out);
+        }
+        let id = remote.id;
+        self.create_connection(at, link);
+        link.out.event(Event::Remote(id, RemoteEvent::ConnectionReset));
+    }
+
+    fn create_connection(&self, at: usize, link: &mut Signalling<V>) {
+        if let Some(remote) = self.remotes.get(at) {
+            link.out.command(Command::CreateConnection {
+                connection: remote.connection,
+                remote: remote.id,
+                peer_id: remote.peer_id.clone(),
+                ice_servers: Rc::clone(&self.ice_servers),
+            });
+        }
+    }
+}
