@@ -51,12 +51,7 @@ export class OversizedPayloadError extends Error {
   }
 }
 
-export class MeteredPeerOversizedError extends Error {
-  constructor(size, cap) {
-    super(`the message has ${size} bytes, the server takes ${cap}`);
-    Object.assign(this, { code: "oversized_payload", size, cap });
-  }
-}
+export class MeteredPeerOversizedError extends OversizedPayloadError {}
 
 const sendRefusals = {
   reserved_channel: "the channel has a reserved prefix (_metered/, _internal/, _system/)",

@@ -465,12 +465,7 @@ export class OversizedPayloadError extends Error {
 }
 
 /** As {@link OversizedPayloadError}, from a {@link MeteredPeer}. */
-export class MeteredPeerOversizedError extends Error {
-  constructor(size: number, cap: number);
-  readonly code: "oversized_payload";
-  readonly size: number;
-  readonly cap: number;
-}
+export class MeteredPeerOversizedError extends OversizedPayloadError {}
 
 /** A {@link MeteredPeer} cannot send this, or not now. */
 export class MeteredPeerSendError extends Error {

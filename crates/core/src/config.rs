@@ -84,19 +84,19 @@ impl Reconnect {
     pub fn validate(&self) -> Result<(), InvalidReconnect> {
         let check = |ok: bool, option, must| if ok { Ok(()) } else { Err(InvalidReconnect { option, must }) };
         let finite_positive = |n: f64| n.is_finite() && n > 0.0;
-        check(finite_positive(self.initial_delay_ms), "initialDelayMs", "must be a finite number > 0")?;
+        check(finite_positive(self.initial_delay_ms), "initialDelayMs", "must be finite and > 0")?;
         check(
             self.multiplier.is_finite() && self.multiplier >= 1.0,
             "multiplier",
-            "must be a finite number >= 1",
+            "must be finite and >= 1",
         )?;
         check(
             self.max_delay_ms.is_finite() && self.max_delay_ms >= self.initial_delay_ms,
             "maxDelayMs",
-            "must be a finite number >= initialDelayMs",
+            "must be finite and >= initialDelayMs",
         )?;
-        check((0.0..=1.0).contains(&self.jitter_ratio), "jitterRatio", "must be a number from 0 to 1")?;
-        check(self.max_attempts >= 0.0, "maxAttempts", "must be a number >= 0, or Infinity")
+        check((0.0..=1.0).contains(&self.jitter_ratio), "jitterRatio", "must be from 0 to 1")?;
+        check(self.max_attempts >= 0.0, "maxAttempts", "must be >= 0")
     }
 
     /// The delay before an attempt (the first is 1), in milliseconds. `random` is from 0 to 1.
