@@ -18,8 +18,12 @@ const args = [
 ];
 
 /** Starts a browser with a profile of its own. The caller closes it. */
-export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROME_PATH ?? "/usr/bin/chromium", headless: true, args });
+export const launch = (more = []) =>
+  chromium.launch({
+    executablePath: process.env.CHROME_PATH ?? "/usr/bin/chromium",
+    headless: true,
+    args: [...args, ...more],
+  });
 
 /** A fresh page that reports what goes wrong inside it to `problems`. */
 export const openPage = async (browser, url, problems = []) => {

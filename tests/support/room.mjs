@@ -1,12 +1,11 @@
-// Peers that meet in a channel of their own.
+// Peers that meet in a channel of their own. Works in Node and in a page.
 
-import { randomUUID } from "node:crypto";
 import { DataChannel, MeteredPeer, SignallingClient } from "metered-realtime";
 import { access } from "./server.mjs";
 import { once } from "./wait.mjs";
 
 /** A channel name that nobody else uses. */
-export const channelName = () => `test-${randomUUID()}`;
+export const channelName = () => `test-${crypto.randomUUID()}`;
 
 /** A client that is closed when the test ends. */
 export const newClient = async (t, options) => {

@@ -1,0 +1,64 @@
+// A page from our server that loads the package as a plain page does, and can import the tests' helpers.
+
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startServer } from "../support/server.mjs";
+import { launch } from "./chromium.mjs";
+
+const html = `<!doctype html><title>test</title>
+<script type="importmap">{ "imports": {
+  "metered-realtime": "/pkg/index.js",
+  "/tests/support/server.mjs": "/tests/support/server-of-page.mjs"
+} }</script>
+<script type="module">
+  import * as realtime from "/pkg/index.js";
+  window.realtime = realtime;
+</script>`;
+
+/**
+ * Starts a browser for the tests of a file and stops it in the end. `open()` gives a page with `window.realtime`, in a
+ * context of its own; what goes wrong in the page fails the test. `url` is the server's, for peers in Node.
+ */
+export const testPages = ({ flags } = {}) => {
+  let browser;
+  let server;
+
+  before(async () => {
+    browser = await launch(flags);
+    if (!process.env.METERED_HTTP_URL) server = await startServer();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.kill();
+  });
+
+  const httpUrl = () => process.env.METERED_HTTP_URL ?? server.httpUrl;
+  return {
+    get url() {
+      return httpUrl().replace("http", "ws");
+    },
+    open: async (t) => {
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const problems = [];
+      page.on("pageerror", (error) => problems.push(String(error)));
+      page.on("crash", () => problems.push("the page crashed"));
+      page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+      t.after(async () => {
+        await context.close();
+        assert.deepEqual(problems, []);
+      });
+      await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
+      await page.route("**/tests/**", (route) => {
+        const path = fileURLToPath(new URL(`../..${new URL(route.request().url()).pathname}`, import.meta.url));
+        return route.fulfill({ contentType: "text/javascript", path });
+      });
+      // A real answer of the server, so that the browser knows the page to be local; then our own content.
+      await page.goto(`${httpUrl()}/pkg/package.json`);
+      await page.setContent(html);
+      await page.waitForFunction(() => window.realtime !== undefined);
+      return page;
+    },
+  };
+};
