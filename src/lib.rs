@@ -29,3 +29,8 @@ mod json;
 
 pub use channel::Channel;
 pub use client::Client;
+
+/// The standard library's allocator for this target is three times its size, and slower.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
