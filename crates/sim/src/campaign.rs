@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::plan::Settings;
 use crate::scenario::{Failure, Report, run};
 
 /// What a campaign found.
@@ -22,7 +23,7 @@ pub struct Tally {
 }
 
 /// Runs a range of seeds on so many threads.
-pub fn campaign(seeds: std::ops::Range<u64>, jobs: usize) -> Tally {
+pub fn campaign(seeds: std::ops::Range<u64>, settings: Settings, jobs: usize) -> Tally {
     #[allow(clippy::disallowed_types, reason = "the campaign's own time, not a world's")]
     let begin = std::time::Instant::now();
     let next = AtomicU64::new(seeds.start);
@@ -34,7 +35,7 @@ pub fn campaign(seeds: std::ops::Range<u64>, jobs: usize) -> Tally {
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || results.send((seed, run(seed, false))).is_err() {
+                    if seed >= end || results.send((seed, run(seed, settings))).is_err() {
                         return;
                     }
                 }

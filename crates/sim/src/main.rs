@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use metered_sim::campaign::campaign;
+use metered_sim::plan::Settings;
 use metered_sim::scenario::run;
 
 /// Runs the core and the server's hub in a virtual world.
@@ -18,6 +19,9 @@ struct Options {
     /// The first seed
     #[arg(long, default_value_t = 1)]
     start: u64,
+    /// Clients in each world [default: as many as the seed says]
+    #[arg(long)]
+    clients: Option<usize>,
     /// Threads [default: one per core of the machine]
     #[arg(long)]
     jobs: Option<usize>,
@@ -29,14 +33,20 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     let passed = match options.seed {
-        Some(seed) => replay(seed),
+        Some(seed) => replay(seed, options.settings(true)),
         None => explore(&options),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn replay(seed: u64) -> bool {
-    match run(seed, true) {
+impl Options {
+    fn settings(&self, print: bool) -> Settings {
+        Settings { print, clients: self.clients }
+    }
+}
+
+fn replay(seed: u64, settings: Settings) -> bool {
+    match run(seed, settings) {
         Ok(report) => {
             let converged = seconds(report.converged_after);
             println!("seed {seed}: converged {converged} s after the last fault, {} events", report.events);
@@ -55,10 +65,11 @@ fn replay(seed: u64) -> bool {
 fn explore(options: &Options) -> bool {
     let jobs = options.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let end = options.start.saturating_add(options.seeds);
-    let tally = campaign(options.start..end, jobs);
+    let tally = campaign(options.start..end, options.settings(false), jobs);
     for (seed, failure) in &tally.failed {
         println!("seed {seed} failed: {failure}");
-        println!("    replay: cargo xtask sim --seed {seed}");
+        let clients = options.clients.map(|count| format!(" --clients {count}")).unwrap_or_default();
+        println!("    replay: cargo xtask sim --seed {seed}{clients}");
     }
     for (sight, count) in tally.sum.sights.iter().filter(|_| options.sights) {
         println!("{count:>10}  {sight}");

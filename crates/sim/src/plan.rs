@@ -2,6 +2,15 @@
 
 use crate::dice::Dice;
 
+/// What is not drawn from the seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// Whether the record is printed.
+    pub print: bool,
+    /// How many clients there are, if not as many as the seed says.
+    pub clients: Option<usize>,
+}
+
 /// A range of milliseconds, both ends included.
 pub type Range = (u64, u64);
 
@@ -102,12 +111,13 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of a world.
-    pub fn draw(dice: &mut Dice, role: Role) -> Self {
+    pub fn draw(dice: &mut Dice, role: Role, settings: Settings) -> Self {
         let count = match dice.below(20) {
             0 => 16,
             1..6 => 2,
             _ => dice.between((2, 8)) as usize,
         };
+        let count = settings.clients.unwrap_or(count);
         // Mixed in most worlds; all of one kind in some, where the odds of rare encounters are better.
         let keys = *dice.pick(&[0, 30, 50, 70, 100]);
         let explicit = *dice.pick(&[0, 50, 100]);

@@ -7,7 +7,7 @@ use crate::app;
 use crate::client::{Client, Outside};
 use crate::kernel::{Event, Kernel, START, Who};
 use crate::network::{ClientEnd, Cut, Down, Network};
-use crate::plan::{Plan, Role};
+use crate::plan::{Plan, Role, Settings};
 use crate::server::{Restart, Server};
 use crate::webrtc::Webrtc;
 
@@ -26,9 +26,9 @@ pub struct World {
 
 impl World {
     /// The world of a seed, before anything has happened.
-    pub fn new(seed: u64, role: Role, print: bool) -> Self {
-        let mut kernel = Kernel::new(seed, print);
-        let plan = Plan::draw(&mut kernel.dice, role);
+    pub fn new(seed: u64, role: Role, settings: Settings) -> Self {
+        let mut kernel = Kernel::new(seed, settings.print);
+        let plan = Plan::draw(&mut kernel.dice, role, settings);
         kernel.note(format_args!("seed {seed}: {plan:?}"));
         let channel = app::channel("room");
         let mut clients = Vec::new();

@@ -3,28 +3,28 @@
 use std::collections::BTreeSet;
 
 use metered_sim::campaign::campaign;
-use metered_sim::plan::Role;
+use metered_sim::plan::{Role, Settings};
 use metered_sim::scenario::{run, run_world};
 
 #[test]
 fn a_seed_replays_exactly() {
     for seed in [3, 14, 15] {
         for role in [Role::Peer, Role::Client] {
-            let first = run_world(seed, role, false).unwrap();
-            assert_eq!(run_world(seed, role, false), Ok(first), "seed {seed}");
+            let first = run_world(seed, role, Settings::default()).unwrap();
+            assert_eq!(run_world(seed, role, Settings::default()), Ok(first), "seed {seed}");
         }
     }
 }
 
 #[test]
 fn different_seeds_make_different_worlds() {
-    let hashes: BTreeSet<u64> = (1..=20).map(|seed| run(seed, false).unwrap().hash).collect();
+    let hashes: BTreeSet<u64> = (1..=20).map(|seed| run(seed, Settings::default()).unwrap().hash).collect();
     assert_eq!(hashes.len(), 20);
 }
 
 #[test]
 fn the_worlds_are_rich_enough_to_find_something() {
-    let tally = campaign(1..61, 2);
+    let tally = campaign(1..61, Settings::default(), 2);
     assert_eq!(tally.failed, []);
     for sight in [
         "AckTimeoutError",
@@ -60,7 +60,7 @@ fn the_worlds_are_rich_enough_to_find_something() {
 fn what_was_found_once_is_not_found_again() {
     for line in include_str!("regressions.txt").lines().filter(|line| !line.starts_with('#')) {
         let (seed, found) = line.split_once(' ').expect("a seed and a sentence");
-        let outcome = run(seed.parse().expect("a seed"), false);
+        let outcome = run(seed.parse().expect("a seed"), Settings::default());
         assert!(outcome.is_ok(), "seed {seed} ({found}): {outcome:?}");
     }
 }

@@ -159,7 +159,11 @@ impl Client {
                 self.watch.connections.begin();
             }
             Call::Close { .. } => {
-                self.watch.backoff.end();
+                // From inside a handler, an attempt may stand in the core's outputs already; those that the close
+                // leads to say when it is over.
+                if !self.polling {
+                    self.watch.backoff.end();
+                }
                 self.watch.wishes.forget();
             }
             Call::Subscribe { channel, .. } => {

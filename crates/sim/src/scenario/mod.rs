@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 
 use crate::client::Outside;
 use crate::kernel::{Event, Sights, Violation};
-use crate::plan::Role;
+use crate::plan::{Role, Settings};
 use crate::world::World;
 
 /// Within so many milliseconds of quiet a world must converge. The longest way is a chain of waits that each have a
@@ -82,17 +82,17 @@ impl fmt::Display for Failure {
 }
 
 /// Runs both worlds of a seed to their ends.
-pub fn run(seed: u64, print: bool) -> Result<Report, Failure> {
+pub fn run(seed: u64, settings: Settings) -> Result<Report, Failure> {
     let mut report = Report::default();
     for role in [Role::Peer, Role::Client] {
-        report.add(run_world(seed, role, print)?);
+        report.add(run_world(seed, role, settings)?);
     }
     Ok(report)
 }
 
 /// Runs one world to its end.
-pub fn run_world(seed: u64, role: Role, print: bool) -> Result<Report, Failure> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| Run::new(seed, role, print).finish()));
+pub fn run_world(seed: u64, role: Role, settings: Settings) -> Result<Report, Failure> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| Run::new(seed, role, settings).finish()));
     outcome.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
         let message = message.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -121,8 +121,8 @@ struct Said {
 }
 
 impl Run {
-    fn new(seed: u64, role: Role, print: bool) -> Self {
-        let mut world = World::new(seed, role, print);
+    fn new(seed: u64, role: Role, settings: Settings) -> Self {
+        let mut world = World::new(seed, role, settings);
         world.out.kernel.after(INSPECTION_MS, Event::Inspect);
         Self { world, converged: None, round: None }
     }

@@ -15,6 +15,8 @@ pub struct Backoff {
     succeeded: bool,
     failures: u32,
     due: Option<(Instant, Instant)>,
+    /// The server wants no retry, or the application none.
+    over: bool,
 }
 
 impl Backoff {
@@ -30,8 +32,7 @@ impl Backoff {
 
     /// The application gives up, or the server wants no retry.
     pub fn end(&mut self) {
-        self.due = None;
-        self.succeeded = false;
+        *self = Self { over: true, ..Self::default() };
     }
 
     /// A connection or an attempt is lost.
@@ -50,6 +51,9 @@ impl Backoff {
 
     /// An attempt begins.
     pub fn attempt(&mut self, kernel: &mut Kernel, who: Who) {
+        if self.over {
+            kernel.violated(RULE, format!("{who} came back though it was told not to"));
+        }
         if let Some((low, _)) = self.due.take()
             && kernel.now < low
         {

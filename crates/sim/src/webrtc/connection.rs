@@ -41,6 +41,8 @@ pub struct PeerConnection {
     pub channels: Vec<(ChannelId, Option<PcId>)>,
     /// The connection at the other end, once connected.
     pub partner: Option<PcId>,
+    /// Whom the DTLS association is with, for ever: a description of somebody else cannot change it.
+    pub associated: Option<PcId>,
     /// Changes that were foreseen in an earlier epoch do not come.
     pub epoch: u32,
 }
@@ -59,6 +61,7 @@ impl PeerConnection {
             transport: ConnectionState::New,
             channels: Vec::new(),
             partner: None,
+            associated: None,
             epoch: 0,
         }
     }

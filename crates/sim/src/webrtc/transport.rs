@@ -50,6 +50,7 @@ impl Webrtc {
                 && pc.partner != Some(two)
             {
                 pc.partner = Some(two);
+                pc.associated = Some(two);
                 pc.epoch += 1;
                 let connected = PcEvent::Transport(pc.epoch, ConnectionState::Connected);
                 kernel.soon((0, 100), Event::Pc(one, connected));
@@ -133,7 +134,11 @@ impl Webrtc {
 
     fn agree(&self, plan: &Plan, one: PcId, two: PcId) -> bool {
         match (self.connections.get(&one), self.connections.get(&two)) {
-            (Some(one), Some(two)) => one.agrees_with(two, plan.strict_candidates),
+            (Some(a), Some(b)) => {
+                a.associated.is_none_or(|with| with == two)
+                    && b.associated.is_none_or(|with| with == one)
+                    && a.agrees_with(b, plan.strict_candidates)
+            }
             _ => false,
         }
     }
