@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { DataChannel } from "metered-realtime";
 import { channelName, join, remoteOf } from "../support/room.mjs";
 import { test } from "../support/test.mjs";
+import { token } from "../support/token.mjs";
 import { once, record } from "../support/wait.mjs";
 import { testPages } from "./test-page.mjs";
 
@@ -86,11 +87,14 @@ test("Node opens a channel to a bot in a page, which echoes", async (t) => {
 
 test("Node and a page open a channel in the same moment, and both open", async (t) => {
   const page = await pages.open(t);
+  // The lower id is the polite one's: Node rolls back here.
+  const tokenProvider = () => token({ sub: `!${crypto.randomUUID()}` });
   for (let round = 0; round < 5; round += 1) {
     const channel = channelName();
     const id = await startBot(page, channel);
-    const client = await join(t, channel, { url: pages.url });
+    const client = await join(t, channel, { url: pages.url, apiKey: undefined, tokenProvider });
     const remote = await remoteOf(client, id);
+    assert.ok(remote.polite);
     await page.waitForFunction(() => window.bot.remotePeers.length === 1);
     const arrived = once(remote, "data-channel");
     const opening = page.evaluate(async () => {
