@@ -29,6 +29,7 @@ mod json;
 
 pub use channel::Channel;
 pub use client::Client;
+pub use host::Host;
 
 /// The standard library's allocator for this target is three times its size, and slower.
 #[cfg(target_family = "wasm")]

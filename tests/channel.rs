@@ -1,6 +1,7 @@
 //! The send gate before a real data channel: two connections in one page.
 
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test says so by failing")]
 
 use js_sys::{Array, Promise, Reflect};
 use metered_realtime::Channel;
