@@ -2,11 +2,11 @@
 // synchronously, so that no caller waits for anything, in a page, in Node and under SSR alike.
 
 import { Channel, Client, instantiate } from "../generated/metered_realtime.js";
-import { singles, size, text } from "../generated/inlined.js";
+import { inlined } from "../generated/inlined.js";
 import { install } from "../../js/bindings.js";
 import { unpack } from "./unpack.js";
 
-instantiate(unpack(text, singles, size));
+instantiate(unpack(inlined));
 install({ Channel, Client });
 
 export * from "../../js/index.js";

@@ -1,5 +1,34 @@
 // The wasm file travels inside the bundle as text: the frequent byte values as one character each, the
 // others as two. How the text is made, and why so, is told by crates/xtask/src/inline.rs.
+//
+// What the text says are the bytes of the wasm file, sorted into streams. Which bytes went into which, and
+// what the code below must know of wasm, is told by crates/xtask/src/streams.rs.
+
+const REST = 0;
+const OPCODES = 1;
+const LABELS = 2;
+const CALLS = 3;
+const LOCALS = 4;
+const OFFSETS = 5;
+const CONSTANTS = 6;
+
+// Where the first operand of an instruction comes from: from this stream for opcodes from the one to the
+// other. Other instructions have none, apart from the constants of floating point.
+const OPERANDS = [
+  [OPCODES, 0x02, 0x04],
+  [LABELS, 0x0c, 0x0e],
+  [CALLS, 0x10, 0x10],
+  [OPCODES, 0x11, 0x11],
+  [OPCODES, 0x1c, 0x1c],
+  [LOCALS, 0x20, 0x22],
+  [OPCODES, 0x23, 0x26],
+  [OFFSETS, 0x28, 0x3e],
+  [OPCODES, 0x3f, 0x40],
+  [CONSTANTS, 0x41, 0x42],
+  [OPCODES, 0xd0, 0xd0],
+  [OPCODES, 0xd2, 0xd2],
+  [OPCODES, 0xfc, 0xfc],
+];
 
 // A character's place in the alphabet: printable ASCII without `"`, `<` and `\`. The two escape
 // characters come first, at -2 and -1.
@@ -7,17 +36,77 @@ const place = (code) => code - 34 - (code > 34) - (code > 60) - (code > 92);
 
 // Turns the text back into bytes. `singles` holds the byte values of the characters that stand alone, as
 // hex digits; the remaining values follow in ascending order.
-export function unpack(text, singles, size) {
+const decode = (text, singles) => {
   const values = singles.match(/../g).map((hex) => parseInt(hex, 16));
-  const known = new Set(values);
   const alone = values.length;
-  for (let value = 0; value < 256; value++) if (!known.has(value)) values.push(value);
+  for (let value = 0; value < 256; value++) if (!values.includes(value)) values.push(value);
 
-  const bytes = new Uint8Array(size);
-  for (let at = 0, out = 0; out < size; out++) {
-    let index = place(text.charCodeAt(at++));
-    if (index < 0) index = alone * (index + 3) + place(text.charCodeAt(at++));
-    bytes[out] = values[index];
+  const codes = new TextEncoder().encode(text);
+  const places = Int8Array.from({ length: 127 }, (_, code) => place(code));
+  const bytes = new Uint8Array(codes.length);
+  for (let from = 0, to = 0; from < codes.length; to++) {
+    let index = places[codes[from++]];
+    if (index < 0) index = alone * (index + 3) + places[codes[from++]];
+    bytes[to] = values[index];
   }
   return bytes;
-}
+};
+
+// Puts the wasm file together again. `size` is its size, `starts` are the places of the streams in the
+// text, `head` is the number of bytes before the first function, `functions` that of the functions.
+export const unpack = ({ text, singles, size, starts, head, functions }) => {
+  const bytes = decode(text, singles);
+  const next = [...starts];
+  const wasm = new Uint8Array(size);
+  let at = 0;
+
+  const operands = new Uint8Array(256);
+  for (const [stream, first, last] of OPERANDS) operands.fill(stream, first, last + 1);
+
+  // Copies from a stream: some bytes.
+  const copy = (stream, count) => {
+    while (count-- > 0) wasm[at++] = bytes[next[stream]++];
+  };
+  // A number, in seven bits a byte.
+  const number = (stream) => {
+    let from = next[stream];
+    let value = 0;
+    for (let shift = 0, part = 128; part > 127; shift += 7) {
+      part = wasm[at++] = bytes[from++];
+      value |= (part & 127) << shift;
+    }
+    next[stream] = from;
+    return value;
+  };
+  // An instruction. Returns the change in depth.
+  const instruction = () => {
+    const opcode = (wasm[at++] = bytes[next[OPCODES]++]);
+    const stream = operands[opcode];
+    if (stream === OFFSETS) at++;
+    const operand = stream > 0 ? number(stream) : 0;
+    if (opcode > 0x1f && opcode < 0x43) return 0;
+    if (opcode === 0x0b) return -1;
+    if (opcode > 0x01 && opcode < 0x05) return 1;
+    if (opcode === 0x0e) for (let label = 0; label <= operand; label++) number(LABELS);
+    if (opcode === 0x11 || opcode === 0x1c) number(OPCODES);
+    if (opcode === 0x43 || opcode === 0x44) copy(OPCODES, opcode * 4 - 0x108);
+    if (operand > 7 && opcode === 0xfc) copy(OPCODES, operand < 15 && operand % 2 === 0 ? 2 : 1);
+    return 0;
+  };
+
+  copy(REST, head);
+  while (functions-- > 0) {
+    const start = at;
+    for (let groups = number(REST); groups-- > 0; copy(REST, 1)) number(REST);
+    for (let depth = 1; depth > 0; ) depth += instruction();
+    // What came out is as long as the body; its length, in seven bits a byte, comes before it.
+    let length = at - start;
+    const width = length > 0x3fff ? 3 : length > 0x7f ? 2 : 1;
+    wasm.copyWithin(start + width, start, at);
+    at += width;
+    for (let place = start; place < start + width; length >>= 7) wasm[place++] = length | 128;
+    wasm[start + width - 1] &= 127;
+  }
+  copy(REST, starts[OPCODES] - next[REST]);
+  return wasm;
+};

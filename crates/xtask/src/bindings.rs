@@ -12,7 +12,7 @@ use crate::process::{self, cargo, command, say};
 use crate::standard_library::Std;
 use crate::toolchain::WASM_TARGET;
 use crate::workspace::{self, CRATE};
-use crate::{boundary, contents};
+use crate::{boundary, contents, streams};
 
 /// What rustc emits for the target by default and wasm-opt must therefore accept and may use.
 const FEATURES: [&str; 7] = [
@@ -25,9 +25,20 @@ const FEATURES: [&str; 7] = [
     "--enable-sign-ext",
 ];
 
-/// What wasm-opt does. Inlined and shared code makes a smaller file that compresses worse: without these
-/// two passes the file is 4 % larger and 3 % smaller under brotli, which is how it travels.
-const PASSES: [&str; 4] = ["-Oz", "--converge", "--skip-pass=inlining-optimizing", "--skip-pass=local-cse"];
+/// What wasm-opt does, chosen by what brotli makes of the package:
+///
+/// - A function with one caller is inlined only if it is small. Larger ones make a smaller file that
+///   compresses worse (0.5 %).
+/// - Nothing that the program points to lies in the first KB of memory: there the stack, which grows
+///   downwards, would end (0.9 %).
+/// - Sorted by name, instances of one generic function stand next to each other (0.5 %).
+const PASSES: [&str; 5] = [
+    "-Oz",
+    "--converge",
+    "--one-caller-inline-max-function-size=40",
+    "--low-memory-unused",
+    "--reorder-functions-by-name",
+];
 
 /// The directory of everything that is generated for the entries to bundle.
 pub fn directory() -> PathBuf {
@@ -159,6 +170,8 @@ fn shorten() -> Result<()> {
 fn optimise() -> Result<()> {
     let out = wasm();
     optimised(&out, &[])?;
+    let plain = streams::without_hints(&std::fs::read(&out).context("wasm-opt left no file")?)?;
+    std::fs::write(&out, plain).context("cannot write the wasm file")?;
     let before = contents::without_names(&bound())?;
     let after = out.metadata().map_err(|_| anyhow!("wasm-opt left no file"))?.len();
     if after >= before {

@@ -9,10 +9,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::bindings;
-use crate::inline::inline;
 use crate::process::{self, command, say};
 use crate::workspace;
+use crate::{bindings, inline};
 
 /// The default entry, for `import` and for `require`.
 pub const ENTRIES: [(&str, &str); 2] = [("index.js", "esm"), ("index.cjs", "cjs")];
@@ -28,7 +27,8 @@ pub fn build() -> Result<()> {
     say("bundling the entries");
     let wasm = std::fs::read(bindings::wasm()).context("cannot read the wasm file")?;
     let inlined = bindings::directory().join("inlined.js");
-    std::fs::write(&inlined, inline(&wasm).module()).context("cannot write the inlined wasm")?;
+    std::fs::write(&inlined, inline::inline(&wasm)?).context("cannot write the inlined wasm")?;
+    inline::check(&inlined, &bindings::wasm())?;
 
     for (file, format) in ENTRIES {
         process::run(&mut esbuild(format, &workspace::at("pkg").join(file))?)?;

@@ -31,6 +31,7 @@ mod shims;
 mod sim;
 mod size;
 mod standard_library;
+mod streams;
 mod test;
 mod toolchain;
 mod workspace;
