@@ -7,8 +7,7 @@ use crate::process::{self, command, say};
 use crate::workspace;
 
 /// What to tell someone without Node.
-pub const MISSING: &str =
-    "Node.js 20.16 or newer with npm is needed: `apt-get install nodejs npm`, or get it from https://nodejs.org";
+pub const MISSING: &str = "Node.js 20.16 or newer with npm is needed: `apt-get install nodejs npm`, or get it from https://nodejs.org";
 
 /// Major and minor. The package loads its optional dependencies by what came with it.
 const OLDEST: (u32, u32) = (20, 16);
@@ -50,10 +49,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_what_node_prints() {
-        assert_eq!(major("v20.20.2\n"), Some(20));
-        assert_eq!(major("v9.1.0"), Some(9));
-        assert_eq!(major("20"), None);
-        assert_eq!(major(""), None);
+    fn the_version_is_read_from_what_node_prints() {
+        assert_eq!(number("v20.20.2\n"), Some((20, 20)));
+        assert_eq!(number("v9.1.0"), Some((9, 1)));
+        assert_eq!(number("20.16"), None);
+        assert_eq!(number(""), None);
     }
 }
