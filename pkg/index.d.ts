@@ -10,8 +10,8 @@
 
 // ---------------------------------------------------------------------------------------------- events
 
-/** A function that is called with an event's payload. */
-export type Handler<P> = (payload: P) => void | Promise<void>;
+/** A function that is called with an event's payload. What it answers is of no interest, a promise's rejection is. */
+export type Handler<P> = (payload: P) => unknown;
 
 /** Registration of event handlers, common to every class with events. */
 export interface Emitting<Events> {
