@@ -1,0 +1,65 @@
+// What the compiler must refuse. A line below that compiles is an error itself.
+
+import { DataChannel, MeteredPeer, RemotePeer, ServerRequestError, SignallingClient, WsCloseCode } from "metered-realtime";
+
+// @ts-expect-error: options are required
+new SignallingClient();
+// @ts-expect-error: the options' names are checked
+new SignallingClient({ apikey: "k" });
+// @ts-expect-error: a key is a string
+new MeteredPeer({ apiKey: 5 });
+// @ts-expect-error: `true` is no way to reconnect
+new SignallingClient({ apiKey: "k", reconnect: true });
+// @ts-expect-error: a provider gives strings
+new SignallingClient({ tokenProvider: () => 5 });
+// @ts-expect-error: delays are numbers
+new SignallingClient({ apiKey: "k", reconnect: { initialDelayMs: "1" } });
+// @ts-expect-error: remotes come from a room
+new RemotePeer();
+// @ts-expect-error: a channel is required
+new DataChannel();
+
+declare const client: SignallingClient;
+declare const peer: MeteredPeer;
+declare const idle: MeteredPeer;
+declare const remote: RemotePeer;
+declare const dc: DataChannel;
+
+// @ts-expect-error: there is no such event
+client.on("connect", () => {});
+// @ts-expect-error: a room has no presence event
+peer.on("presence", () => {});
+// @ts-expect-error: the payload has no such field
+peer.on("peer-joined", ({ remote }) => remote);
+// @ts-expect-error: a handler is a function
+remote.on("state-change", {});
+// @ts-expect-error: a state of the room is not one of a connection
+remote.on("state-change", ({ to }) => to === "joined");
+// @ts-expect-error: `open` has no payload
+dc.on("open", ({ data }) => data);
+// @ts-expect-error: state is read-only
+client.state = "closed";
+// @ts-expect-error: the id is read-only
+peer.peerId = "me";
+// @ts-expect-error: a payload is required
+client.publish("channel");
+// @ts-expect-error: a channel name is a string
+client.subscribe(5);
+// @ts-expect-error: an object is no payload of a data channel
+dc.send({});
+// @ts-expect-error: the peer may not be there
+peer.remotePeer("x").send(1);
+// @ts-expect-error: the id may not be known yet
+const id: string = idle.peerId;
+// @ts-expect-error: what comes from the network is unknown
+client.on("direct", ({ data }) => data.text);
+// @ts-expect-error: what comes from the network is unknown
+peer.on("data", ({ data }) => data.length);
+// @ts-expect-error: nothing is emitted by users
+peer.emit("joined", {});
+// @ts-expect-error: an error's fields are read-only
+new ServerRequestError("code", "1").code = "x";
+// @ts-expect-error: codes are constants
+WsCloseCode.GoingAway = 1;
+
+export { id };

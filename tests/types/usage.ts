@@ -1,0 +1,148 @@
+// Every public member in use, as its documentation shows it. Compiled only.
+
+import {
+  AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DisconnectedError, MeteredPeer,
+  MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
+  OversizedPayloadError, RemotePeer, ServerRequestError, SignallingClient, SignallingConnectError, WsCloseCode,
+} from "metered-realtime";
+import type {
+  ChannelMessage, DataChannelEventMap, DataChannelOptions, DirectMessageEvent, Emitting, ErrorCode, Handler,
+  IceServerConfig, JoinOptions, Logger, LogLevel, MeteredPeerEventMap, MeteredPeerOptions, MeteredPeerState,
+  PeerConnectionState, PresenceEvent, PresencePeer, ReconnectOptions, RemotePeerEventMap, RTCDataChannelLike,
+  ServerErrorEvent, SignallingClientEventMap, SignallingClientOptions, SignallingClientState, SubscribeOptions,
+  TokenProvider, WebSocketLike,
+} from "metered-realtime";
+
+// ---- options
+
+const reconnect: ReconnectOptions = { initialDelayMs: 500, multiplier: 2, maxDelayMs: 30_000, jitterRatio: 0.2, maxAttempts: Infinity };
+const tokenProvider: TokenProvider = async () => (await fetch("/token")).text();
+const logger: Partial<Logger> = { warn: (message: string, context?: Record<string, unknown>) => console.warn(message, context) };
+const withKey: SignallingClientOptions = {
+  apiKey: "pk_live_…", url: "wss://example.com", reconnect, logger, tokenProviderTimeoutMs: 5_000, inactivityTimeoutMs: 0,
+  autoResubscribe: false, webSocketFactory: (url: string): WebSocketLike => new WebSocket(url),
+};
+const withTokens: MeteredPeerOptions = {
+  tokenProvider, reconnect: false, logger: console, rtcPeerConnectionFactory: (config) => new RTCPeerConnection(config),
+};
+const levels: LogLevel[] = ["debug", "info", "warn", "error"];
+for (const level of levels) ConsoleLogger[level]("message", { level });
+NoopLogger.debug("nothing");
+
+// ---- SignallingClient
+
+export async function signalling(): Promise<void> {
+  await using client = new SignallingClient(withKey);
+  const state: SignallingClientState = client.state;
+  const id: string | undefined = client.peerId;
+  const shown: { state: SignallingClientState } = client.toJSON();
+  client
+    .on("connected", ({ peerId, serverTime, expiresAt, isReconnect, maxMessageSize, iceServers, resumed }) => {
+      const servers: IceServerConfig[] | undefined = iceServers;
+      const expiry: Date | undefined = expiresAt === null ? undefined : new Date(expiresAt * 1000);
+      return void [peerId.length, serverTime + maxMessageSize, isReconnect && resumed, servers, expiry];
+    })
+    .once("disconnected", async ({ code, reason, willReconnect }) => {
+      if (code === WsCloseCode.TokenExpired && !willReconnect) console.log(reason);
+    })
+    .on("state-change", ({ from, to }: { from: SignallingClientState; to: SignallingClientState }) => console.log(from, to))
+    .on("message", ({ channel, from, fromMetadata, data }: ChannelMessage) => console.log(channel, from, fromMetadata?.["name"], data))
+    .on("direct", ({ from, fromMetadata, data }: DirectMessageEvent) => console.log(from, fromMetadata, data))
+    .on("presence", ({ channel, joined, left }: PresenceEvent) => {
+      const all: PresencePeer[] = [...joined, ...left];
+      console.log(channel, all.map(({ peerId, metadata }) => [peerId, metadata?.["role"]]));
+    })
+    .on("server-error", ({ code, message }: ServerErrorEvent) => console.log(code === "backend_error", message?.length))
+    .on("going-away", ({ retryAfterMs }) => console.log(retryAfterMs + 1))
+    .on("token-provider-error", ({ consecutiveFailures, err }) => console.log(consecutiveFailures + 1, err.message));
+  const handler: Handler<SignallingClientEventMap["direct"]> = ({ data }) => console.log(data);
+  client.on("direct", handler).off("direct", handler);
+  const count: number = client.listenerCount("direct");
+  client.removeAllListeners();
+
+  await client.connect();
+  const options: SubscribeOptions = { includeSenderMetadata: true };
+  await client.subscribe("news", options);
+  await client.publish("news", { any: ["json", null] });
+  await client.send("peer-id", null);
+  await client.unsubscribe("news");
+  for await (const { data } of client.events("message", { maxSize: 16 })) {
+    console.log(data, state, id, shown, count);
+    break;
+  }
+  await client.close(1000, "done");
+}
+
+// ---- MeteredPeer, RemotePeer, DataChannel
+
+export async function room(): Promise<void> {
+  const peer = new MeteredPeer(withTokens);
+  const options: JoinOptions = { includeSenderMetadata: true };
+  peer
+    .on("joined", ({ peerId, channel }) => console.log(peerId.length, channel.length))
+    .on("left", ({ peerId, channel, reason }) => console.log(peerId?.length, channel?.length, reason?.length))
+    .on("state-change", ({ from, to }: { from: MeteredPeerState; to: MeteredPeerState }) => console.log(from, to))
+    .on("peer-joined", ({ peer: remote }) => meet(remote))
+    .on("peer-left", ({ peer: remote }) => console.log(remote.id))
+    .on("data", ({ senderPeerId, data, kind, senderMetadata }) => console.log(senderPeerId, data, kind === "broadcast", senderMetadata?.["x"]))
+    .on("error", ({ err }: MeteredPeerEventMap["error"]) => console.log(err.name));
+  await peer.join("room", options);
+  await peer.send({ hello: "all" });
+  await peer.sendTo("peer-id", { hello: "you" });
+  const remotes: RemotePeer[] = peer.remotePeers;
+  const one: RemotePeer | undefined = peer.remotePeer("peer-id");
+  const { state, peerId, channel }: { state: MeteredPeerState; peerId: string | null; channel: string | null } = peer.toJSON();
+  console.log(remotes.length, one === remotes[0], state === peer.state, peerId === peer.peerId, channel === peer.channel);
+  await peer.close("bye");
+  await peer[Symbol.asyncDispose]();
+}
+
+function meet(remote: RemotePeer): void {
+  const state: PeerConnectionState = remote.state;
+  const name: unknown = remote.metadata?.["name"];
+  const pc: RTCPeerConnection = remote.pc;
+  console.log(remote.id, state, name, remote.polite, pc.connectionState, remote.toJSON().id);
+  remote
+    .on("state-change", ({ to }: RemotePeerEventMap["state-change"]) => to === "connected" && talk(new DataChannel(remote.createDataChannel("chat"))))
+    .on("data-channel", ({ channel }) => talk(new DataChannel(channel, { maxBufferedAmount: 1024 })))
+    .on("negotiation-error", ({ err }) => console.log(err.message))
+    .on("ice-candidate-error", ({ err }) => console.log(err.message))
+    .on("connection-reset", () => talk(new DataChannel(remote.createDataChannel("chat", { ordered: false, maxRetransmits: 0 }))));
+  void remote.send("hello");
+}
+
+function talk(dc: DataChannel): void {
+  dc.on("open", async () => {
+    await dc.send("text");
+    await dc.send(new Uint8Array([1]));
+    await dc.send(new ArrayBuffer(1));
+  });
+  dc.on("message", ({ data }) => console.log(typeof data === "string" ? data.length : data.byteLength));
+  dc.on("error", ({ err }: DataChannelEventMap["error"]) => console.log(err.message));
+  dc.once("close", () => console.log(dc.label, dc.readyState === "closed", dc.bufferedAmount + 1));
+  dc.on("bufferedamountlow", () => dc.close());
+}
+
+export const wrapsAnythingAlike = (channel: RTCDataChannelLike, options: DataChannelOptions): DataChannel => new DataChannel(channel, options);
+
+export const emits: Emitting<MeteredPeerEventMap> = new MeteredPeer(withTokens);
+
+// ---- errors
+
+export function explain(error: unknown): string {
+  if (error instanceof SignallingConnectError) return `${error.closeCode} ${error.closeReason}`;
+  if (error instanceof ServerRequestError) {
+    const known: ErrorCode = "peer_not_found";
+    return `${error.code === known} ${error.code} ${error.requestId} ${error.serverMessage}`;
+  }
+  if (error instanceof NotConnectedError || error instanceof DisconnectedError) return error.code;
+  if (error instanceof AckTimeoutError) return `${error.code} ${error.requestId} ${error.timeoutMs + 1}`;
+  if (error instanceof OversizedPayloadError || error instanceof MeteredPeerOversizedError) return `${error.size - error.cap} ${error.code}`;
+  if (error instanceof MeteredPeerSendError) return error.code === "self_send" ? "me" : error.code;
+  if (error instanceof MeteredPeerStateError) return `${error.code} ${error.method} ${error.currentState}`;
+  if (error instanceof DataChannelOverflowError) return `${error.queued} of ${error.cap}: ${error.code}`;
+  return error instanceof Error ? error.stack ?? error.message : "?";
+}
+
+const close: WsCloseCode = WsCloseCode.AdminDisconnect;
+export const codes: readonly number[] = [close, ...Object.values(WsCloseCode)];
