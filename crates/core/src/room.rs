@@ -15,7 +15,7 @@
 //! peer whose presence has not come yet wait in a bounded buffer; so do all signals between a reconnect and
 //! its snapshot, because they are meant for the connections that the snapshot will bring.
 //!
-//! After a reconnect the remotes that are still there keep their [`RemoteId`] and get a new connection. So does a
+//! After a reconnect the remotes that are still there keep their [`crate::RemoteId`] and get a new connection. So does a
 //! remote whose connection has failed: it may have come back under the same id before the server saw it leave, and
 //! then nothing but the failure tells.
 
