@@ -24,7 +24,7 @@ test("the welcome tells when the token expires and which ICE servers its metadat
   await client.connect();
   const welcome = await connected;
   assert.equal(welcome.expiresAt, exp);
-  assert.deepEqual(welcome.iceServers, [iceServers[0], { ...iceServers[1], urls: ["turn:127.0.0.1:1"] }]);
+  assert.deepEqual(welcome.iceServers, iceServers);
 });
 
 test("ICE servers of the token are in the configuration of every connection", async (t) => {
@@ -39,7 +39,7 @@ test("ICE servers of the token are in the configuration of every connection", as
   const iceServers = [{ urls: "turn:127.0.0.1:1", username: "u", credential: "c" }];
   const peer = await join(t, channel, signed({ sub: "ice", metadata: { iceServers } }, { rtcPeerConnectionFactory }));
   if (peer.remotePeers.length === 0) await once(peer, "peer-joined");
-  assert.deepEqual(configs, [{ iceServers: [{ urls: ["turn:127.0.0.1:1"], username: "u", credential: "c" }] }]);
+  assert.deepEqual(configs, [{ iceServers }]);
 });
 
 test("peerMetadata is the remote's metadata, in the snapshot and in later presence", async (t) => {
