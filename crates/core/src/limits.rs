@@ -24,6 +24,14 @@ pub const UNANSWERED_OFFERS: u32 = 8;
 pub const FAILED_EXCHANGES: u32 = 3;
 /// Connections to one remote in a row that may fail and be replaced before we wait for the remote to move.
 pub const FAILED_CONNECTIONS: u32 = 8;
+/// Signals that leave at once, before they keep to [`SIGNALS_PER_SECOND`]. A server takes 200 frames.
+pub const SIGNAL_BURST: u64 = 120;
+/// Signals that leave per second in the long run. A server takes 100 frames.
+pub const SIGNALS_PER_SECOND: u64 = 80;
+/// Pause between two batches of signals that wait to leave, in milliseconds.
+pub const SIGNAL_PAUSE_MS: u64 = 100;
+/// Most signals that wait to leave.
+pub const WAITING_SIGNALS: usize = 4096;
 /// Most signals of one peer that wait for its negotiation to take them.
 pub const QUEUED_SIGNALS: usize = 256;
 /// Most signals kept for peers whose presence has not arrived.

@@ -42,6 +42,12 @@ impl<T> Queue<T> {
         self.front.iter().chain(&self.back).any(is)
     }
 
+    /// Drops what does not fit.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.front.retain(&keep);
+        self.back.retain(&keep);
+    }
+
     fn turn(&mut self) {
         if self.front.is_empty() {
             std::mem::swap(&mut self.front, &mut self.back);
@@ -68,10 +74,11 @@ mod tests {
         assert_eq!(queue.peek(), Some(&4));
         queue.push_front(99);
         assert!(queue.any(|&i| i == 9) && !queue.any(|&i| i == 0));
+        queue.retain(|&i| i != 5);
         while let Some(i) = queue.pop() {
             out.push(i);
         }
-        assert_eq!(out, [0, 1, 2, 3, 99, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(out, [0, 1, 2, 3, 99, 4, 6, 7, 8, 9]);
         assert_eq!(queue.pop(), None);
     }
 }

@@ -13,12 +13,13 @@
 //! its id forgotten, so that whatever it still reports is stale by construction. The first attempt of a
 //! `connect()` fails for the caller to see; after a first success every drop is the supervisor's business.
 //!
-//! Four rooms belong to it: [`requests`] pairs frames with their answers, [`subscriptions`] remembers what to
-//! replay, [`liveness`] decides when silence is too long, and `Reconnect` in the configuration computes the
-//! backoff.
+//! Five rooms belong to it: [`requests`] pairs frames with their answers, [`subscriptions`] remembers what to
+//! replay, [`liveness`] decides when silence is too long, [`pace`] holds signals back, and `Reconnect` in the
+//! configuration computes the backoff.
 
 mod connection;
 mod liveness;
+mod pace;
 mod requests;
 mod subscriptions;
 
@@ -32,6 +33,7 @@ use crate::output::{CallError, Command, Event, JsonText, Level, Payload, Signall
 use crate::timers::Timers;
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
+use pace::Pace;
 use requests::Requests;
 use subscriptions::Subscriptions;
 
@@ -71,6 +73,7 @@ enum Timer {
     Liveness,
     Acks,
     Replay,
+    Pace,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +110,7 @@ pub(crate) struct Signalling<V> {
     requests: Requests,
     subscriptions: Subscriptions,
     liveness: Liveness,
+    pace: Pace,
     timers: Timers<Timer>,
     last_id: u32,
     /// What is to be done. The room puts its own here too, so that there is one order.
@@ -141,6 +145,7 @@ impl<V: Value> Signalling<V> {
             closing: Vec::new(),
             requests: Requests::default(),
             subscriptions: Subscriptions::default(),
+            pace: Pace::new(),
             timers: Timers::new(),
             last_id: 0,
             out: Outbox::default(),
@@ -230,12 +235,29 @@ impl<V: Value> Signalling<V> {
         self.request(now, origin, data.bytes, frame);
     }
 
-    /// Sends a signal of the negotiation. Without a connection it is dropped: the peers negotiate anew when
-    /// there is one.
+    /// Sends a signal of the negotiation, when it is its turn. Without a connection it is dropped: the peers
+    /// negotiate anew when there is one.
     pub(crate) fn send_signal(&mut self, now: Instant, to: PeerId, signal: Signal<JsonText>) {
         if self.state == SignallingState::Connected {
+            if !self.pace.push(to, signal) {
+                self.log(Level::Warn, "dropped a signal: too many wait to leave");
+            }
+            self.send_signals(now);
+        }
+    }
+
+    /// Forgets the signals that wait for somebody and belong to a connection that is gone.
+    pub(crate) fn forget_signals(&mut self, to: &PeerId) {
+        self.pace.forget(to);
+    }
+
+    fn send_signals(&mut self, now: Instant) {
+        while let Some((to, signal)) = self.pace.pop(now) {
             let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
             self.request(now, Origin::Room(RoomRequest::Unwatched), 0, frame);
+        }
+        if let Some(at) = self.pace.next() {
+            self.timers.set(Timer::Pace, at);
         }
     }
 

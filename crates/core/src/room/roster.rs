@@ -85,6 +85,7 @@ impl<V: Value> Room<V> {
 
     fn remove(&mut self, at: usize, link: &mut Signalling<V>) {
         let mut remote = self.remotes.remove(at);
+        link.forget_signals(&remote.peer_id);
         link.out.command(Command::CloseConnection(remote.connection));
         remote.transition(RemoteState::Closed, &mut link.out);
         link.out.event(Event::Room(RoomEvent::PeerLeft(remote.id, remote.metadata)));
@@ -100,6 +101,7 @@ impl<V: Value> Room<V> {
     /// Gives a remote a new connection.
     pub(super) fn replace(&mut self, at: usize, link: &mut Signalling<V>) {
         let (Some(local_id), Some(remote)) = (&self.local_id, self.remotes.get_mut(at)) else { return };
+        link.forget_signals(&remote.peer_id);
         link.out.command(Command::CloseConnection(remote.connection));
         remote.renew(ConnectionId::next(&mut self.last_id), *local_id < remote.peer_id);
         if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {

@@ -3,6 +3,7 @@
 use metered_protocol::{ClientFrame, CloseCode, ErrorCode, Retry, Secret, ServerFrame, Value, Welcome};
 
 use super::liveness::Verdict;
+use super::pace::Pace;
 use super::{Closing, Phase, Signalling, Timer};
 use crate::config::Credential;
 use crate::ids::{OperationId, SocketId};
@@ -64,6 +65,7 @@ impl<V: Value> Signalling<V> {
                 Timer::Liveness => self.check_liveness(now),
                 Timer::Acks => self.expire_requests(now),
                 Timer::Replay => self.retry_replays(now),
+                Timer::Pace => self.send_signals(now),
             }
         }
         self.finish_closing(None, now);
@@ -153,6 +155,7 @@ impl<V: Value> Signalling<V> {
         if let Some(at) = self.liveness.start(now) {
             self.timers.set(Timer::Liveness, at);
         }
+        self.pace.start(now);
         self.transition(SignallingState::Connected);
         let connecting = self.connecting.take();
         let is_reconnect = connecting.is_none();
@@ -250,6 +253,7 @@ impl<V: Value> Signalling<V> {
     pub(super) fn leave_connection(&mut self) {
         self.phase = Phase::Down;
         self.timers.clear();
+        self.pace = Pace::new();
         for origin in self.requests.take_all() {
             self.done(origin, Err(CallError::Disconnected));
         }

@@ -107,6 +107,54 @@ fn a_flood_of_signals_of_strangers_is_bounded() {
 }
 
 #[test]
+fn the_signals_of_a_large_room_leave_at_a_pace_that_servers_take() {
+    let names: Vec<String> = (0..200).map(|n| format!("p{n:03}")).collect();
+    let mut hand = Hand::joined(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let connections: Vec<u32> = (0..200).map(|n| 2 + 2 * n).collect();
+    for k in &connections {
+        hand.negotiation_needed(*k);
+    }
+    hand.steps_succeed();
+    for k in &connections {
+        hand.gathered(*k, "c1");
+        hand.gathered(*k, "c2");
+    }
+    let mut sent = hand.said_about("send ");
+    assert_eq!(sent.len(), 120);
+    let mut seconds = 0;
+    while sent.len() < 600 {
+        hand.pass(1_000);
+        let more = hand.said_about("send ");
+        assert!((1..=81).contains(&more.len()), "{} after {seconds} s", more.len());
+        sent.extend(more);
+        seconds += 1;
+    }
+    assert!(sent[..200].iter().all(|line| line.contains("rtc-description")));
+    assert!(sent[200..].iter().all(|line| line.contains("rtc-ice")));
+    assert_eq!(sent.iter().collect::<std::collections::BTreeSet<_>>().len(), 600);
+}
+
+#[test]
+fn signals_that_wait_to_leave_are_forgotten_with_their_connection() {
+    let names: Vec<String> = (0..130).map(|n| format!("p{n:03}")).collect();
+    let mut hand = Hand::joined(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    for n in 0..130 {
+        hand.negotiation_needed(2 + 2 * n);
+    }
+    hand.steps_succeed();
+    hand.said();
+    hand.presence(&[], &["p125"]);
+    hand.pass(1_000);
+    let sent = hand.said_about("send ");
+    assert_eq!(sent.len(), 9);
+    assert!(!sent.iter().any(|line| line.contains("p125")), "{sent:?}");
+    // And all of them with ours.
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    assert_eq!(hand.said_about(r#""send""#), [""; 0]);
+}
+
+#[test]
 fn our_own_signals_are_not_taken_for_a_remotes() {
     let mut hand = Hand::joined(&["bob"]);
     hand.description("me", &sdp(SdpType::Offer, "ours"));

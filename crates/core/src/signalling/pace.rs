@@ -1,0 +1,119 @@
+//! How fast signals leave.
+//!
+//! Who comes into a room of fifty has some three hundred signals to send, and servers close a connection (4011)
+//! that sends more than two hundred frames at once or a hundred a second. It would come back, have everything to
+//! send again, and be closed again, for ever. So signals leave at a pace that stays below and leaves room for what
+//! the application sends; in a small room nothing waits. Descriptions go before candidates, because an answer is
+//! awaited and the rest of the connection hangs on it.
+
+use metered_protocol::{PeerId, Signal};
+
+use crate::Instant;
+use crate::limits::{SIGNAL_BURST, SIGNAL_PAUSE_MS, SIGNALS_PER_SECOND, WAITING_SIGNALS};
+use crate::output::JsonText;
+use crate::queue::Queue;
+
+type Waiting = (PeerId, Signal<JsonText>);
+
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Thousandths of a signal that may leave now, as of `filled`.
+    allowance: u64,
+    filled: Instant,
+    descriptions: Queue<Waiting>,
+    candidates: Queue<Waiting>,
+}
+
+impl Pace {
+    pub(super) const fn new() -> Self {
+        Self { allowance: 0, filled: Instant(0), descriptions: Queue::new(), candidates: Queue::new() }
+    }
+
+    /// A connection begins.
+    pub(super) fn start(&mut self, now: Instant) {
+        *self = Self { allowance: SIGNAL_BURST * 1000, filled: now, ..Self::new() };
+    }
+
+    /// Takes a signal in. Answers whether there was room.
+    pub(super) fn push(&mut self, to: PeerId, signal: Signal<JsonText>) -> bool {
+        let has_room = self.descriptions.len() + self.candidates.len() < WAITING_SIGNALS;
+        if has_room {
+            match signal {
+                Signal::Candidate(_) => self.candidates.push((to, signal)),
+                _ => self.descriptions.push((to, signal)),
+            }
+        }
+        has_room
+    }
+
+    /// Takes out a signal that may leave.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Waiting> {
+        let earned = now.since(self.filled).saturating_mul(SIGNALS_PER_SECOND);
+        self.allowance = self.allowance.saturating_add(earned).min(SIGNAL_BURST * 1000);
+        self.filled = now;
+        let left = self.allowance.checked_sub(1000)?;
+        let signal = self.descriptions.pop().or_else(|| self.candidates.pop())?;
+        self.allowance = left;
+        Some(signal)
+    }
+
+    /// Forgets what was for somebody's connection that is gone.
+    pub(super) fn forget(&mut self, peer: &PeerId) {
+        self.descriptions.retain(|(to, _)| to != peer);
+        self.candidates.retain(|(to, _)| to != peer);
+    }
+
+    /// When to take out more, if anything waits.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let waits = self.descriptions.len() + self.candidates.len() > 0;
+        waits.then(|| self.filled.after(SIGNAL_PAUSE_MS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use metered_protocol::{Description, SdpType};
+
+    fn candidate(pace: &mut Pace, to: &str) -> bool {
+        pace.push(PeerId::parse(to).unwrap(), Signal::Candidate(None))
+    }
+
+    fn drain(pace: &mut Pace, now: u64) -> usize {
+        std::iter::from_fn(|| pace.pop(Instant(now))).count()
+    }
+
+    #[test]
+    fn a_burst_leaves_at_once_and_the_rest_at_its_pace() {
+        let mut pace = Pace::new();
+        pace.start(Instant(5));
+        for _ in 0..300 {
+            candidate(&mut pace, "bob");
+        }
+        assert_eq!(drain(&mut pace, 5), 120);
+        assert_eq!(pace.next(), Some(Instant(105)));
+        assert_eq!(drain(&mut pace, 105), 8);
+        assert_eq!(drain(&mut pace, 1_105), 80);
+        assert_eq!(drain(&mut pace, 100_000), 92);
+        assert_eq!(pace.next(), None);
+    }
+
+    #[test]
+    fn descriptions_go_first_and_what_is_for_the_gone_does_not_go() {
+        let mut pace = Pace::new();
+        pace.start(Instant(0));
+        let offer = Description { kind: SdpType::Offer, sdp: String::new() };
+        candidate(&mut pace, "bob");
+        candidate(&mut pace, "eve");
+        pace.push(PeerId::parse("zoe").unwrap(), Signal::Description(offer));
+        pace.forget(&PeerId::parse("eve").unwrap());
+        let order: Vec<_> = std::iter::from_fn(|| pace.pop(Instant(0))).map(|(to, _)| to).collect();
+        assert_eq!(order.iter().map(PeerId::as_str).collect::<Vec<_>>(), ["zoe", "bob"]);
+    }
+
+    #[test]
+    fn no_more_waits_than_may() {
+        let mut pace = Pace::new();
+        assert_eq!((0..10_000).filter(|_| candidate(&mut pace, "bob")).count(), WAITING_SIGNALS);
+    }
+}
