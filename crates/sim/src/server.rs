@@ -14,6 +14,9 @@ use crate::plan::Plan;
 /// The server's epoch lies here on the virtual clock.
 const EPOCH_MS: u64 = 1_700_000_000_000;
 
+/// The reason that an administrator gives.
+const KICKED: &str = "kicked";
+
 /// How a server ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
@@ -152,7 +155,7 @@ impl Server {
         link: LinkId,
         code: CloseCode,
     ) {
-        self.hub.close(ConnId(link.0), code, "kicked");
+        self.hub.close(ConnId(link.0), code, KICKED);
         self.drain(kernel, network, plan);
     }
 
@@ -230,6 +233,9 @@ impl Server {
                     }
                 }
                 Output::Close { conn, code, reason } => {
+                    if code == CloseCode::OVER_MESSAGE_RATE && reason != KICKED {
+                        kernel.violated("nobody sends faster than servers take", format!("{conn:?}"));
+                    }
                     network.send_down(kernel, plan, LinkId(conn.0), Down::Close(code, reason));
                 }
             }

@@ -55,6 +55,13 @@ fn the_worlds_are_rich_enough_to_find_something() {
     }
 }
 
+#[test]
+fn a_room_of_fifty_comes_together() {
+    let settings = Settings { clients: Some(50), ..Settings::default() };
+    let outcome = run_world(2, Role::Peer, settings);
+    assert!(outcome.is_ok(), "{outcome:?}");
+}
+
 /// Seeds that found something once. One line each: the seed, and what it had found.
 #[test]
 fn what_was_found_once_is_not_found_again() {
