@@ -9,9 +9,9 @@ import { record, until } from "../support/wait.mjs";
 
 const KIB = 1024;
 
-/** As many payloads of 64 KiB, numbered and made beforehand: what is sent in a tight loop cannot drain meanwhile. */
+/** As many payloads of 250 KiB, numbered and made beforehand: what is sent in a tight loop cannot drain meanwhile. */
 const payloads = (count) => Array.from({ length: count }, (_, i) => {
-  const payload = new Uint8Array(64 * KIB);
+  const payload = new Uint8Array(250 * KIB);
   new DataView(payload.buffer).setUint32(0, i);
   return payload;
 });
@@ -20,9 +20,9 @@ const number = ({ data }) => new DataView(data).getUint32(0);
 
 test("sends beyond the high-water mark wait, resume and arrive complete and in order", async (t) => {
   const { toA, toB } = await pair(t);
-  const { ours, theirs } = await openChannel(toB, toA, { options: { maxBufferedAmount: 256 * KIB } });
+  const { ours, theirs } = await openChannel(toB, toA, { options: { maxBufferedAmount: 512 * KIB } });
   const received = record(theirs, "message");
-  const count = 200;
+  const count = 100;
   let taken = 0;
   let most = 0;
   const sends = payloads(count).map((payload) => {
@@ -33,18 +33,18 @@ test("sends beyond the high-water mark wait, resume and arrive complete and in o
   await Promise.resolve();
   await Promise.resolve();
   assert.ok(taken < count, "nothing had to wait: the test shows nothing");
-  assert.ok(most <= 256 * KIB, `${most} bytes were buffered`);
+  assert.ok(most <= 512 * KIB, `${most} bytes were buffered`);
   await Promise.all(sends);
   await received.reach(count);
   assert.deepEqual(received.payloads.map(number), Array.from({ length: count }, (_, i) => i));
-  assert.ok(received.payloads.every(({ data }) => data.byteLength === 64 * KIB));
+  assert.ok(received.payloads.every(({ data }) => data.byteLength === 250 * KIB));
 });
 
 test("with no queue allowed, a send that would have to wait is refused, and the channel goes on", async (t) => {
   const { toA, toB } = await pair(t);
-  const { ours, theirs } = await openChannel(toB, toA, { options: { maxBufferedAmount: 64 * KIB, maxQueuedSends: 0 } });
+  const { ours, theirs } = await openChannel(toB, toA, { options: { maxBufferedAmount: 256 * KIB, maxQueuedSends: 0 } });
   const received = record(theirs, "message");
-  const outcomes = await Promise.allSettled(payloads(250).map((payload) => ours.send(payload)));
+  const outcomes = await Promise.allSettled(payloads(100).map((payload) => ours.send(payload)));
   const refused = outcomes.filter(({ status }) => status === "rejected");
   assert.ok(refused.length > 0, "nothing was refused: the test shows nothing");
   assert.ok(refused.every(({ reason }) => reason instanceof DataChannelOverflowError && reason.cap === 0));
@@ -70,11 +70,11 @@ test("a payload larger than the high-water mark gets through", async (t) => {
 
 test("closing while sends wait rejects every one of them", async (t) => {
   const { toA, toB } = await pair(t);
-  const { ours } = await openChannel(toB, toA, { options: { maxBufferedAmount: 64 * KIB } });
-  const sends = payloads(200).map((payload) => ours.send(payload));
+  const { ours } = await openChannel(toB, toA, { options: { maxBufferedAmount: 256 * KIB } });
+  const sends = payloads(100).map((payload) => ours.send(payload));
   ours.close();
   const results = await Promise.allSettled(sends);
   const rejected = results.filter(({ status }) => status === "rejected");
-  assert.ok(rejected.length > 30, `${rejected.length} of 200 waited`);
+  assert.ok(rejected.length > 30, `${rejected.length} of 100 waited`);
   assert.ok(rejected.every(({ reason }) => reason.name === "InvalidStateError"));
 });
