@@ -304,9 +304,12 @@ impl<E> Negotiation<E> {
     fn take_candidate(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
         if let Some(ignored) = &mut self.ignored {
             if ignored.candidates.len() < MAX_CANDIDATES {
-                ignored.candidates.push(candidate);
+                ignored.candidates.push(candidate.clone());
             }
-            return;
+            // It may as well belong to what we agreed on before.
+            if !self.has_remote {
+                return;
+            }
         }
         self.candidates += 1;
         if self.candidates > MAX_CANDIDATES {

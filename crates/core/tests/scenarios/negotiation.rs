@@ -163,6 +163,23 @@ fn the_impolite_side_ignores_the_offer_and_its_candidates() {
 }
 
 #[test]
+fn a_candidate_of_what_was_agreed_on_is_not_ignored_with_an_offer() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.description("bob", &sdp(Offer, "bobs"));
+    hand.steps_succeed();
+    hand.offers(2);
+    hand.description("bob", &sdp(Offer, "bobs"));
+    hand.said();
+    hand.remote_candidate("bob", "late");
+    assert_eq!(hand.said(), ["k2 add late"]);
+    // One that belonged to the ignored offer after all is refused, and nobody needs to know.
+    hand.remote_candidate("bob", "c1");
+    hand.step_succeeds();
+    hand.step_fails();
+    assert_eq!(hand.said(), ["k2 add c1"]);
+}
+
+#[test]
 fn the_impolite_side_takes_the_offer_it_ignored_when_its_own_stays_unanswered() {
     let mut hand = Hand::joined(&["bob"]);
     hand.offers(2);
