@@ -110,6 +110,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether nothing ever goes wrong: no fault strikes and nobody leaves.
+    pub fn is_perfect(&self) -> bool {
+        self.fault_gap.is_none() && !self.comings_and_goings
+    }
+
     /// The plan of a world.
     pub fn draw(dice: &mut Dice, role: Role, settings: Settings) -> Self {
         let count = match dice.below(20) {

@@ -45,7 +45,7 @@ impl World {
         let troubled = plan.fault_gap.is_some();
         let (network, webrtc) = (Network::default(), Webrtc::default());
         Self {
-            out: Outside { kernel, network, webrtc, plan, troubled, settled: false },
+            out: Outside { kernel, network, webrtc, plan, troubled, busy: true, settled: false },
             server,
             clients,
             channel,
@@ -99,7 +99,7 @@ impl World {
             Event::Fault => self.fault(),
             Event::Quiet => {
                 out.kernel.note(format_args!("     quiet"));
-                out.troubled = false;
+                (out.troubled, out.busy) = (false, false);
                 server.calm_down();
             }
             Event::Inspect => {}
@@ -129,7 +129,7 @@ impl World {
 
     fn act(&mut self, who: Who) {
         let Self { out, clients, .. } = self;
-        if let (Some(client), true) = (alive(clients, who), out.troubled) {
+        if let (Some(client), true) = (alive(clients, who), out.busy) {
             client.act(out);
             if let Some(gap) = out.plan.act_gap {
                 out.kernel.soon(gap, Event::Act(who));

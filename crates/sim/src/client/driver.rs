@@ -131,7 +131,7 @@ impl Client {
             CoreEvent::Remote(remote, event) => self.remote_event(out, remote, event),
             CoreEvent::Signalling(event) => self.signalling_event(out, event),
         }
-        if out.plan.reentrant && out.troubled && out.kernel.dice.percent(8) {
+        if out.plan.reentrant && out.busy && out.kernel.dice.percent(8) {
             self.call_something(out);
         }
     }

@@ -37,6 +37,8 @@ pub struct Outside {
     pub plan: Plan,
     /// Faults strike.
     pub troubled: bool,
+    /// Applications do this and that.
+    pub busy: bool,
     /// Everybody is with everybody, and nothing shall go wrong any more.
     pub settled: bool,
 }
@@ -134,7 +136,7 @@ impl Client {
     }
 
     fn call_something(&mut self, out: &mut Outside) {
-        let may_close = out.troubled && out.plan.comings_and_goings;
+        let may_close = out.busy && out.plan.comings_and_goings;
         let call = match self.role {
             Role::Peer => self.something_to_do_in_a_room(out, may_close),
             Role::Client => self.something_to_do_with_channels(out, may_close),
@@ -213,7 +215,8 @@ impl Client {
         } else {
             // Tokens end before faults do, so that quiet worlds stay quiet.
             let end = out.kernel.now.0 + dice.between((5_000, 120_000));
-            let end = if dice.percent(50) && end < out.plan.quiet_at { Some(end) } else { None };
+            let ends = dice.percent(50) && out.troubled;
+            let end = if ends && end < out.plan.quiet_at { Some(end) } else { None };
             Ok(Secret::new(token(sub, end)))
         };
         let usable = matches!(&answer, Ok(token) if !token.expose().is_empty());

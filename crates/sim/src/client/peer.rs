@@ -9,6 +9,8 @@ use crate::app::App;
 use crate::kernel::Event;
 use crate::webrtc::PcId;
 
+const PERFECT: &str = "nothing fails where nothing goes wrong";
+
 impl Client {
     pub(super) fn room_event(&mut self, out: &mut Outside, event: RoomEvent<Json>) {
         let (who, kernel) = (self.who, &mut out.kernel);
@@ -43,16 +45,25 @@ impl Client {
             }
             RemoteEvent::ConnectionReset => {
                 kernel.saw("connection-reset");
+                if out.plan.is_perfect() {
+                    kernel.violated(PERFECT, format!("{who} replaces its connection"));
+                }
                 self.open_channel(out, remote);
             }
             RemoteEvent::NegotiationError(error) => {
                 kernel.saw("negotiation-error");
                 // Before, an answer may be to an offer of the connection that ours replaced.
-                if out.settled {
-                    kernel.violated("honest peers negotiate without errors", format!("{who}: {error}"));
+                if out.settled || out.plan.is_perfect() {
+                    kernel.violated(PERFECT, format!("{who} cannot negotiate: {error}"));
                 }
             }
-            RemoteEvent::IceCandidateError(_) => kernel.saw("ice-candidate-error"),
+            RemoteEvent::IceCandidateError(error) => {
+                kernel.saw("ice-candidate-error");
+                // A driver that is sloppy may let candidates of an offer out that was rolled back.
+                if out.plan.is_perfect() && !out.plan.sloppy_driver {
+                    kernel.violated(PERFECT, format!("{who} cannot add a candidate: {error}"));
+                }
+            }
         }
     }
 
