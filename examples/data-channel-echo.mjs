@@ -40,16 +40,13 @@ function startClient() {
   const echoed = new Promise((resolve, reject) => {
     client.once("peer-joined", ({ peer: remote }) => {
       const dc = new DataChannel(remote.createDataChannel("chat"));
-      dc.on("open", async () => {
-        try {
-          for (const message of MESSAGES) await dc.send(message);
-        } catch (error) {
-          reject(error);
-        }
-      });
+      // One at a time: `@roamhq/wrtc` may deliver what arrives before its `datachannel` event in another order.
+      const next = () => dc.send(MESSAGES[echoes.length]).catch(reject);
+      dc.on("open", next);
       dc.on("message", ({ data }) => {
         echoes.push(data);
-        if (echoes.length === MESSAGES.length) resolve(echoes);
+        if (echoes.length < MESSAGES.length) return next();
+        resolve(echoes);
       });
     });
   });

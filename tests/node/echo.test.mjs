@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { exitCode } from "../support/child.mjs";
 import { openChannel, pair } from "../support/room.mjs";
 import { access } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
@@ -11,7 +12,7 @@ import { once, record, until, within } from "../support/wait.mjs";
 
 const example = fileURLToPath(new URL("../../examples/data-channel-echo.mjs", import.meta.url));
 
-/** Starts the example. `lines` are what it prints, `ended` its exit code. */
+/** Starts the example. `lines` are what it prints, `ended()` its exit code. */
 const run = async (t, role, environment) => {
   const { apiKey, url } = await access();
   const env = { ...process.env, METERED_KEY: apiKey, METERED_URL: url, ...environment };
@@ -19,9 +20,8 @@ const run = async (t, role, environment) => {
   t.after(() => child.kill("SIGKILL"));
   const lines = [];
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", (line) => lines.push(line));
-  const ended = new Promise((resolve, reject) => child.once("close", (code, signal) =>
-    signal ? reject(new Error(`native crash: the example died by ${signal}`)) : resolve(code)));
-  return { child, lines, ended: within(ended, `the end of the example (${role ?? "both"})`, 40_000) };
+  const ended = exitCode(child);
+  return { child, lines, ended: () => within(ended, `the end of the example (${role ?? "both"})`, 25_000) };
 };
 
 test("text and bytes are echoed over a data channel", async (t) => {
@@ -74,7 +74,7 @@ test("closing a peer closes its channels on both sides", async (t) => {
 
 test("the example echoes in one process", async (t) => {
   const { lines, ended } = await run(t);
-  assert.equal(await ended, 0, lines.join("\n"));
+  assert.equal(await ended(), 0, lines.join("\n"));
   assert.deepEqual(lines, [`OK — bot echoed ["ping","hello","metered"]`]);
 });
 
@@ -82,14 +82,14 @@ test("the example echoes between a bot and a client that are processes of their 
   const bot = await run(t, "bot");
   await until(() => bot.lines.length > 0, "the bot's first line");
   const client = await run(t, "client");
-  assert.equal(await client.ended, 0, client.lines.join("\n"));
+  assert.equal(await client.ended(), 0, client.lines.join("\n"));
   assert.deepEqual(client.lines, [`OK — bot echoed ["ping","hello","metered"]`]);
   bot.child.kill("SIGINT");
-  assert.equal(await bot.ended, 0, bot.lines.join("\n"));
+  assert.equal(await bot.ended(), 0, bot.lines.join("\n"));
 });
 
 test("the example without METERED_KEY says what it needs and exits with 2", async (t) => {
   const { lines, ended } = await run(t, undefined, { METERED_KEY: "" });
-  assert.equal(await ended, 2);
+  assert.equal(await ended(), 2);
   assert.deepEqual(lines, ["Set METERED_KEY=pk_live_... (a publishable key)."]);
 });

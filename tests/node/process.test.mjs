@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join as joinPath } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esm from "metered-realtime";
+import { exitCode } from "../support/child.mjs";
 import { channelName } from "../support/room.mjs";
 import { access } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
@@ -21,10 +22,8 @@ const program = async (code, { cwd = here } = {}) => {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", `const options = ${options};\n${code}`], { cwd });
   let out = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => { out += chunk; });
-  const ended = new Promise((resolve, reject) => child.once("close", (code, signal) =>
-    signal && signal !== "SIGKILL" ? reject(new Error(`native crash: the program died by ${signal}\n${out}`)) : resolve(code)));
   try {
-    const code = await within(ended, `the program's end; so far it printed:\n${out}`, 12_000);
+    const code = await within(exitCode(child), `the program's end; so far it printed:\n${out}`, 12_000);
     return { code, out: out.trim() };
   } finally {
     child.kill("SIGKILL");
