@@ -25,6 +25,9 @@ pub struct Config {
     /// A connection that is silent for so long is given up; `None` watches nothing and sends no keepalive.
     /// Default 60,000.
     pub inactivity_timeout_ms: Option<u64>,
+    /// How long before its token expires a connection is replaced by one with a fresh token, in milliseconds; 0
+    /// never does. At most half of what the token has left. Default 30,000.
+    pub refresh_before_expiry_ms: u64,
     /// Whether subscriptions are replayed after a reconnect. Default true. A room always replays its own.
     pub auto_resubscribe: bool,
 }
@@ -38,6 +41,7 @@ impl Config {
             token_provider_timeout_ms: 10_000,
             reconnect: Some(Reconnect::default()),
             inactivity_timeout_ms: Some(60_000),
+            refresh_before_expiry_ms: 30_000,
             auto_resubscribe: true,
         }
     }

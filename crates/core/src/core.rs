@@ -64,6 +64,7 @@ impl<V: Value> Core<V> {
                 room.handle_connection(now, connection, event, signalling);
             }
             (Input::Connection(..), None) => {}
+            (Input::CheckLink, _) => signalling.check_link(now),
             (Input::Timeout, room) => {
                 signalling.handle_timeout(now);
                 if let Some(room) = room {
@@ -88,6 +89,11 @@ impl<V: Value> Core<V> {
     /// `SignallingClient.state`.
     pub fn signalling_state(&self) -> SignallingState {
         self.signalling.state()
+    }
+
+    /// The latest round trip to the server, in milliseconds: of a ping, or of a request and its `ack`.
+    pub fn latency_ms(&self) -> Option<u64> {
+        self.signalling.latency_ms()
     }
 
     /// `MeteredPeer.state`; `idle` without a room.

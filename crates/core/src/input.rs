@@ -16,6 +16,9 @@ pub enum Input<V> {
     Token(OperationId, Result<Secret, TokenFailure<V>>),
     /// A peer connection did something.
     Connection(ConnectionId, ConnectionEvent<V>),
+    /// There is reason to doubt the connection, or hope for one: the network is back, the page became visible, the
+    /// machine woke up. A connection is probed at once, a backoff ends.
+    CheckLink,
     /// The moment of [`crate::Core::poll_timeout`] has come. Harmless at any other moment.
     Timeout,
 }

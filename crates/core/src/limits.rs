@@ -10,6 +10,12 @@ pub const ACK_TIMEOUT_MS: u64 = 15_000;
 pub const CLOSE_FLUSH_MS: u64 = 1_000;
 /// The shortest interval between keepalives, in milliseconds.
 pub const MIN_KEEPALIVE_MS: u64 = 1_000;
+/// How long a server that is doubted has to answer, in milliseconds.
+pub const PROBE_TIMEOUT_MS: u64 = 5_000;
+/// From how late on, in milliseconds, a timer shows that the tab or the machine was asleep.
+pub const LATE_MS: u64 = 2_000;
+/// Pause after a token provider failed to renew a token that still holds, in milliseconds.
+pub const REFRESH_RETRY_MS: u64 = 5_000;
 /// Consecutive failures of a token provider from which on each is an event.
 pub const TOKEN_FAILURES_BEFORE_EVENT: u32 = 3;
 /// How often the replay of a subscription is tried again on one connection.

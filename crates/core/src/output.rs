@@ -121,7 +121,7 @@ pub enum Event<V> {
 pub enum SignallingEvent<V> {
     /// A welcome arrived.
     Connected(Connected<V>),
-    /// A connection closed, after the first success.
+    /// A connection closed, after the first success; also by `close()`.
     Disconnected {
         /// The close code.
         code: CloseCode,
@@ -170,6 +170,8 @@ pub enum SignallingEvent<V> {
     ServerError {
         /// The code.
         code: ErrorCode,
+        /// The request that it names, which nobody waits for any more.
+        request_id: Option<String>,
         /// Words for a developer.
         message: Option<String>,
     },

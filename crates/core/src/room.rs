@@ -279,7 +279,7 @@ impl<V: Value> Room<V> {
             {
                 self.surface(from, from_metadata, data, DataKind::Broadcast, link);
             }
-            SignallingEvent::ServerError { code, message } => {
+            SignallingEvent::ServerError { code, message, .. } => {
                 const FATAL: [ErrorCode; 2] =
                     [ErrorCode::CHANNEL_NOT_AUTHORIZED, ErrorCode::ACTION_NOT_PERMITTED];
                 if FATAL.contains(&code) {

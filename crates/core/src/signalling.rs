@@ -13,18 +13,19 @@
 //! its id forgotten, so that whatever it still reports is stale by construction. The first attempt of a
 //! `connect()` fails for the caller to see; after a first success every drop is the supervisor's business.
 //!
-//! Five rooms belong to it: [`requests`] pairs frames with their answers, [`subscriptions`] remembers what to
-//! replay, [`liveness`] decides when silence is too long, [`pace`] holds signals back, and `Reconnect` in the
-//! configuration computes the backoff.
+//! Six rooms belong to it: [`requests`] pairs frames with their answers, [`subscriptions`] remembers what to
+//! replay, [`liveness`] decides when silence is too long, [`refresh`] renews tokens before they expire, [`pace`] holds
+//! signals back, and `Reconnect` in the configuration computes the backoff.
 
 mod connection;
 mod liveness;
 mod pace;
+mod refresh;
 mod requests;
 mod subscriptions;
 
 use fastrand::Rng;
-use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, Signal, Value};
+use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, RequestId, Secret, Signal, Value};
 
 use crate::config::Config;
 use crate::ids::{CallId, OperationId, SocketId};
@@ -34,8 +35,9 @@ use crate::timers::Timers;
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
 use pace::Pace;
-use requests::Requests;
-use subscriptions::Subscriptions;
+use refresh::Refresh;
+use requests::{Request, Requests};
+use subscriptions::{Answer, Subscriptions, Wish};
 
 /// Who is waiting for a request's answer, or for `connect()` or `close()` to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub(crate) enum Origin {
     /// The application.
     Call(CallId),
     /// The supervisor itself, replaying a subscription.
-    Replay(Channel),
+    Replay,
     /// The room.
     Room(RoomRequest),
 }
@@ -73,6 +75,7 @@ enum Timer {
     Liveness,
     Acks,
     Replay,
+    Refresh,
     Pace,
 }
 
@@ -86,8 +89,16 @@ enum Phase {
     Opening(SocketId),
     /// Welcomed.
     Connected(SocketId),
-    /// Waiting for the backoff to end.
-    Waiting,
+    /// Waiting for the backoff to end, which may be cut short unless the server asked for it.
+    Waiting { may_hurry: bool },
+}
+
+/// What the server said to resume by.
+#[derive(Debug)]
+struct Session {
+    token: Secret,
+    /// How many `message`, `direct` and `presence` frames have arrived in it.
+    seen: u64,
 }
 
 #[derive(Debug)]
@@ -107,9 +118,15 @@ pub(crate) struct Signalling<V> {
     token_failures: u32,
     /// Sockets that `close()` closed, and who waits for them.
     closing: Vec<Closing>,
+    session: Option<Session>,
     requests: Requests,
     subscriptions: Subscriptions,
     liveness: Liveness,
+    refresh: Refresh,
+    /// The latest round trip to the server, in milliseconds.
+    latency_ms: Option<u64>,
+    /// When the ping was sent that no pong has answered yet.
+    pinged: Option<Instant>,
     pace: Pace,
     timers: Timers<Timer>,
     last_id: u32,
@@ -143,8 +160,12 @@ impl<V: Value> Signalling<V> {
             delay_floor_ms: 0,
             token_failures: 0,
             closing: Vec::new(),
+            session: None,
             requests: Requests::default(),
             subscriptions: Subscriptions::default(),
+            refresh: Refresh::default(),
+            latency_ms: None,
+            pinged: None,
             pace: Pace::new(),
             timers: Timers::new(),
             last_id: 0,
@@ -159,6 +180,11 @@ impl<V: Value> Signalling<V> {
 
     pub(crate) fn peer_id(&self) -> Option<&PeerId> {
         self.peer_id.as_ref()
+    }
+
+    /// The latest round trip to the server, in milliseconds.
+    pub(crate) fn latency_ms(&self) -> Option<u64> {
+        self.latency_ms
     }
 
     /// What the room has not heard yet.
@@ -195,12 +221,19 @@ impl<V: Value> Signalling<V> {
             return;
         }
         let socket = self.socket();
-        if let Some(connecting) = self.connecting.take() {
+        let first_attempt = self.connecting.take();
+        let disconnects = socket.is_some() && first_attempt.is_none();
+        if let Some(connecting) = first_attempt {
             self.done(connecting, Err(CallError::Closed));
         }
         self.leave_connection();
         self.subscriptions.clear();
+        self.session = None;
         self.transition(SignallingState::Closed);
+        if disconnects {
+            let reason = reason.to_owned();
+            self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: false });
+        }
         match socket {
             None => self.done(origin, Ok(())),
             Some(socket) => {
@@ -212,27 +245,43 @@ impl<V: Value> Signalling<V> {
     }
 
     pub(crate) fn subscribe(&mut self, now: Instant, origin: Origin, channel: Channel, metadata: bool) {
-        // Remembered before the frame leaves, so that a drop between the two cannot lose it.
-        if self.state == SignallingState::Connected || self.subscriptions.get(&channel).is_some() {
-            self.subscriptions.insert(channel.clone(), metadata);
-        }
-        let frame = ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata: metadata };
-        self.request(now, origin, 0, frame);
+        self.ask(now, origin, channel, Some(metadata));
     }
 
     pub(crate) fn unsubscribe(&mut self, now: Instant, origin: Origin, channel: Channel) {
-        self.subscriptions.remove(&channel);
-        self.request(now, origin, 0, ClientFrame::Unsubscribe { channel, request_id: None });
+        self.ask(now, origin, channel, None);
+    }
+
+    /// Asks the server for a subscription or the end of one. What the application wants is remembered before the frame
+    /// leaves, so that a drop between the two cannot lose it; without a connection, only that something is given up.
+    fn ask(&mut self, now: Instant, origin: Origin, channel: Channel, wish: Wish) {
+        if self.state == SignallingState::Connected {
+            self.subscriptions.request(&channel, wish, self.requests.next());
+        } else if wish.is_none() {
+            self.subscriptions.give_up(&channel);
+        }
+        self.request_about(now, origin, channel, wish);
+    }
+
+    fn request_about(&mut self, now: Instant, origin: Origin, channel: Channel, wish: Wish) {
+        let about = Some((channel.clone(), wish));
+        let frame = match wish {
+            Some(include_sender_metadata) => {
+                ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata }
+            }
+            None => ClientFrame::Unsubscribe { channel, request_id: None },
+        };
+        self.request(now, origin, about, 0, frame);
     }
 
     pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: Channel, data: Measured<V>) {
         let frame = ClientFrame::Publish { channel, data: Payload::User(data.value), request_id: None };
-        self.request(now, origin, data.bytes, frame);
+        self.request(now, origin, None, data.bytes, frame);
     }
 
     pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: PeerId, data: Measured<V>) {
         let frame = ClientFrame::Send { to, data: Payload::User(data.value), request_id: None };
-        self.request(now, origin, data.bytes, frame);
+        self.request(now, origin, None, data.bytes, frame);
     }
 
     /// Sends a signal of the negotiation, when it is its turn. Without a connection it is dropped: the peers
@@ -254,7 +303,7 @@ impl<V: Value> Signalling<V> {
     fn send_signals(&mut self, now: Instant) {
         while let Some((to, signal)) = self.pace.pop(now) {
             let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
-            self.request(now, Origin::Room(RoomRequest::Unwatched), 0, frame);
+            self.request(now, Origin::Room(RoomRequest::Unwatched), None, 0, frame);
         }
         if let Some(at) = self.pace.next() {
             self.timers.set(Timer::Pace, at);
@@ -266,6 +315,7 @@ impl<V: Value> Signalling<V> {
         &mut self,
         now: Instant,
         origin: Origin,
+        about: Option<(Channel, Wish)>,
         payload_bytes: usize,
         mut frame: ClientFrame<Payload<V>>,
     ) {
@@ -273,7 +323,7 @@ impl<V: Value> Signalling<V> {
             self.done(origin, Err(CallError::NotConnected));
             return;
         };
-        frame.set_request_id(self.requests.next_id());
+        frame.set_request_id(RequestId::numbered(self.requests.next()));
         if payload_bytes > 0 {
             // The server measures the whole frame. One byte closes the object.
             let size = frame.head().0.len() + payload_bytes + 1;
@@ -282,30 +332,38 @@ impl<V: Value> Signalling<V> {
                 return;
             }
         }
-        self.requests.insert(origin, now);
+        self.requests.insert(origin, about, now);
         self.rearm_acks();
         self.out.command(Command::SendFrame(socket, frame));
     }
 
     // ---- requests and replay
 
-    fn answered(&mut self, now: Instant, origin: Origin, result: Result<(), CallError<V>>) {
-        self.rearm_acks();
-        match origin {
-            Origin::Replay(channel) => {
-                if result.is_err() && self.subscriptions.schedule_retry(&channel, now) {
-                    self.log(Level::Warn, "a subscription is to be replayed again");
-                    self.rearm_replays();
-                }
+    fn answered(&mut self, now: Instant, request: Request, result: Result<(), CallError<V>>) {
+        let Request { number, origin, about, .. } = request;
+        if let Some((channel, wish)) = about {
+            let answer = match (&result, &origin) {
+                (Ok(()), _) => Answer::Agreed,
+                // A replay is nobody's call that has failed.
+                (Err(CallError::Server { .. }), Origin::Call(_) | Origin::Room(_)) => Answer::Refused,
+                (Err(_), _) => Answer::Unknown,
+            };
+            self.subscriptions.answered(&channel, number, wish, answer);
+            if origin == Origin::Replay && result.is_err() && self.subscriptions.schedule_retry(&channel, now)
+            {
+                self.log(Level::Warn, "a subscription is to be replayed again");
+                self.rearm_replays();
             }
-            origin => self.done(origin, result),
         }
+        self.done(origin, result);
+        self.rearm_acks();
+        self.replace_if_idle(now);
     }
 
     fn expire_requests(&mut self, now: Instant) {
-        while let Some((request_id, origin)) = self.requests.expired(now) {
-            let timeout_ms = limits::ACK_TIMEOUT_MS;
-            self.answered(now, origin, Err(CallError::AckTimeout { request_id, timeout_ms }));
+        while let Some(request) = self.requests.expired(now) {
+            let (request_id, timeout_ms) = (request.id(), limits::ACK_TIMEOUT_MS);
+            self.answered(now, request, Err(CallError::AckTimeout { request_id, timeout_ms }));
         }
         self.rearm_acks();
     }
@@ -317,18 +375,14 @@ impl<V: Value> Signalling<V> {
         }
     }
 
-    fn replay(&mut self, now: Instant, channel: Channel) {
-        if let Some(metadata) = self.subscriptions.get(&channel) {
-            let origin = Origin::Replay(channel.clone());
-            let frame =
-                ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata: metadata };
-            self.request(now, origin, 0, frame);
-        }
+    fn replay(&mut self, now: Instant, channel: Channel, wish: Wish) {
+        self.subscriptions.replaying(&channel, self.requests.next());
+        self.request_about(now, Origin::Replay, channel, wish);
     }
 
     fn retry_replays(&mut self, now: Instant) {
-        while let Some(channel) = self.subscriptions.due_retry(now) {
-            self.replay(now, channel);
+        while let Some((channel, wish)) = self.subscriptions.due_retry(now) {
+            self.replay(now, channel, wish);
         }
         self.rearm_replays();
     }
@@ -344,7 +398,7 @@ impl<V: Value> Signalling<V> {
     fn socket(&self) -> Option<SocketId> {
         match self.phase {
             Phase::Opening(socket) | Phase::Connected(socket) => Some(socket),
-            Phase::Down | Phase::FetchingToken(_) | Phase::Waiting => None,
+            Phase::Down | Phase::FetchingToken(_) | Phase::Waiting { .. } => None,
         }
     }
 
@@ -370,7 +424,7 @@ impl<V: Value> Signalling<V> {
         match (origin, &mut self.news) {
             (Origin::Call(call), _) => self.out.settle(call, result),
             (Origin::Room(request), Some(news)) => news.push(News::Done(request, result)),
-            (Origin::Room(_), None) | (Origin::Replay(_), _) => {}
+            (Origin::Room(_), None) | (Origin::Replay, _) => {}
         }
     }
 

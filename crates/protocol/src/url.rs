@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Secret;
+use crate::{Secret, write_number};
 
 /// A WebSocket origin: `wss://HOST[:PORT]`, or `ws://` for a loopback host. The path is the protocol's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +86,18 @@ impl ServerUrl {
         percent_encode(&mut url, value.expose());
         Secret::new(url)
     }
+
+    /// One of these addresses, with the wish to continue a session (our extension). `seen` is how many `message`,
+    /// `direct` and `presence` frames have arrived since the session began: the server repeats what comes after,
+    /// whether or not it had been written to a socket that was dead by then.
+    pub fn resuming(address: &Secret, token: &Secret, seen: u64) -> Secret {
+        let mut url = address.expose().to_owned();
+        url.push_str("&resume=");
+        percent_encode(&mut url, token.expose());
+        url.push_str("&seen=");
+        write_number(&mut url, seen);
+        Secret::new(url)
+    }
 }
 
 /// The host of `host[:port]`, if both are well-formed. Only an address in brackets has colons of its own.
@@ -135,6 +147,13 @@ mod tests {
             let url = ServerUrl::parse(given).unwrap();
             assert_eq!(url.with_key(&Secret::new("k /é")).expose(), opened);
         }
+    }
+
+    #[test]
+    fn an_address_that_resumes_carries_the_token_and_what_was_seen() {
+        let address = ServerUrl::parse("wss://a").unwrap().with_token(&Secret::new("t"));
+        let resuming = ServerUrl::resuming(&address, &Secret::new("r&r"), 17);
+        assert_eq!(resuming.expose(), "wss://a/v1?token=t&resume=r%26r&seen=17");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The life of a connection: token, socket, welcome, frames, silence, close, and the way back.
 
-use metered_protocol::{ClientFrame, CloseCode, ErrorCode, Retry, Secret, ServerFrame, Value, Welcome};
+use metered_protocol::{
+    ClientFrame, CloseCode, ErrorCode, Retry, Secret, ServerFrame, ServerUrl, Value, Welcome,
+};
 
 use super::liveness::Verdict;
 use super::pace::Pace;
-use super::{Closing, Phase, Signalling, Timer};
+use super::{Closing, Phase, Session, Signalling, Timer};
 use crate::config::Credential;
 use crate::ids::{OperationId, SocketId};
 use crate::input::{SocketEvent, TokenFailure};
@@ -18,6 +20,7 @@ impl<V: Value> Signalling<V> {
         op: OperationId,
         token: Result<Secret, TokenFailure<V>>,
     ) {
+        let Some(token) = self.take_renewal(now, op, token) else { return };
         if self.phase != Phase::FetchingToken(op) {
             return;
         }
@@ -44,13 +47,18 @@ impl<V: Value> Signalling<V> {
             SocketEvent::Closed { code, reason } => self.handle_closed(now, code, reason),
             SocketEvent::Garbage => {
                 self.liveness.heard(now);
+                // It may have been one of those that the server counts.
+                self.count_frame();
                 self.log(Level::Warn, "dropped a frame that is no JSON text");
             }
             SocketEvent::Frame(frame) => {
                 self.liveness.heard(now);
                 match ServerFrame::parse(&frame) {
                     Ok(frame) => self.handle_frame(now, socket, frame),
-                    Err(_) => self.log(Level::Warn, "dropped a malformed frame"),
+                    Err(_) => {
+                        self.count_frame();
+                        self.log(Level::Warn, "dropped a malformed frame");
+                    }
                 }
             }
         }
@@ -59,12 +67,16 @@ impl<V: Value> Signalling<V> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
+                Timer::TokenProvider if self.is_renewing() => {
+                    self.renewal_failed(now, TokenFailure::TimedOut)
+                }
                 Timer::TokenProvider => self.token_failed(now, TokenFailure::TimedOut),
                 Timer::Welcome => self.give_up(now, "no welcome"),
                 Timer::Backoff => self.attempt(now),
                 Timer::Liveness => self.check_liveness(now),
                 Timer::Acks => self.expire_requests(now),
                 Timer::Replay => self.retry_replays(now),
+                Timer::Refresh => self.handle_refresh_timer(now),
                 Timer::Pace => self.send_signals(now),
             }
         }
@@ -91,16 +103,21 @@ impl<V: Value> Signalling<V> {
                 let url = self.config.url.with_key(key);
                 self.open(now, url);
             }
-            Credential::TokenProvider => {
-                let op = OperationId::next(&mut self.last_id);
-                self.phase = Phase::FetchingToken(op);
-                self.timers.set(Timer::TokenProvider, now.after(self.config.token_provider_timeout_ms));
-                self.command(Command::FetchToken(op));
-            }
+            Credential::TokenProvider => self.phase = Phase::FetchingToken(self.fetch_token(now)),
         }
     }
 
-    fn open(&mut self, now: Instant, url: Secret) {
+    pub(super) fn fetch_token(&mut self, now: Instant) -> OperationId {
+        let op = OperationId::next(&mut self.last_id);
+        self.timers.set(Timer::TokenProvider, now.after(self.config.token_provider_timeout_ms));
+        self.command(Command::FetchToken(op));
+        op
+    }
+
+    pub(super) fn open(&mut self, now: Instant, mut url: Secret) {
+        if let Some(session) = &self.session {
+            url = ServerUrl::resuming(&url, &session.token, session.seen);
+        }
         let socket = SocketId::next(&mut self.last_id);
         self.phase = Phase::Opening(socket);
         self.timers.set(Timer::Welcome, now.after(limits::WELCOME_TIMEOUT_MS));
@@ -113,35 +130,77 @@ impl<V: Value> Signalling<V> {
             (Phase::Opening(_), _) => self.log(Level::Warn, "ignored a frame before the welcome"),
             (_, ServerFrame::Welcome(_)) => self.log(Level::Warn, "ignored a second welcome"),
             (_, ServerFrame::Ack { request_id }) => {
-                if let Some(origin) = self.requests.take(request_id.as_str()) {
-                    self.answered(now, origin, Ok(()));
+                if let Some(request) = self.requests.take(request_id.as_str()) {
+                    self.latency_ms = Some(request.age(now));
+                    self.answered(now, request, Ok(()));
                 }
             }
             (_, ServerFrame::Error { code, request_id, message }) => {
-                let request = request_id.as_ref().map(|id| (id, self.requests.take(id.as_str())));
-                match request {
-                    Some((id, Some(origin))) => {
-                        let request_id = id.as_str().to_owned();
-                        self.answered(now, origin, Err(CallError::Server { code, request_id, message }));
+                let request_id = request_id.map(|id| id.as_str().to_owned());
+                let request = request_id.as_deref().and_then(|id| self.requests.take(id));
+                match (request, request_id) {
+                    (Some(request), Some(request_id)) => {
+                        self.answered(now, request, Err(CallError::Server { code, request_id, message }));
                     }
                     // The answer to a ping, from a server that has none.
-                    None if code == ErrorCode::UNKNOWN_TYPE => {}
-                    _ => self.event(SignallingEvent::ServerError { code, message }),
+                    (_, None) if code == ErrorCode::UNKNOWN_TYPE => {}
+                    (_, request_id) => self.event(SignallingEvent::ServerError { code, request_id, message }),
                 }
             }
             (_, ServerFrame::Message { channel, from, from_metadata, data }) => {
+                self.count_frame();
                 self.event(SignallingEvent::Message { channel, from, from_metadata, data });
             }
             (_, ServerFrame::Direct { from, from_metadata, data }) => {
+                self.count_frame();
                 self.event(SignallingEvent::Direct { from, from_metadata, data });
             }
             (_, ServerFrame::Presence { channel, joined, left }) => {
+                self.count_frame();
                 self.event(SignallingEvent::Presence { channel, joined, left });
             }
             (_, ServerFrame::GoingAway { retry_after_ms }) => {
                 self.event(SignallingEvent::GoingAway { retry_after_ms });
             }
-            (_, ServerFrame::Pong | ServerFrame::Unknown) => {}
+            (_, ServerFrame::Pong) => {
+                if let Some(pinged) = self.pinged.take() {
+                    self.latency_ms = Some(now.since(pinged));
+                }
+            }
+            (_, ServerFrame::Unknown) => self.log(Level::Debug, "ignored a frame of an unknown type"),
+        }
+    }
+
+    /// A frame has arrived of those that the server repeats if they are lost.
+    fn count_frame(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.seen += 1;
+        }
+    }
+
+    /// There is reason to doubt the connection, or hope for one.
+    pub(crate) fn check_link(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Connected(socket) if self.liveness.doubt(now) => {
+                self.ping(now, socket);
+                self.rearm_liveness();
+            }
+            Phase::Waiting { may_hurry: true } => {
+                self.timers.stop(Timer::Backoff);
+                self.attempt(now);
+            }
+            _ => {}
+        }
+    }
+
+    fn ping(&mut self, now: Instant, socket: SocketId) {
+        self.pinged.get_or_insert(now);
+        self.command(Command::SendFrame(socket, ClientFrame::Ping { request_id: None }));
+    }
+
+    fn rearm_liveness(&mut self) {
+        if let Some(at) = self.liveness.next_check() {
+            self.timers.set(Timer::Liveness, at);
         }
     }
 
@@ -152,10 +211,15 @@ impl<V: Value> Signalling<V> {
         self.delay_floor_ms = 0;
         self.max_message_size = welcome.max_message_size as usize;
         self.peer_id = Some(welcome.peer_id.clone());
-        if let Some(at) = self.liveness.start(now) {
-            self.timers.set(Timer::Liveness, at);
-        }
+        self.liveness.start(now);
+        self.rearm_liveness();
         self.pace.start(now);
+        self.pinged = None;
+        self.plan_refresh(now, &welcome);
+        let seen = self.session.take().filter(|_| welcome.resumed).map_or(0, |session| session.seen);
+        // A room takes stock anew with each connection.
+        let resume = welcome.resume.filter(|_| self.news.is_none());
+        self.session = resume.map(|resume| Session { token: resume.token, seen });
         self.transition(SignallingState::Connected);
         let connecting = self.connecting.take();
         let is_reconnect = connecting.is_none();
@@ -171,10 +235,9 @@ impl<V: Value> Signalling<V> {
             is_reconnect,
             resumed: welcome.resumed,
         }));
-        if self.config.auto_resubscribe {
-            for channel in self.subscriptions.start_replay() {
-                self.replay(now, channel);
-            }
+        let replays = self.subscriptions.start_replay(welcome.resumed, self.config.auto_resubscribe);
+        for (channel, wish) in replays {
+            self.replay(now, channel, wish);
         }
     }
 
@@ -205,13 +268,7 @@ impl<V: Value> Signalling<V> {
 
     fn token_failed(&mut self, now: Instant, failure: TokenFailure<V>) {
         self.phase = Phase::Down;
-        self.token_failures += 1;
-        if self.token_failures >= limits::TOKEN_FAILURES_BEFORE_EVENT {
-            self.event(SignallingEvent::TokenProviderError {
-                consecutive_failures: self.token_failures,
-                failure: failure.clone(),
-            });
-        }
+        self.count_token_failure(failure.clone());
         if let Some(origin) = self.connecting.take() {
             self.transition(SignallingState::Closed);
             self.done(origin, Err(CallError::Token(failure)));
@@ -228,6 +285,15 @@ impl<V: Value> Signalling<V> {
         self.wait_or_end(now, delay);
     }
 
+    /// Tells the application of a token provider that keeps failing.
+    pub(super) fn count_token_failure(&mut self, failure: TokenFailure<V>) {
+        self.token_failures += 1;
+        let consecutive_failures = self.token_failures;
+        if consecutive_failures >= limits::TOKEN_FAILURES_BEFORE_EVENT {
+            self.event(SignallingEvent::TokenProviderError { consecutive_failures, failure });
+        }
+    }
+
     /// The delay before the next attempt, or `None` when there is none.
     fn next_delay(&mut self) -> Option<u64> {
         let reconnect = self.config.reconnect?;
@@ -235,17 +301,20 @@ impl<V: Value> Signalling<V> {
             return None;
         }
         self.attempts += 1;
-        Some(reconnect.delay_ms(self.attempts, std::mem::take(&mut self.delay_floor_ms), self.rng.f64()))
+        Some(reconnect.delay_ms(self.attempts, self.delay_floor_ms, self.rng.f64()))
     }
 
     fn wait_or_end(&mut self, now: Instant, delay: Option<u64>) {
         match delay {
             Some(delay) => {
-                self.phase = Phase::Waiting;
+                self.phase = Phase::Waiting { may_hurry: std::mem::take(&mut self.delay_floor_ms) == 0 };
                 self.timers.set(Timer::Backoff, now.after(delay));
                 self.transition(SignallingState::Reconnecting);
             }
-            None => self.transition(SignallingState::Closed),
+            None => {
+                self.session = None;
+                self.transition(SignallingState::Closed);
+            }
         }
     }
 
@@ -253,9 +322,10 @@ impl<V: Value> Signalling<V> {
     pub(super) fn leave_connection(&mut self) {
         self.phase = Phase::Down;
         self.timers.clear();
+        self.refresh.stop();
         self.pace = Pace::new();
-        for origin in self.requests.take_all() {
-            self.done(origin, Err(CallError::Disconnected));
+        for request in self.requests.take_all() {
+            self.done(request.origin, Err(CallError::Disconnected));
         }
     }
 
@@ -266,13 +336,9 @@ impl<V: Value> Signalling<V> {
                 self.give_up(now, "inactivity timeout");
                 return;
             }
-            Verdict::Probe => {
-                self.command(Command::SendFrame(socket, ClientFrame::Ping { request_id: None }))
-            }
+            Verdict::Probe => self.ping(now, socket),
             Verdict::Alive => {}
         }
-        if let Some(at) = self.liveness.next_check() {
-            self.timers.set(Timer::Liveness, at);
-        }
+        self.rearm_liveness();
     }
 }

@@ -3,9 +3,13 @@
 //! A server that has nothing to say is probed by a keepalive after a third of the inactivity window, so that a
 //! healthy connection is heard of at least twice per window; one that stays silent for the whole window is dead.
 //! Frames only note the time they came: no timer is moved on the hot path.
+//!
+//! That rests on timers that ring when they should, which they do not in a background tab and not in a machine that
+//! slept. So nobody is declared dead by a check that comes late: the server is asked first, with a short deadline. The
+//! same question is put whenever there is reason to doubt the link.
 
 use crate::Instant;
-use crate::limits::MIN_KEEPALIVE_MS;
+use crate::limits::{LATE_MS, MIN_KEEPALIVE_MS, PROBE_TIMEOUT_MS};
 
 /// What to do about the connection now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,42 +24,58 @@ pub(super) struct Liveness {
     timeout_ms: Option<u64>,
     heard: Instant,
     probed: Instant,
+    /// Until when something must have been heard after a doubt.
+    deadline: Option<Instant>,
 }
 
 impl Liveness {
     pub(super) fn new(timeout_ms: Option<u64>) -> Self {
-        Self { timeout_ms, heard: Instant::default(), probed: Instant::default() }
+        Self { timeout_ms, heard: Instant::default(), probed: Instant::default(), deadline: None }
     }
 
     /// A connection begins. Answers when to check it, if ever.
     pub(super) fn start(&mut self, now: Instant) -> Option<Instant> {
         self.heard = now;
         self.probed = now;
+        self.deadline = None;
         self.next_check()
     }
 
     /// Something came from the server.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
+        self.deadline = None;
     }
 
-    /// When to check next: at the next keepalive or at the end of the window.
+    /// There is reason to doubt the connection. Answers whether to probe it now.
+    pub(super) fn doubt(&mut self, now: Instant) -> bool {
+        let Some(timeout) = self.timeout_ms.filter(|_| self.deadline.is_none()) else { return false };
+        self.probed = now;
+        self.deadline = Some(now.after(PROBE_TIMEOUT_MS.min(timeout)));
+        true
+    }
+
+    /// When to check next: at the end of a doubt, at the next keepalive or at the end of the window.
     pub(super) fn next_check(&self) -> Option<Instant> {
         let timeout = self.timeout_ms?;
         let probe = self.heard.max(self.probed).after((timeout / 3).max(MIN_KEEPALIVE_MS));
-        Some(probe.min(self.heard.after(timeout)))
+        Some(self.deadline.unwrap_or(probe.min(self.heard.after(timeout))))
     }
 
     pub(super) fn check(&mut self, now: Instant) -> Verdict {
-        let Some(timeout) = self.timeout_ms else { return Verdict::Alive };
-        if now.since(self.heard) >= timeout {
-            return Verdict::Dead;
+        let (Some(timeout), Some(due)) = (self.timeout_ms, self.next_check()) else { return Verdict::Alive };
+        if now < due {
+            return Verdict::Alive;
         }
-        if self.next_check().is_some_and(|at| at <= now) {
-            self.probed = now;
+        if self.deadline.is_none() && now.since(self.heard) >= timeout && now.since(due) >= LATE_MS {
+            self.doubt(now);
             return Verdict::Probe;
         }
-        Verdict::Alive
+        if self.deadline.is_some() || now.since(self.heard) >= timeout {
+            return Verdict::Dead;
+        }
+        self.probed = now;
+        Verdict::Probe
     }
 }
 
@@ -82,6 +102,32 @@ mod tests {
         liveness.heard(Instant(19_000));
         assert_eq!(liveness.check(Instant(20_000)), Verdict::Alive);
         assert_eq!(liveness.next_check(), Some(Instant(39_000)));
+    }
+
+    #[test]
+    fn a_check_that_comes_late_asks_before_it_judges() {
+        let mut liveness = Liveness::new(Some(60_000));
+        liveness.start(Instant(0));
+        assert_eq!(liveness.check(Instant(600_000)), Verdict::Probe);
+        assert_eq!(liveness.next_check(), Some(Instant(605_000)));
+        assert_eq!(liveness.check(Instant(604_999)), Verdict::Alive);
+        assert_eq!(liveness.clone().check(Instant(605_000)), Verdict::Dead);
+        liveness.heard(Instant(604_000));
+        assert_eq!(liveness.check(Instant(605_000)), Verdict::Alive);
+        assert_eq!(liveness.next_check(), Some(Instant(624_000)));
+    }
+
+    #[test]
+    fn a_doubt_is_settled_by_the_next_frame_or_a_short_deadline() {
+        let mut liveness = Liveness::new(Some(60_000));
+        liveness.start(Instant(0));
+        assert!(liveness.doubt(Instant(10_000)));
+        assert!(!liveness.doubt(Instant(11_000)), "one question at a time");
+        assert_eq!(liveness.next_check(), Some(Instant(15_000)));
+        assert_eq!(liveness.clone().check(Instant(15_000)), Verdict::Dead);
+        liveness.heard(Instant(12_000));
+        assert_eq!(liveness.check(Instant(15_000)), Verdict::Alive);
+        assert!(!Liveness::new(None).doubt(Instant(0)), "a watchdog that is off doubts nothing");
     }
 
     #[test]

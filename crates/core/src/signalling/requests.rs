@@ -1,59 +1,79 @@
 //! The table of requests that wait for their `ack` or `error`.
 
+use metered_protocol::{Channel, RequestId};
+
 use super::Origin;
+use super::subscriptions::Wish;
 use crate::Instant;
 use crate::limits::ACK_TIMEOUT_MS;
 
-pub(super) type Id = metered_protocol::RequestId;
+/// A request's number: its id on the wire.
+pub(super) type Number = u64;
 
 /// Requests in the order of their numbers. Numbers rise and all wait equally long, so the first in the queue
 /// expires first.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    last: u64,
+    last: Number,
     waiting: Vec<Request>,
 }
 
 #[derive(Debug)]
-struct Request {
-    number: u64,
-    origin: Origin,
-    deadline: Instant,
+pub(super) struct Request {
+    pub(super) number: Number,
+    pub(super) origin: Origin,
+    /// What it asks for, if it is about a subscription.
+    pub(super) about: Option<(Channel, Wish)>,
+    sent: Instant,
+}
+
+impl Request {
+    pub(super) fn id(&self) -> String {
+        RequestId::numbered(self.number).as_str().to_owned()
+    }
+
+    /// How long ago it was sent, in milliseconds.
+    pub(super) fn age(&self, now: Instant) -> u64 {
+        now.since(self.sent)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.sent.after(ACK_TIMEOUT_MS)
+    }
 }
 
 impl Requests {
-    /// The id that the next [`Requests::insert`] will wait for.
-    pub(super) fn next_id(&self) -> Id {
-        Id::numbered(self.last + 1)
+    /// The number that the next [`Requests::insert`] will use.
+    pub(super) fn next(&self) -> Number {
+        self.last + 1
     }
 
-    pub(super) fn insert(&mut self, origin: Origin, now: Instant) {
+    pub(super) fn insert(&mut self, origin: Origin, about: Option<(Channel, Wish)>, now: Instant) {
         self.last += 1;
-        let deadline = now.after(ACK_TIMEOUT_MS);
-        self.waiting.push(Request { number: self.last, origin, deadline });
+        self.waiting.push(Request { number: self.last, origin, about, sent: now });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Takes the request that an answer names. A request is answered once; what we did not ask finds nothing.
-    pub(super) fn take(&mut self, id: &str) -> Option<Origin> {
-        let number: u64 = id.parse().ok()?;
+    pub(super) fn take(&mut self, id: &str) -> Option<Request> {
+        let number: Number = id.parse().ok()?;
         let at = self.waiting.binary_search_by_key(&number, |request| request.number).ok()?;
-        Some(self.waiting.remove(at).origin)
+        Some(self.waiting.remove(at))
     }
 
-    pub(super) fn take_all(&mut self) -> Vec<Origin> {
-        std::mem::take(&mut self.waiting).into_iter().map(|request| request.origin).collect()
+    pub(super) fn take_all(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.waiting)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.first().map(|request| request.deadline)
+        self.waiting.first().map(Request::deadline)
     }
 
     /// Takes a request whose time is up.
-    pub(super) fn expired(&mut self, now: Instant) -> Option<(String, Origin)> {
-        if self.next_deadline()? > now {
-            return None;
-        }
-        let request = self.waiting.remove(0);
-        Some((Id::numbered(request.number).as_str().to_owned(), request.origin))
+    pub(super) fn expired(&mut self, now: Instant) -> Option<Request> {
+        (self.next_deadline()? <= now).then(|| self.waiting.remove(0))
     }
 }

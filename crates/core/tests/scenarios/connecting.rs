@@ -146,7 +146,10 @@ fn a_close_ends_a_connect_that_waits() {
 fn a_close_settles_with_its_socket_or_after_a_second() {
     let mut hand = Hand::connected();
     hand.call(close());
-    assert_eq!(hand.said(), ["client connected → closed", "close s1 1000 bye"]);
+    assert_eq!(
+        hand.said(),
+        ["client connected → closed", "disconnected 1000 retry: false", "close s1 1000 bye"]
+    );
     hand.pass(500);
     hand.call(close());
     assert_eq!(hand.said(), [""; 0]);

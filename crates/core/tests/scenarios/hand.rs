@@ -319,7 +319,8 @@ fn say_event(event: Event<Json>) -> String {
     match event {
         Event::Signalling(event) => match event {
             SignallingEvent::Connected(connected) => {
-                format!("connected {} again: {}", connected.peer_id, connected.is_reconnect)
+                let how = if connected.resumed { " resumed" } else { "" };
+                format!("connected {} again: {}{how}", connected.peer_id, connected.is_reconnect)
             }
             SignallingEvent::Disconnected { code, will_reconnect, .. } => {
                 format!("disconnected {} retry: {will_reconnect}", code.0)

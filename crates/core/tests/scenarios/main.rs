@@ -6,11 +6,14 @@
 mod hand;
 
 mod connecting;
+mod doubts;
 mod hostile;
 mod liveness;
 mod negotiation;
 mod reconnecting;
+mod refreshing;
 mod requests;
+mod resuming;
 mod room;
 mod roster;
 mod signals;

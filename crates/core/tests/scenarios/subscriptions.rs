@@ -113,6 +113,48 @@ fn an_unsubscribe_while_offline_holds() {
 }
 
 #[test]
+fn a_subscribe_that_the_server_refuses_is_not_remembered() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.frame(json!({"type": "error", "requestId": "1", "code": "channel_limit_exceeded"}));
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn a_refused_change_of_options_leaves_those_that_hold() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.ack(1);
+    hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
+    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    assert_eq!(
+        hand.said_about("subscribe"),
+        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c"}"#]
+    );
+}
+
+#[test]
+fn answers_that_cross_leave_what_was_asked_for_last() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.call(unsubscribe("c"));
+    hand.call(subscribe("c"));
+    hand.frame(json!({"type": "error", "requestId": "1", "code": "backend_error"}));
+    hand.ack(3);
+    hand.ack(2);
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), ["c"]);
+}
+
+#[test]
 fn a_close_forgets_what_was_subscribed_to() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));

@@ -1,0 +1,138 @@
+//! A fresh token before the present one expires.
+//!
+//! The server throws out whoever's token has expired. Shortly before, the provider is asked for another one while the
+//! connection goes on; when it is there, the connection is replaced at a moment in which no request waits for its
+//! answer, or at last half-way to the expiry. The session is resumed, so nothing is missed.
+
+use metered_protocol::{CloseCode, Secret, Value, Welcome};
+
+use super::{Phase, Signalling, Timer};
+use crate::config::Credential;
+use crate::ids::OperationId;
+use crate::input::TokenFailure;
+use crate::output::{Command, SignallingEvent, SignallingState};
+use crate::{Instant, limits};
+
+#[derive(Debug, Default)]
+pub(super) struct Refresh {
+    step: Step,
+    /// When the token of this connection expires.
+    expiry: Instant,
+    /// The same in the server's words.
+    expires_at: f64,
+    /// The expiry of the token that was renewed last. A provider that answers with the same token again is not asked
+    /// another time.
+    renewed: Option<f64>,
+}
+
+#[derive(Debug, Default)]
+enum Step {
+    #[default]
+    Idle,
+    Fetching(OperationId),
+    /// Waiting for a good moment.
+    Ready(Secret),
+}
+
+impl Refresh {
+    /// The connection is over.
+    pub(super) fn stop(&mut self) {
+        self.step = Step::Idle;
+    }
+}
+
+impl<V: Value> Signalling<V> {
+    /// A connection begins: sets the time for the next token.
+    pub(super) fn plan_refresh(&mut self, now: Instant, welcome: &Welcome<V>) {
+        let lead = self.config.refresh_before_expiry_ms;
+        let Some(expires_at) = welcome.expires_at else { return };
+        let may =
+            matches!(self.config.credential, Credential::TokenProvider) && self.config.reconnect.is_some();
+        if !may || lead == 0 || self.refresh.renewed.is_some_and(|renewed| expires_at <= renewed) {
+            return;
+        }
+        // By the server's clock: ours may be wrong. A cast from a float saturates.
+        let left = ((expires_at - welcome.server_time) * 1000.0) as u64;
+        self.refresh.expiry = now.after(left);
+        self.refresh.expires_at = expires_at;
+        self.timers.set(Timer::Refresh, now.after(left - lead.min(left / 2)));
+    }
+
+    /// The time for a token has come, or the end of waiting for a good moment.
+    pub(super) fn handle_refresh_timer(&mut self, now: Instant) {
+        let Phase::Connected(_) = self.phase else { return };
+        match self.refresh.step {
+            Step::Idle => {
+                let op = self.fetch_token(now);
+                self.refresh.step = Step::Fetching(op);
+            }
+            Step::Fetching(_) => {}
+            Step::Ready(_) => self.replace_connection(now),
+        }
+    }
+
+    /// Takes the token of a renewal. Hands back one that was asked for to connect.
+    pub(super) fn take_renewal(
+        &mut self,
+        now: Instant,
+        op: OperationId,
+        token: Result<Secret, TokenFailure<V>>,
+    ) -> Option<Result<Secret, TokenFailure<V>>> {
+        if !matches!(self.refresh.step, Step::Fetching(asked) if asked == op) {
+            return Some(token);
+        }
+        self.timers.stop(Timer::TokenProvider);
+        match token {
+            Ok(token) if !token.expose().is_empty() => {
+                self.token_failures = 0;
+                self.refresh.step = Step::Ready(token);
+                let half = self.refresh.expiry.since(now) / 2;
+                self.timers.set(Timer::Refresh, now.after(half));
+                self.replace_if_idle(now);
+            }
+            Ok(_) => self.renewal_failed(now, TokenFailure::NotAToken),
+            Err(failure) => self.renewal_failed(now, failure),
+        }
+        None
+    }
+
+    /// Whether a renewal waits for its token.
+    pub(super) fn is_renewing(&self) -> bool {
+        matches!(self.refresh.step, Step::Fetching(_))
+    }
+
+    /// The connection still holds: the provider is asked again for as long as there is time.
+    pub(super) fn renewal_failed(&mut self, now: Instant, failure: TokenFailure<V>) {
+        self.refresh.step = Step::Idle;
+        self.count_token_failure(failure);
+        let next = now.after(limits::REFRESH_RETRY_MS);
+        if next < self.refresh.expiry {
+            self.timers.set(Timer::Refresh, next);
+        }
+    }
+
+    /// Replaces the connection, if a token waits for the moment and no request for its answer.
+    pub(super) fn replace_if_idle(&mut self, now: Instant) {
+        if matches!(self.refresh.step, Step::Ready(_)) && self.requests.is_empty() {
+            self.replace_connection(now);
+        }
+    }
+
+    fn replace_connection(&mut self, now: Instant) {
+        let (Phase::Connected(socket), Step::Ready(token)) =
+            (self.phase, std::mem::take(&mut self.refresh.step))
+        else {
+            return;
+        };
+        self.refresh.renewed = Some(self.refresh.expires_at);
+        // The server would have said the same a little later. A clean close would end the session.
+        let (code, reason) = (CloseCode::TOKEN_EXPIRED, "token refresh");
+        self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+        self.leave_connection();
+        let reason = reason.to_owned();
+        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: true });
+        self.transition(SignallingState::Reconnecting);
+        let address = self.config.url.with_token(&token);
+        self.open(now, address);
+    }
+}
