@@ -19,7 +19,8 @@ export class SignallingConnectError extends Error {
 export class ServerRequestError extends Error {
   constructor(code, requestId, serverMessage) {
     super("the server refused the request; see `code`");
-    Object.assign(this, { code, requestId, serverMessage });
+    // Programs branch on the code by either property.
+    named(Object.assign(this, { code, requestId, serverMessage }), code);
   }
 }
 
@@ -44,14 +45,16 @@ export class AckTimeoutError extends Error {
   }
 }
 
-export class OversizedPayloadError extends Error {
+class Oversized extends Error {
   constructor(size, cap) {
     super(`the message has ${size} bytes, the server takes ${cap}`);
     Object.assign(this, { code: "oversized_payload", size, cap });
   }
 }
 
-export class MeteredPeerOversizedError extends OversizedPayloadError {}
+// Neither is an instance of the other: a program that asks for one of them means where it came from.
+export class OversizedPayloadError extends Oversized {}
+export class MeteredPeerOversizedError extends Oversized {}
 
 const sendRefusals = {
   reserved_channel: "the channel has a reserved prefix (_metered/, _internal/, _system/)",

@@ -15,7 +15,7 @@ for (const { prototype } of [SignallingClient, MeteredPeer]) {
 }
 
 export { DataChannel, MeteredPeer, RemotePeer, SignallingClient };
-export { ConsoleLogger, NoopLogger, WsCloseCode } from "./constants.js";
+export { ConsoleLogger, NoopLogger, WsCloseCode, WsCloseCode as WsCloseCodeValue } from "./constants.js";
 export {
   AckTimeoutError,
   DataChannelOverflowError,

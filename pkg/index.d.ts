@@ -26,6 +26,11 @@ export interface Emitting<Events> {
    * (default 4096; 0 for no bound) and drops the oldest beyond that. Leaving the loop unregisters it.
    */
   events<K extends keyof Events>(event: K, options?: { maxSize?: number }): AsyncIterableIterator<Events[K]>;
+  /**
+   * Calls the handlers of an event now, for adapters and tests: nobody else hears of it.
+   * @returns whether there was a handler.
+   */
+  emit<K extends keyof Events>(event: K, payload: Events[K]): boolean;
   /** How many handlers an event has. */
   listenerCount<K extends keyof Events>(event: K): number;
   /** Removes every handler of every event. */
@@ -51,7 +56,7 @@ export interface Logger {
  * Gives a token (a JWT) for each connect and reconnect. An error, an empty string, or no answer within
  * `tokenProviderTimeoutMs` counts as a failure.
  */
-export type TokenProvider = () => Promise<string> | string;
+export type TokenProvider = () => Promise<string>;
 
 /** How a client comes back after a drop: `min(initialDelayMs × multiplier^(attempt − 1), maxDelayMs) ± jitterRatio`. */
 export interface ReconnectOptions {
@@ -71,8 +76,8 @@ export interface ReconnectOptions {
 export interface SignallingClientOptions {
   /** A publishable key. Exactly one of `apiKey` and `tokenProvider` is required. */
   apiKey?: string;
-  /** A source of tokens. Exactly one of `apiKey` and `tokenProvider` is required. */
-  tokenProvider?: TokenProvider;
+  /** A source of tokens, which may also answer at once. Exactly one of `apiKey` and `tokenProvider` is required. */
+  tokenProvider?: () => ReturnType<TokenProvider> | string;
   /**
    * The server's origin: `wss://host[:port]`, or `ws://` for localhost, 127.0.0.1 and [::1]. No path, query or
    * fragment. Default `wss://rms.metered.ca`.
@@ -112,6 +117,12 @@ export interface SubscribeOptions {
   /** Whether messages of this channel shall carry their senders' metadata. Default false. */
   includeSenderMetadata?: boolean;
 }
+
+/** Options of {@link SignallingClient.publish}: none are known yet. */
+export type PublishOptions = Record<string, never>;
+
+/** Options of {@link SignallingClient.send}: none are known yet. */
+export type SendOptions = Record<string, never>;
 
 /** An ICE server, as `RTCPeerConnection` takes it. */
 export interface IceServerConfig {
@@ -162,15 +173,39 @@ export interface DirectMessageEvent {
 
 /** An error of the server that answers no request of this client. */
 export interface ServerErrorEvent {
-  code: ErrorCode | (string & {});
+  /** The request that the server names; none of this client's waits for it any more. */
+  requestId?: string;
+  code: ServerErrorCode;
   message?: string;
 }
 
-/** The codes that a server's errors are known to have. The set is open. */
+/** The server is about to close the connection. */
+export interface GoingAwayEvent {
+  /** When the server expects to be back, in milliseconds. The client keeps to its own backoff. */
+  retryAfterMs: number;
+}
+
+/** What the server says first, as it crosses the wire. The event `connected` has what there is to know of it. */
+export interface WelcomePayload {
+  peerId: string;
+  /** When the token expires, in Unix seconds; `null` for keys. */
+  expiresAt: number | null;
+  /** The server's clock, in Unix seconds. */
+  serverTime: number;
+  /** The longest message that the server takes, in bytes. */
+  maxMessageSize: number;
+  /** What the token carries for its owner; `iceServers` by convention. */
+  metadata?: Record<string, unknown>;
+}
+
+/** The codes of a request's refusal. */
 export type ErrorCode =
   | "malformed_message" | "unknown_type" | "invalid_channel" | "invalid_peer_id" | "channel_not_authorized"
   | "channel_reserved" | "channel_limit_exceeded" | "peer_not_found" | "missing_data" | "action_not_permitted"
-  | "over_message_quota" | "backend_error" | "internal_error";
+  | "over_message_quota";
+
+/** A code of a server's error: the known ones, those of a server's own trouble, and what later servers may say. */
+export type ServerErrorCode = ErrorCode | "backend_error" | "internal_error" | (string & {});
 
 /** The events of a {@link SignallingClient}. */
 export interface SignallingClientEventMap {
@@ -197,7 +232,7 @@ export interface SignallingClientEventMap {
   presence: PresenceEvent;
   "server-error": ServerErrorEvent;
   /** The server will close the connection soon; the client comes back by itself. */
-  "going-away": { retryAfterMs: number };
+  "going-away": GoingAwayEvent;
   /** The token provider failed three times in a row, or more. The client keeps trying. */
   "token-provider-error": { consecutiveFailures: number; err: Error };
 }
@@ -232,9 +267,9 @@ export class SignallingClient {
    * Sends a JSON value to every other subscriber of a channel; resolves with the server's answer.
    * @throws OversizedPayloadError before sending; otherwise as `subscribe`.
    */
-  publish(channel: string, data: unknown): Promise<void>;
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<void>;
   /** Sends a JSON value to one peer; resolves with the server's answer. Fails as `publish` does. */
-  send(peerId: string, data: unknown): Promise<void>;
+  send(peerId: string, data: unknown, options?: SendOptions): Promise<void>;
   toJSON(): { state: SignallingClientState };
   /** Closes. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -248,7 +283,39 @@ export interface MeteredPeerOptions extends SignallingClientOptions {
    * Constructs an `RTCPeerConnection`. Default: the platform's, in Node that of the package `@roamhq/wrtc`. ICE
    * servers from the token's metadata are in `config`.
    */
-  rtcPeerConnectionFactory?: (config: RTCConfiguration) => RTCPeerConnection;
+  rtcPeerConnectionFactory?: (config: RTCConfiguration) => RTCPeerConnectionLike;
+}
+
+/** What a connection of one's own must have to be used as an `RTCPeerConnection`. The platform's has it. */
+export interface RTCPeerConnectionLike {
+  readonly connectionState: RTCPeerConnectionState;
+  readonly signalingState: RTCSignalingState;
+  readonly iceConnectionState: RTCIceConnectionState;
+  readonly localDescription: RTCSessionDescription | null;
+  readonly remoteDescription: RTCSessionDescription | null;
+  createOffer(options?: RTCOfferOptions): Promise<RTCSessionDescriptionInit>;
+  createAnswer(options?: RTCAnswerOptions): Promise<RTCSessionDescriptionInit>;
+  setLocalDescription(description?: RTCSessionDescriptionInit): Promise<void>;
+  setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void>;
+  addIceCandidate(candidate?: RTCIceCandidateInit | null): Promise<void>;
+  addTrack(track: MediaStreamTrack, ...streams: MediaStream[]): RTCRtpSender;
+  removeTrack(sender: RTCRtpSender): void;
+  getSenders(): RTCRtpSender[];
+  createDataChannel(label: string, init?: RTCDataChannelInit): RTCDataChannel;
+  setConfiguration(configuration?: RTCConfiguration): void;
+  addEventListener(type: string, listener: (event: unknown) => void): void;
+  removeEventListener(type: string, listener: (event: unknown) => void): void;
+  close(): void;
+}
+
+/** What the sender of a track or a stream says about it. Untrusted input. */
+export interface StreamMetadata {
+  /** What it shows or what it is for: "camera", "screen", or a word of the application's. */
+  role?: string;
+  /** Its name for people. */
+  label?: string;
+  /** Whatever else the application wants to tell. */
+  [key: string]: unknown;
 }
 
 /** Options of {@link MeteredPeer.join}. */
@@ -429,26 +496,33 @@ export class SignallingConnectError extends Error {
 /** The server refused a request. */
 export class ServerRequestError extends Error {
   constructor(code: string, requestId: string, serverMessage?: string);
-  readonly code: ErrorCode | (string & {});
+  /** The same as `code`, so that `error.name === "peer_not_found"` holds as well. */
+  readonly name: ServerErrorCode;
+  /** Why. */
+  readonly code: ServerErrorCode;
   readonly requestId: string;
+  /** The server's words. Untrusted, and no part of `message`. */
   readonly serverMessage?: string;
 }
 
 /** The client is not connected; nothing was sent. */
 export class NotConnectedError extends Error {
   constructor();
+  readonly name: "NotConnectedError";
   readonly code: "not_connected";
 }
 
 /** The connection was lost between a request and its answer. */
 export class DisconnectedError extends Error {
   constructor();
+  readonly name: "DisconnectedError";
   readonly code: "disconnected";
 }
 
 /** The server did not answer a request in time. */
 export class AckTimeoutError extends Error {
   constructor(requestId: string, timeoutMs: number);
+  readonly name: "AckTimeoutError";
   readonly code: "ack_timeout";
   readonly requestId: string;
   readonly timeoutMs: number;
@@ -457,6 +531,7 @@ export class AckTimeoutError extends Error {
 /** The message is longer than the server takes; nothing was sent. */
 export class OversizedPayloadError extends Error {
   constructor(size: number, cap: number);
+  readonly name: "OversizedPayloadError";
   readonly code: "oversized_payload";
   /** Bytes of the message as it would have been sent. */
   readonly size: number;
@@ -465,17 +540,25 @@ export class OversizedPayloadError extends Error {
 }
 
 /** As {@link OversizedPayloadError}, from a {@link MeteredPeer}. */
-export class MeteredPeerOversizedError extends OversizedPayloadError {}
+export class MeteredPeerOversizedError extends Error {
+  constructor(size: number, cap: number);
+  readonly name: "MeteredPeerOversizedError";
+  readonly code: "oversized_payload";
+  readonly size: number;
+  readonly cap: number;
+}
 
 /** A {@link MeteredPeer} cannot send this, or not now. */
 export class MeteredPeerSendError extends Error {
   constructor(code: MeteredPeerSendError["code"], message?: string);
+  readonly name: "MeteredPeerSendError";
   readonly code: "reserved_channel" | "not_joined" | "invalid_args" | "self_send";
 }
 
 /** The method cannot be called in this state. */
 export class MeteredPeerStateError extends Error {
   constructor(code: MeteredPeerStateError["code"], method: string, message: string, currentState?: string);
+  readonly name: "MeteredPeerStateError";
   readonly code: "invalid_state" | "track_already_attached";
   readonly method: string;
   readonly currentState?: string;
@@ -484,6 +567,7 @@ export class MeteredPeerStateError extends Error {
 /** Too many sends wait on a {@link DataChannel}. */
 export class DataChannelOverflowError extends Error {
   constructor(queued: number, cap: number);
+  readonly name: "DataChannelOverflowError";
   readonly code: "data_channel_overflow";
   readonly queued: number;
   readonly cap: number;
@@ -506,6 +590,7 @@ export const WsCloseCode: {
   readonly AdminDisconnect: 4020;
 };
 export type WsCloseCode = (typeof WsCloseCode)[keyof typeof WsCloseCode];
+export { WsCloseCode as WsCloseCodeValue };
 
 /** Drops every line. */
 export const NoopLogger: Logger;

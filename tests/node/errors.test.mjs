@@ -15,9 +15,10 @@ const {
 } = realtime;
 
 /** What a promise rejects with, after checking that it is an error of a class and looks like one. */
-const rejection = async (promise, Class, name = Class.name) => {
-  const error = await promise.then(() => assert.fail(`resolved, expected ${name}`), (reason) => reason);
-  assert.ok(error instanceof Class, `${error} is no ${name}`);
+const rejection = async (promise, Class, expected = Class.name) => {
+  const error = await promise.then(() => assert.fail(`resolved, expected ${expected}`), (reason) => reason);
+  assert.ok(error instanceof Class, `${error} is no ${expected}`);
+  const name = error instanceof ServerRequestError ? error.code : expected;
   assert.ok(error instanceof Error);
   assert.equal(error.name, name);
   assert.match(error.stack, /\n\s+at /);
@@ -27,8 +28,7 @@ const rejection = async (promise, Class, name = Class.name) => {
 
 test("every error class can be constructed by its exported name and is an Error", () => {
   const samples = [
-    new SignallingConnectError(4001, "bad key"), new ServerRequestError("peer_not_found", "1", "text"),
-    new NotConnectedError(), new DisconnectedError(), new AckTimeoutError("1", 15000),
+    new SignallingConnectError(4001, "bad key"), new NotConnectedError(), new DisconnectedError(), new AckTimeoutError("1", 15000),
     new OversizedPayloadError(2, 1), new MeteredPeerOversizedError(2, 1),
     new MeteredPeerSendError("self_send"), new MeteredPeerStateError("invalid_state", "join", "why", "joined"),
     new DataChannelOverflowError(256, 256),
@@ -38,6 +38,20 @@ test("every error class can be constructed by its exported name and is an Error"
     assert.equal(error.name, error.constructor.name);
     assert.match(String(error), new RegExp(`^${error.name}: .`));
   }
+});
+
+test("the name of a server's refusal is its code, and its message has nothing of the server's", () => {
+  const error = new ServerRequestError("peer_not_found", "7", "nobody there");
+  assert.ok(error instanceof ServerRequestError && error instanceof Error);
+  const { name, code, requestId, serverMessage, message } = error;
+  assert.deepEqual([name, code, requestId, serverMessage], ["peer_not_found", "peer_not_found", "7", "nobody there"]);
+  assert.doesNotMatch(message, /nobody|peer_not_found/);
+  assert.equal(ServerRequestError.name, "ServerRequestError");
+});
+
+test("the two errors about a size are of two kinds, so that a program can tell where it came from", () => {
+  assert.ok(!(new MeteredPeerOversizedError(2, 1) instanceof OversizedPayloadError));
+  assert.ok(!(new OversizedPayloadError(2, 1) instanceof MeteredPeerOversizedError));
 });
 
 test("a refused connection rejects connect() with the close code and its reason", async (t) => {

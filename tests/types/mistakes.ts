@@ -55,7 +55,7 @@ const id: string = idle.peerId;
 client.on("direct", ({ data }) => data.text);
 // @ts-expect-error: what comes from the network is unknown
 peer.on("data", ({ data }) => data.length);
-// @ts-expect-error: nothing is emitted by users
+// @ts-expect-error: the payload of an event is checked
 peer.emit("joined", {});
 // @ts-expect-error: an error's fields are read-only
 new ServerRequestError("code", "1").code = "x";

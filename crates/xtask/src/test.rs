@@ -50,6 +50,8 @@ enum Part {
     Node,
     /// The package together with the official SDKs
     Interop,
+    /// Programs for the official SDK, with the package in its place
+    DropIn,
     /// wasm-bindgen suites and pages, in a headless browser
     Browser,
     /// Building and testing the root crate with wasm-pack
@@ -70,6 +72,7 @@ impl Part {
             Self::Examples => examples::run(bench),
             Self::Node => node::run(bench, "tests/node"),
             Self::Interop => node::run(bench, "tests/interop"),
+            Self::DropIn => node::run(bench, "tests/drop-in"),
             Self::Browser => browser::run(bench),
             Self::WasmPack => wasm_pack::run(bench),
         }
