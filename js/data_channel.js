@@ -4,8 +4,9 @@
 import { bindings } from "./bindings.js";
 import { Emitter } from "./emitter.js";
 import { errors } from "./errors.js";
-import { listen, payloadBytes } from "./host.js";
+import { payloadBytes } from "./host.js";
 import { atLeast, option } from "./options.js";
+import { listen } from "./platform.js";
 
 // What became of a send, as src/channel.rs numbers it.
 const SENT = 0;

@@ -4,7 +4,10 @@
 
 import { bindings } from "./bindings.js";
 import { errors } from "./errors.js";
+import { abortSignal } from "./options.js";
+import { listen, watchPlatform } from "./platform.js";
 import { RemotePeer } from "./remote_peer.js";
+import { scrubbed } from "./scrub.js";
 
 // The calls, as src/client.rs numbers them.
 export const CONNECT = 0;
@@ -30,6 +33,7 @@ const CANDIDATE = 7;
 const STATE = 8;
 const DONE = 9;
 const FAILED = 10;
+const CHECK_LINK = 11;
 
 // The states, by the numbers of the core's enums.
 const CLIENT_STATES = ["idle", "connecting", "connected", "reconnecting", "closed"];
@@ -40,24 +44,12 @@ const LOG_LEVELS = ["debug", "info", "warn"];
 
 const MAX_FRAME_LENGTH = 1024 * 1024;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** A timer that rings so late, by the wall clock, has slept, and its machine maybe with it. */
+const SLEPT_MS = 5_000;
 
 const optional = (name, value) => (value === undefined ? undefined : { [name]: value });
 
-const serverError = (code, message) => ({ code, ...optional("message", message) });
-
-/** Adds listeners to a native object; answers the function that removes them again. */
-export const listen = (target, listeners) => {
-  for (const name in listeners) target.addEventListener(name, listeners[name]);
-  return () => {
-    try {
-      for (const name in listeners) target.removeEventListener(name, listeners[name]);
-    } catch {
-      // An object that does not let go of its listeners is broken, which must not break what follows.
-    }
-  };
-};
-
-const utf8Length = (text) => {
+export const utf8Length = (text) => {
   let bytes = text.length;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
@@ -98,6 +90,7 @@ export class Host {
   #remotes = new Map();
   #timer;
   #due = Infinity;
+  #watching;
 
   /**
    * @param surface the public object, whose events these are
@@ -117,25 +110,35 @@ export class Host {
 
   // ---- calls and state
 
-  /** Makes a call; a promise of its end. `argument` names `name` in an error. */
-  call(kind, argument, name, number = 0, data) {
+  /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
+  call(kind, argument, name, number = 0, data, options) {
     return new Promise((resolve, reject) => {
+      const signal = abortSignal(options);
+      if (signal?.aborted) throw signal.reason;
       if (argument !== undefined && typeof name !== "string") throw errors.invalid(argument, "must be a string", name);
       const id = ++this.#lastCall;
-      this.#calls.set(id, { kind, resolve, reject });
+      const detach = signal && listen(signal, { abort: () => this.#abort(id, signal.reason) });
+      this.#calls.set(id, { kind, resolve, reject, detach });
       try {
         this.#core.call(this, id, kind, name, number, data);
       } catch (must) {
-        this.#calls.delete(id);
+        this.#take(id);
         throw typeof must === "string" ? errors.invalid(argument, must, name) : must;
       }
     });
   }
 
+  /** Nobody waits for a call any more. What was sent stays sent, but a connection that is not there yet is given up. */
+  #abort(id, reason) {
+    const { kind, reject } = this.#take(id);
+    reject(reason);
+    if (kind === CONNECT) this.call(CLOSE, undefined, "aborted", 1000);
+  }
+
   /** Makes a call with a payload. */
-  async send(kind, argument, name, data) {
+  async send(kind, argument, name, data, options) {
     const text = encodePayload(data);
-    return this.call(kind, argument, name, utf8Length(text), text);
+    return this.call(kind, argument, name, utf8Length(text), text, options);
   }
 
   get state() {
@@ -144,6 +147,10 @@ export class Host {
 
   get peerId() {
     return this.#core.peerId();
+  }
+
+  get latencyMs() {
+    return this.#core.latencyMs();
   }
 
   get channel() {
@@ -215,7 +222,7 @@ export class Host {
       });
       this.#connections.set(id, { pc, detach });
     } catch (err) {
-      this.#surface.emit("error", { err });
+      this.#surface.emit("error", { err: scrubbed(err) });
     }
     const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
     this.#remotes.set(remote, peer);
@@ -253,10 +260,13 @@ export class Host {
     clearTimeout(this.#timer);
     this.#due = due;
     if (delay === Infinity) return;
+    const ms = Math.min(delay, MAX_TIMEOUT_MS);
+    const awake = Date.now() + ms + SLEPT_MS;
     this.#timer = setTimeout(() => {
       this.#due = Infinity;
+      if (Date.now() > awake) this.#notify(CHECK_LINK);
       this.#notify(TIMEOUT);
-    }, Math.min(delay, MAX_TIMEOUT_MS));
+    }, ms);
   }
 
   log(level, message) {
@@ -277,45 +287,72 @@ export class Host {
 
   // ---- how a call ends
 
+  /** Takes a call out of the table; undefined if it was aborted. */
   #take(id) {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
+    call?.detach?.();
     return call;
   }
 
+  #fail(id, error) {
+    this.#take(id)?.reject(error);
+  }
+
   resolve(id) {
-    this.#take(id).resolve();
+    this.#take(id)?.resolve();
   }
 
   rejectConnect(id, code, reason) {
-    this.#take(id).reject(errors.connect(code, reason));
+    this.#fail(id, errors.connect(code, reason));
   }
 
   rejectServer(id, code, requestId, message) {
-    this.#take(id).reject(errors.server(code, requestId, message));
+    this.#fail(id, errors.server(code, requestId, message));
   }
 
   rejectAckTimeout(id, requestId, timeoutMs) {
-    this.#take(id).reject(errors.ackTimeout(requestId, timeoutMs));
+    this.#fail(id, errors.ackTimeout(requestId, timeoutMs));
   }
 
   rejectOversized(id, size, cap) {
-    this.#take(id).reject(this.#isRoom ? errors.peerOversized(size, cap) : errors.oversized(size, cap));
+    this.#fail(id, this.#isRoom ? errors.peerOversized(size, cap) : errors.oversized(size, cap));
   }
 
   rejectToken(id, kind, error) {
-    this.#take(id).reject(errors.token(kind, error));
+    this.#fail(id, errors.token(kind, scrubbed(error)));
   }
 
   reject(id, why) {
-    const call = this.#take(id);
-    call.reject(errors.refused(why, METHODS[call.kind], this.state, this.#isRoom));
+    const method = METHODS[this.#calls.get(id)?.kind];
+    this.#fail(id, errors.refused(why, method, this.state, this.#isRoom));
   }
 
   // ---- what the application hears of
 
   stateChange(from, to) {
-    this.#surface.emit("state-change", { from: this.#states[from], to: this.#states[to] });
+    const change = { from: this.#states[from], to: this.#states[to] };
+    this.#options.log("info", "the state has changed", change);
+    this.#watch(to > 0 && change.to !== "closed");
+    this.#surface.emit("state-change", change);
+    if (change.to === "closed" && !this.#isRoom && (change.from !== "connecting" || this.#isClosing)) {
+      // What follows from the close is still told. A first attempt that failed ends nothing: another may succeed.
+      queueMicrotask(() => this.#surface._end());
+    }
+  }
+
+  get #isClosing() {
+    return [...this.#calls.values()].some(({ kind }) => kind === CLOSE);
+  }
+
+  /** Listens to the platform for as long as there is a connection or is to be one. */
+  #watch(wanted) {
+    if (wanted) {
+      this.#watching ??= watchPlatform(() => this.#notify(CHECK_LINK));
+    } else {
+      this.#watching?.();
+      this.#watching = undefined;
+    }
   }
 
   connected(peerId, serverTime, expiresAt = null, isReconnect, maxMessageSize, iceServers, resumed) {
@@ -326,6 +363,7 @@ export class Host {
   }
 
   disconnected(code, reason, willReconnect) {
+    this.#options.log("info", "the connection was closed", { code, willReconnect });
     this.#surface.emit("disconnected", { code, reason, willReconnect });
   }
 
@@ -345,9 +383,9 @@ export class Host {
     list.push({ peerId, ...optional("metadata", metadata) });
   }
 
-  serverError(code, message) {
+  serverError(code, requestId, message) {
     if (this.#isRoom) this.#surface.emit("error", { err: errors.named(code, message ?? "server error") });
-    else this.#surface.emit("server-error", serverError(code, message));
+    else this.#surface.emit("server-error", { ...optional("requestId", requestId), code, ...optional("message", message) });
   }
 
   goingAway(retryAfterMs) {
@@ -355,7 +393,7 @@ export class Host {
   }
 
   tokenProviderError(consecutiveFailures, kind, error) {
-    const err = errors.token(kind, error);
+    const err = errors.token(kind, scrubbed(error));
     if (this.#isRoom) this.#surface.emit("error", { err: errors.tokenProvider(err) });
     else this.#surface.emit("token-provider-error", { consecutiveFailures, err });
   }
@@ -399,6 +437,6 @@ export class Host {
   }
 
   remoteError(id, isCandidate, err) {
-    this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err });
+    this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err: scrubbed(err) });
   }
 }

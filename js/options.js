@@ -45,6 +45,13 @@ export const option = (options, name, type) => {
   return value;
 };
 
+/** The `signal` of a call's options. */
+export const abortSignal = (options) => {
+  const signal = option(options, "signal", "object");
+  if (signal && typeof signal.aborted !== "boolean") throw errors.invalid("signal", "must be an AbortSignal", signal);
+  return signal;
+};
+
 /** A number that must not be less than `least`. */
 export const atLeast = (options, name, least) => {
   const value = option(options, name, "number");
@@ -85,6 +92,7 @@ export const parseOptions = (options, isRoom) => {
     numbers: [
       tokenTimeout,
       option(options, "inactivityTimeoutMs", "number") ?? 60_000,
+      atLeast(options, "refreshBeforeExpiryMs", 0) ?? 30_000,
       ...(reconnect ? Object.keys(RECONNECT).map((name) => option(reconnect, name, "number") ?? RECONNECT[name]) : []),
     ],
     autoResubscribe: option(options, "autoResubscribe", "boolean") ?? true,
@@ -92,7 +100,7 @@ export const parseOptions = (options, isRoom) => {
     rtcPeerConnectionFactory:
       isRoom && (option(options, "rtcPeerConnectionFactory", "function") ?? peerConnectionFactory()),
     logger,
-    log: (level, message) => logTo(logger, level, message),
+    log: (level, message, context) => logTo(logger, level, message, context),
     given: (name) => (name in RECONNECT ? reconnect[name] : options[name]),
   };
 };

@@ -1,7 +1,8 @@
 // `SignallingClient`: publish and subscribe, and direct messages, over one connection that keeps itself up.
 
 import { Emitter } from "./emitter.js";
-import { CLOSE, CONNECT, Host, PUBLISH, SEND_TO, SUBSCRIBE, UNSUBSCRIBE } from "./host.js";
+import { errors } from "./errors.js";
+import { CLOSE, CONNECT, Host, PUBLISH, SEND_TO, SUBSCRIBE, UNSUBSCRIBE, utf8Length } from "./host.js";
 import { option, parseOptions } from "./options.js";
 
 export class SignallingClient extends Emitter {
@@ -21,29 +22,40 @@ export class SignallingClient extends Emitter {
     return this.#host.peerId;
   }
 
-  connect() {
-    return this.#host.call(CONNECT);
+  get latencyMs() {
+    return this.#host.latencyMs;
   }
 
-  close(code = 1000, reason = "client requested close") {
-    return this.#host.call(CLOSE, undefined, String(reason), code);
+  connect(options) {
+    return this.#host.call(CONNECT, undefined, undefined, 0, undefined, options);
+  }
+
+  async close(code = 1000, reason = "client requested close") {
+    // What `WebSocket.close()` takes.
+    if (code !== 1000 && !(code >= 3000 && code <= 4999 && Number.isInteger(code))) {
+      throw errors.invalid("code", "must be 1000 or an integer from 3000 to 4999", code);
+    }
+    if (typeof reason !== "string" || utf8Length(reason) > 123) {
+      throw errors.invalid("reason", "must be a string of at most 123 bytes", reason);
+    }
+    return this.#host.call(CLOSE, undefined, reason, code);
   }
 
   async subscribe(channel, options) {
     const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
-    return this.#host.call(SUBSCRIBE, "channel", channel, Number(metadata));
+    return this.#host.call(SUBSCRIBE, "channel", channel, Number(metadata), undefined, options);
   }
 
-  unsubscribe(channel) {
-    return this.#host.call(UNSUBSCRIBE, "channel", channel);
+  unsubscribe(channel, options) {
+    return this.#host.call(UNSUBSCRIBE, "channel", channel, 0, undefined, options);
   }
 
-  publish(channel, data) {
-    return this.#host.send(PUBLISH, "channel", channel, data);
+  publish(channel, data, options) {
+    return this.#host.send(PUBLISH, "channel", channel, data, options);
   }
 
-  send(peerId, data) {
-    return this.#host.send(SEND_TO, "peerId", peerId, data);
+  send(peerId, data, options) {
+    return this.#host.send(SEND_TO, "peerId", peerId, data, options);
   }
 
   toJSON() {

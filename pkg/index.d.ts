@@ -94,6 +94,12 @@ export interface SignallingClientOptions {
    * it. 0 and `Infinity` switch both off. Default 60 000.
    */
   inactivityTimeoutMs?: number;
+  /**
+   * How long before its token expires the connection is replaced by one with a fresh token, so that the server does not
+   * close it with 4002; 0 never does. At most half of what the token has left. The provider is asked while the
+   * connection goes on, and the connection is replaced when no request waits for its answer. Default 30 000.
+   */
+  refreshBeforeExpiryMs?: number;
   /** Whether subscriptions are renewed after a reconnect. Default true. */
   autoResubscribe?: boolean;
   /**
@@ -112,17 +118,26 @@ export interface WebSocketLike {
   removeEventListener(type: "open" | "close" | "message" | "error", listener: (event: unknown) => void): void;
 }
 
+/** Options of every call that waits for the server. */
+export interface CallOptions {
+  /**
+   * Stops the waiting: the call is rejected with the signal's reason. What was sent by then stays sent, and may take
+   * effect; an attempt to connect is given up, and the client is `closed`.
+   */
+  signal?: AbortSignal;
+}
+
 /** Options of {@link SignallingClient.subscribe}. */
-export interface SubscribeOptions {
+export interface SubscribeOptions extends CallOptions {
   /** Whether messages of this channel shall carry their senders' metadata. Default false. */
   includeSenderMetadata?: boolean;
 }
 
-/** Options of {@link SignallingClient.publish}: none are known yet. */
-export type PublishOptions = Record<string, never>;
+/** Options of {@link SignallingClient.publish}. */
+export interface PublishOptions extends CallOptions {}
 
-/** Options of {@link SignallingClient.send}: none are known yet. */
-export type SendOptions = Record<string, never>;
+/** Options of {@link SignallingClient.send}. */
+export interface SendOptions extends CallOptions {}
 
 /** An ICE server, as `RTCPeerConnection` takes it. */
 export interface IceServerConfig {
@@ -224,7 +239,10 @@ export interface SignallingClientEventMap {
     /** Whether the server continued the session, so that nothing was missed. */
     resumed: boolean;
   };
-  /** A connection closed, after the first success. */
+  /**
+   * A connection closed, after the first success; with `willReconnect` false also the one that `close()` closes. The
+   * code is 4002 with the reason `token refresh` when the client itself replaces a connection whose token expires.
+   */
   disconnected: { code: number; reason: string; willReconnect: boolean };
   "state-change": { from: SignallingClientState; to: SignallingClientState };
   message: ChannelMessage;
@@ -247,25 +265,38 @@ export class SignallingClient {
   /** Our peer id, once welcomed. */
   readonly peerId: string | undefined;
   /**
-   * Opens the connection; resolves with the server's welcome, at most 10 s later. Only in `idle` and `closed`.
-   * @throws SignallingConnectError if the connection closes before the welcome.
+   * The latest round trip to the server in milliseconds, of a keepalive or of a request and its answer. Undefined before
+   * the first.
    */
-  connect(): Promise<void>;
+  readonly latencyMs: number | undefined;
   /**
-   * Closes the connection for good; resolves when it is closed, at most 1 s later.
-   * @param code WebSocket close code. Default 1000.
+   * Opens the connection; resolves with the server's welcome, at most 10 s later. Only in `idle` and `closed`.
+   * @throws SignallingConnectError if the connection closes before the welcome; what `tokenProvider` threw; an error
+   *   named `SignallingError` in any other state; the reason of an aborted `signal`.
+   */
+  connect(options?: CallOptions): Promise<void>;
+  /**
+   * Closes the connection for good and forgets all subscriptions; resolves when it is closed, at most 1 s later. What
+   * still waits for an answer is rejected with `DisconnectedError`. Can be repeated, and `connect()` works again.
+   * @param code WebSocket close code: 1000, or from 3000 to 4999. Default 1000.
+   * @param reason At most 123 bytes of UTF-8.
+   * @throws `TypeError` for a code or a reason that is none.
    */
   close(code?: number, reason?: string): Promise<void>;
   /**
-   * Subscribes to a channel; resolves with the server's answer. The subscription is renewed after each reconnect.
+   * Subscribes to a channel; resolves with the server's answer. The subscription is remembered before the request
+   * leaves and renewed, with its latest options, after each reconnect; one that the server refuses is not.
    * @throws NotConnectedError, ServerRequestError, AckTimeoutError, DisconnectedError; `TypeError` for a bad name.
    */
   subscribe(channel: string, options?: SubscribeOptions): Promise<void>;
-  /** Gives a channel up; resolves with the server's answer. Fails as `subscribe` does. */
-  unsubscribe(channel: string): Promise<void>;
+  /**
+   * Gives a channel up; resolves with the server's answer. Fails as `subscribe` does, but then too the subscription is
+   * not renewed.
+   */
+  unsubscribe(channel: string, options?: CallOptions): Promise<void>;
   /**
    * Sends a JSON value to every other subscriber of a channel; resolves with the server's answer.
-   * @throws OversizedPayloadError before sending; otherwise as `subscribe`.
+   * @throws OversizedPayloadError before sending; `TypeError` for what JSON cannot carry; otherwise as `subscribe`.
    */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<void>;
   /** Sends a JSON value to one peer; resolves with the server's answer. Fails as `publish` does. */

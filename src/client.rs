@@ -45,6 +45,7 @@ mod happened {
     pub(super) const STATE: u32 = 8;
     pub(super) const DONE: u32 = 9;
     pub(super) const FAILED: u32 = 10;
+    pub(super) const CHECK_LINK: u32 = 11;
 }
 
 #[wasm_bindgen]
@@ -53,7 +54,8 @@ impl Client {
     /// name and the rule it breaks, parted by a space.
     ///
     /// `key` is absent with a token provider. `numbers` are, in this order: `tokenProviderTimeoutMs`,
-    /// `inactivityTimeoutMs`, and, absent when there is to be no reconnect, the five of `ReconnectOptions`.
+    /// `inactivityTimeoutMs`, `refreshBeforeExpiryMs`, and, absent when there is to be no reconnect, the five of
+    /// `ReconnectOptions`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         key: Option<String>,
@@ -74,14 +76,15 @@ impl Client {
         config.token_provider_timeout_ms = number(0) as u64;
         config.inactivity_timeout_ms =
             Some(number(1)).filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| ms as u64);
+        config.refresh_before_expiry_ms = number(2) as u64;
         config.reconnect = None;
-        if numbers.length() > 2 {
+        if numbers.length() > 3 {
             let reconnect = Reconnect {
-                initial_delay_ms: number(2),
-                multiplier: number(3),
-                max_delay_ms: number(4),
-                jitter_ratio: number(5),
-                max_attempts: number(6),
+                initial_delay_ms: number(3),
+                multiplier: number(4),
+                max_delay_ms: number(5),
+                jitter_ratio: number(6),
+                max_attempts: number(7),
             };
             reconnect.validate().map_err(|why| broken(why.option, why.must))?;
             config.reconnect = Some(reconnect);
@@ -158,6 +161,7 @@ impl Client {
             })),
             happened::DONE => connection(ConnectionEvent::Done(op, Ok(outcome(&Json(value))))),
             happened::FAILED => connection(ConnectionEvent::Done(op, Err(Json(value)))),
+            happened::CHECK_LINK => Input::CheckLink,
             _ => return,
         };
         self.driver.input(host, input);
@@ -170,6 +174,12 @@ impl Client {
                 if is_room { core.room_state() as u32 } else { core.signalling_state() as u32 }
             },
         )
+    }
+
+    /// The latest round trip to the server, in milliseconds.
+    #[wasm_bindgen(js_name = latencyMs)]
+    pub fn latency_ms(&self) -> Option<u32> {
+        self.driver.read(|core| core.latency_ms()).map(|ms| ms as u32)
     }
 
     /// Our peer id.

@@ -209,8 +209,8 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
         SignallingEvent::Presence { channel, joined, left } => {
             host.presence(channel.as_str(), peer_list(host, joined), peer_list(host, left));
         }
-        SignallingEvent::ServerError { code, message } => {
-            host.server_error(code.as_str(), message.as_deref())
+        SignallingEvent::ServerError { code, request_id, message } => {
+            host.server_error(code.as_str(), request_id.as_deref(), message.as_deref());
         }
         SignallingEvent::GoingAway { retry_after_ms } => host.going_away(*retry_after_ms as f64),
         SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
@@ -247,7 +247,7 @@ fn emit_room(host: &Host, event: &RoomEvent<Json>) {
         }
         RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
         RoomEvent::Error(RoomError::Server(code, message)) => {
-            host.server_error(code.as_str(), message.as_deref());
+            host.server_error(code.as_str(), None, message.as_deref());
         }
         RoomEvent::Error(RoomError::TokenProvider(failures, failure)) => {
             let (kind, error) = token_failure(failure);

@@ -77,7 +77,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = presencePeer)]
     pub(crate) fn presence_peer(this: &Host, list: &Array, peer_id: &str, metadata: &JsValue);
     #[wasm_bindgen(method, js_name = serverError)]
-    pub(crate) fn server_error(this: &Host, code: &str, message: Option<&str>);
+    pub(crate) fn server_error(this: &Host, code: &str, request_id: Option<&str>, message: Option<&str>);
     #[wasm_bindgen(method, js_name = goingAway)]
     pub(crate) fn going_away(this: &Host, retry_after_ms: f64);
     #[wasm_bindgen(method, js_name = tokenProviderError)]
