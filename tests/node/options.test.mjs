@@ -31,6 +31,7 @@ const bad = [
   ["tokenProviderTimeoutMs", { ...valid, tokenProviderTimeoutMs: Infinity }],
   ["tokenProviderTimeoutMs", { ...valid, tokenProviderTimeoutMs: "10" }],
   ["inactivityTimeoutMs", { ...valid, inactivityTimeoutMs: "60" }], ["inactivityTimeoutMs", { ...valid, inactivityTimeoutMs: NaN }],
+  ["refreshBeforeExpiryMs", { ...valid, refreshBeforeExpiryMs: -1 }], ["refreshBeforeExpiryMs", { ...valid, refreshBeforeExpiryMs: "1" }],
   ["autoResubscribe", { ...valid, autoResubscribe: "no" }],
   ["reconnect", { ...valid, reconnect: true }], ["reconnect", { ...valid, reconnect: 5 }],
   ["initialDelayMs", { ...valid, reconnect: { initialDelayMs: 0 } }],
@@ -52,7 +53,7 @@ for (const Class of [SignallingClient, MeteredPeer]) {
       valid, { ...valid, apiKey: undefined, tokenProvider: () => "t" }, { apiKey }, { apiKey, url: "wss://example.com:8443" },
       { ...valid, url: "ws://127.0.0.1:1" }, { ...valid, url: "ws://[::1]:1" }, { ...valid, url: "wss://example.com/" },
       { ...valid, reconnect: false }, { ...valid, reconnect: {} }, { ...valid, inactivityTimeoutMs: 0 },
-      { ...valid, inactivityTimeoutMs: Infinity }, { ...valid, logger: {} }, { ...valid, logger: console }, { ...valid, unknownOption: 1 },
+      { ...valid, inactivityTimeoutMs: Infinity }, { ...valid, refreshBeforeExpiryMs: 0 }, { ...valid, logger: {} }, { ...valid, logger: console }, { ...valid, unknownOption: 1 },
       { ...valid, reconnect: { initialDelayMs: 1, multiplier: 1, maxDelayMs: 1, jitterRatio: 0, maxAttempts: Infinity } },
       { ...valid, url: undefined, logger: undefined, reconnect: undefined, webSocketFactory: undefined },
     ]) new Class(options);

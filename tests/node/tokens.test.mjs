@@ -125,3 +125,32 @@ test("a provider that fails while reconnecting is asked until it succeeds, and f
   failing = false;
   await once(client, "state-change", { filter: ({ to }) => to === "joined" });
 });
+
+test("a token is renewed before it expires, and the subscriptions with it", async (t) => {
+  const tokens = [];
+  const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds;
+  const tokenProvider = () => {
+    tokens.push(token({ sub: "renewed", exp: inSeconds(tokens.length === 0 ? 3 : 600) }));
+    return tokens.at(-1);
+  };
+  const channel = channelName();
+  const client = await connect(t, { apiKey: undefined, tokenProvider, refreshBeforeExpiryMs: 2_500 });
+  await client.subscribe(channel);
+  const [disconnected, connected] = [once(client, "disconnected"), once(client, "connected")];
+  assert.deepEqual(await disconnected, { code: 4002, reason: "token refresh", willReconnect: true });
+  assert.ok((await connected).expiresAt > inSeconds(500));
+  assert.equal(tokens.length, 2);
+  const heard = record(client, "message");
+  await (await connect(t)).publish(channel, "after");
+  await heard.reach(1);
+});
+
+test("where that is off, the server closes the connection when the token expires, and the client comes back", async (t) => {
+  const exp = Math.floor(Date.now() / 1000) + 2;
+  const tokens = [token({ sub: "expired", exp }), token({ sub: "expired" })];
+  const client = await connect(t, { apiKey: undefined, tokenProvider: () => tokens.shift(), refreshBeforeExpiryMs: 0 });
+  const connected = once(client, "connected");
+  const { code, willReconnect } = await once(client, "disconnected");
+  assert.deepEqual([code, willReconnect], [4002, true]);
+  await connected;
+});
