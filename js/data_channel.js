@@ -112,7 +112,7 @@ export class DataChannel extends Emitter {
     this.#detach = undefined;
     for (let call; (call = this.#gate.abandon()) !== undefined; ) this.#take(call).reject(notOpen());
     this.emit("close");
-    this._end();
+    this._end(true);
   }
 
   #wait() {

@@ -1,14 +1,18 @@
 // Event dispatch. It lives on this side of the boundary because handlers do: a data channel's message goes
 // from the platform's event to the user's handler without entering WebAssembly.
 
-import { logTo } from "./options.js";
+import { atLeast, logTo } from "./options.js";
 
 const MAX_LISTENERS_BEFORE_WARNING = 100;
+
+/** Older platforms have no such symbol; a polyfill that comes later uses this one. */
+export const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
 
 /** Named events with handlers that cannot disturb each other. */
 export class Emitter {
   #listeners = new Map();
   #streams = new Set();
+  #ended = false;
   #warned = new Set();
   #logger;
 
@@ -47,23 +51,29 @@ export class Emitter {
     const list = this.#listeners.get(name);
     if (list === undefined) return false;
     for (const entry of list) {
-      if (entry.once) this.#remove(name, entry);
+      const { handler } = entry;
+      if (entry.once) {
+        // A handler before this one may have emitted the event again: then this one has had its turn.
+        if (entry.ran) continue;
+        entry.ran = true;
+        this.#remove(name, entry);
+      }
       try {
-        const result = entry.handler(payload);
+        const result = handler(payload);
         if (typeof result?.then === "function") result.then(undefined, (error) => this.#failed(name, error));
       } catch (error) {
         this.#failed(name, error);
       }
     }
-    return list.length > 0;
+    return true;
   }
 
   /** The events of one name as a bounded queue that drops its oldest. Ends when the emitter does. */
-  events(name, { maxSize = 4096 } = {}) {
-    if (!(maxSize >= 0)) throw new TypeError("`maxSize` must be a number >= 0 (0: unbounded)");
+  events(name, options) {
+    const maxSize = atLeast(options, "maxSize", 0) ?? 4096;
     const queue = [];
     const waiting = [];
-    let ended = false;
+    let ended = this.#ended;
     const done = { value: undefined, done: true };
     const push = (value) => {
       if (waiting.length > 0) return waiting.shift()({ value, done: false });
@@ -76,26 +86,40 @@ export class Emitter {
       this.#streams.delete(end);
       for (const resolve of waiting.splice(0)) resolve(done);
     };
-    this.on(name, push);
-    this.#streams.add(end);
+    const stop = () => {
+      queue.length = 0;
+      end();
+    };
+    if (!ended) {
+      this.on(name, push);
+      this.#streams.add(end);
+    }
     return {
       next: async () => {
         if (queue.length > 0) return { value: queue.shift(), done: false };
         return ended ? done : new Promise((resolve) => waiting.push(resolve));
       },
-      return: async () => {
-        queue.length = 0;
-        end();
-        return done;
+      return: async (value) => {
+        stop();
+        return { value, done: true };
       },
+      throw: async (error) => {
+        stop();
+        throw error;
+      },
+      [asyncDispose]: async () => stop(),
       [Symbol.asyncIterator]() {
         return this;
       },
     };
   }
 
-  /** Ends every stream of `events()`: nothing will be emitted any more. For the owner of the object. */
-  _end() {
+  /**
+   * Ends every stream of `events()`: nothing will be emitted any more, or not before a new beginning. `forGood` ends
+   * those as well that somebody may ask for later. For the owner of the object.
+   */
+  _end(forGood = false) {
+    this.#ended ||= forGood;
     for (const end of [...this.#streams]) end();
   }
 
@@ -104,7 +128,9 @@ export class Emitter {
   }
 
   removeAllListeners() {
+    this._end();
     this.#listeners.clear();
+    this.#warned.clear();
     return this;
   }
 
@@ -112,7 +138,7 @@ export class Emitter {
     const rest = (this.#listeners.get(name) ?? []).filter((other) => other !== entry);
     if (rest.length > 0) this.#listeners.set(name, rest);
     else this.#listeners.delete(name);
-    if (rest.length <= MAX_LISTENERS_BEFORE_WARNING) this.#warned.delete(name);
+    if (rest.length < MAX_LISTENERS_BEFORE_WARNING) this.#warned.delete(name);
   }
 
   #failed(name, error) {

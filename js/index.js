@@ -1,5 +1,6 @@
 // The public API: everything but the wasm.
 
+import { asyncDispose } from "./emitter.js";
 import { nameClasses } from "./errors.js";
 import { DataChannel } from "./data_channel.js";
 import { MeteredPeer } from "./metered_peer.js";
@@ -8,8 +9,6 @@ import { SignallingClient } from "./signalling_client.js";
 
 nameClasses({ DataChannel, MeteredPeer, RemotePeer, SignallingClient });
 
-// Older platforms have no such symbol; a polyfill that comes later uses this one.
-const asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
 for (const { prototype } of [SignallingClient, MeteredPeer]) {
   Object.defineProperty(prototype, asyncDispose, { value() { return this.close(); }, configurable: true, writable: true });
 }

@@ -10,22 +10,27 @@
 
 // ---------------------------------------------------------------------------------------------- events
 
-/** A function that is called with an event's payload. What it answers is of no interest, a promise's rejection is. */
+/** A function that is called with an event's payload. What it answers is ignored, unless it is a promise that rejects. */
 export type Handler<P> = (payload: P) => unknown;
 
 /** Registration of event handlers, common to every class with events. */
 export interface Emitting<Events> {
-  /** Adds a handler. Handlers run in the order they were added. */
+  /**
+   * Adds a handler. Handlers run in the order they were added; one that is added or removed while an event is told counts
+   * from the next event on. More than 100 of one event are worth a warning to the logger.
+   * @throws `TypeError` if it is no function.
+   */
   on<K extends keyof Events>(event: K, handler: Handler<Events[K]>): this;
   /** Adds a handler that is removed before it runs for the first time. */
   once<K extends keyof Events>(event: K, handler: Handler<Events[K]>): this;
   /** Removes the first registration of a handler, also one of `once`. Does nothing if there is none. */
   off<K extends keyof Events>(event: K, handler: Handler<Events[K]>): this;
   /**
-   * The events of one name as an async iterable. It holds up to `maxSize` events that were not taken yet
-   * (default 4096; 0 for no bound) and drops the oldest beyond that. Leaving the loop unregisters it.
+   * The events of one name from now on, one after the other. It ends, after what was not taken yet, when nothing can be
+   * emitted any more; of an object that is closed already it is empty.
+   * @throws `TypeError` for a `maxSize` that is no number >= 0.
    */
-  events<K extends keyof Events>(event: K, options?: { maxSize?: number }): AsyncIterableIterator<Events[K]>;
+  events<K extends keyof Events>(event: K, options?: EventStreamOptions): EventStream<Events[K]>;
   /**
    * Calls the handlers of an event now, for adapters and tests: nobody else hears of it.
    * @returns whether there was a handler.
@@ -33,8 +38,26 @@ export interface Emitting<Events> {
   emit<K extends keyof Events>(event: K, payload: Events[K]): boolean;
   /** How many handlers an event has. */
   listenerCount<K extends keyof Events>(event: K): number;
-  /** Removes every handler of every event. */
+  /** Removes every handler of every event, and ends what `events()` has given. */
   removeAllListeners(): this;
+}
+
+/** Options of {@link Emitting.events}. */
+export interface EventStreamOptions {
+  /** Most events that wait to be taken; the oldest is dropped beyond that. Default 4096; 0 for no bound. */
+  maxSize?: number;
+}
+
+/** Events one after the other: for `for await`, for `await using`, or to be taken with `next()`. */
+export interface EventStream<P> extends AsyncIterableIterator<P> {
+  /** The next event, for each call another one. */
+  next(): Promise<IteratorResult<P, undefined>>;
+  /** Ends the stream and drops what was not taken; a `next()` that waits is told so. Leaving a loop calls it. */
+  return(value?: undefined): Promise<IteratorReturnResult<undefined>>;
+  /** Ends the stream as `return()` does, and rejects with `error`. */
+  throw(error?: unknown): Promise<never>;
+  /** Ends the stream. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 // ---------------------------------------------------------------------------------------------- logging

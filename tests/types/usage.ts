@@ -6,8 +6,8 @@ import {
   OversizedPayloadError, RemotePeer, ServerRequestError, SignallingClient, SignallingConnectError, WsCloseCode,
 } from "metered-realtime";
 import type {
-  ChannelMessage, DataChannelEventMap, DataChannelOptions, DirectMessageEvent, Emitting, ErrorCode, Handler,
-  IceServerConfig, JoinOptions, Logger, LogLevel, MeteredPeerEventMap, MeteredPeerOptions, MeteredPeerState,
+  ChannelMessage, DataChannelEventMap, DataChannelOptions, DirectMessageEvent, Emitting, ErrorCode, EventStream, EventStreamOptions,
+  Handler, IceServerConfig, JoinOptions, Logger, LogLevel, MeteredPeerEventMap, MeteredPeerOptions, MeteredPeerState,
   PeerConnectionState, PresenceEvent, PresencePeer, ReconnectOptions, RemotePeerEventMap, RTCDataChannelLike,
   ServerErrorEvent, SignallingClientEventMap, SignallingClientOptions, SignallingClientState, SubscribeOptions,
   TokenProvider, WebSocketLike,
@@ -125,7 +125,13 @@ function talk(dc: DataChannel): void {
 
 export const wrapsAnythingAlike = (channel: RTCDataChannelLike, options: DataChannelOptions): DataChannel => new DataChannel(channel, options);
 
-export const emits: Emitting<MeteredPeerEventMap> = new MeteredPeer(withTokens);
+export async function emits(emitting: Emitting<MeteredPeerEventMap> = new MeteredPeer(withTokens)): Promise<unknown> {
+  const options: EventStreamOptions = { maxSize: 1 };
+  await using errors: EventStream<{ err: Error }> = emitting.events("error", options);
+  const heard: boolean = emitting.emit("error", { err: new Error("one's own") });
+  const { value, done } = await errors.next();
+  return done ? heard : value.err;
+}
 
 // ---- errors
 
