@@ -404,7 +404,7 @@ export class Host {
 
   left(peerId = null, channel = null, reason) {
     this.#surface.emit("left", { peerId, channel, ...optional("reason", reason) });
-    this.#surface._end();
+    this.#surface._end(true);
   }
 
   peerJoined(id) {
@@ -416,7 +416,7 @@ export class Host {
     this.#remotes.delete(id);
     peer._leave(metadata);
     this.#surface.emit("peer-left", { peer });
-    peer._end();
+    peer._end(true);
   }
 
   data(senderPeerId, senderMetadata, data, isDirect) {
