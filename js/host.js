@@ -241,6 +241,14 @@ export class Host {
     );
   }
 
+  setIceServers(id, iceServers) {
+    try {
+      this.connection(id)?.setConfiguration({ iceServers });
+    } catch {
+      this.#options.log("warn", "a connection does not take new ICE servers");
+    }
+  }
+
   closeConnection(id) {
     const { pc, detach } = this.#connections.get(id) ?? {};
     this.#connections.delete(id);
@@ -428,12 +436,20 @@ export class Host {
     this.#surface.emit("error", { err: errors.terminal(code) });
   }
 
+  reconcileTimeout() {
+    this.#surface.emit("error", { err: new errors.ReconcileTimeoutError() });
+  }
+
   remoteStateChange(id, from, to) {
     this.#remotes.get(id)?.emit("state-change", { from: REMOTE_STATES[from], to: REMOTE_STATES[to] });
   }
 
   connectionReset(id) {
     this.#remotes.get(id)?.emit("connection-reset", {});
+  }
+
+  iceRestartExhausted(id) {
+    this.#remotes.get(id)?.emit("negotiation-error", { err: new errors.IceRestartExhaustedError() });
   }
 
   remoteError(id, isCandidate, err) {

@@ -82,6 +82,7 @@ impl Driver {
                 let servers = ice_server_list(ice_servers);
                 host.open_connection(connection.0, remote.0, peer_id.as_str(), servers);
             }
+            Command::SetIceServers(id, servers) => host.set_ice_servers(id.0, ice_server_list(servers)),
             Command::Operate(id, op, operation) => self.operate(host, *id, *op, operation),
             Command::CloseConnection(id) => host.close_connection(id.0),
         }
@@ -108,7 +109,10 @@ impl Driver {
 /// Begins an operation of a negotiation.
 fn begin(connection: &RtcPeerConnection, operation: &Operation) -> Result<Promise, JsValue> {
     match operation {
-        Operation::CreateOffer => connection.create_offer(),
+        Operation::CreateOffer { ice_restart: false } => connection.create_offer(&JsValue::UNDEFINED),
+        Operation::CreateOffer { ice_restart: true } => {
+            connection.create_offer(&host::parse_json(r#"{"iceRestart":true}"#)?)
+        }
         Operation::CreateAnswer => connection.create_answer(),
         Operation::SetLocal(description) => connection.set_local_description(&description_init(description)?),
         Operation::SetRemote(description) => {
@@ -189,6 +193,7 @@ fn emit(host: &Host, event: &Event<Json>) {
             RemoteEvent::ConnectionReset => host.connection_reset(remote.0),
             RemoteEvent::NegotiationError(Json(error)) => host.remote_error(remote.0, false, error),
             RemoteEvent::IceCandidateError(Json(error)) => host.remote_error(remote.0, true, error),
+            RemoteEvent::IceRestartExhausted => host.ice_restart_exhausted(remote.0),
         },
     }
 }
@@ -246,6 +251,7 @@ fn emit_room(host: &Host, event: &RoomEvent<Json>) {
             host.data(from.as_str(), &value(from_metadata), &data.0, *kind == DataKind::Direct);
         }
         RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
+        RoomEvent::Error(RoomError::ReconcileTimeout) => host.reconcile_timeout(),
         RoomEvent::Error(RoomError::Server(code, message)) => {
             host.server_error(code.as_str(), None, message.as_deref());
         }

@@ -28,6 +28,8 @@ extern "C" {
     pub(crate) fn connection(this: &Host, id: u32) -> Option<RtcPeerConnection>;
     #[wasm_bindgen(method)]
     pub(crate) fn report(this: &Host, promise: &Promise, connection: u32, operation: u32);
+    #[wasm_bindgen(method, js_name = setIceServers)]
+    pub(crate) fn set_ice_servers(this: &Host, id: u32, ice_servers: Array);
     #[wasm_bindgen(method, js_name = closeConnection)]
     pub(crate) fn close_connection(this: &Host, id: u32);
     #[wasm_bindgen(method)]
@@ -94,12 +96,16 @@ extern "C" {
     pub(crate) fn data(this: &Host, from: &str, metadata: &JsValue, data: &JsValue, is_direct: bool);
     #[wasm_bindgen(method)]
     pub(crate) fn terminal(this: &Host, code: u16);
+    #[wasm_bindgen(method, js_name = reconcileTimeout)]
+    pub(crate) fn reconcile_timeout(this: &Host);
     #[wasm_bindgen(method, js_name = remoteStateChange)]
     pub(crate) fn remote_state_change(this: &Host, remote: u32, from: u32, to: u32);
     #[wasm_bindgen(method, js_name = connectionReset)]
     pub(crate) fn connection_reset(this: &Host, remote: u32);
     #[wasm_bindgen(method, js_name = remoteError)]
     pub(crate) fn remote_error(this: &Host, remote: u32, is_candidate: bool, error: &JsValue);
+    #[wasm_bindgen(method, js_name = iceRestartExhausted)]
+    pub(crate) fn ice_restart_exhausted(this: &Host, remote: u32);
 
     /// A `WebSocket`.
     pub(crate) type WebSocket;
@@ -111,7 +117,7 @@ extern "C" {
     /// An `RTCPeerConnection`.
     pub(crate) type RtcPeerConnection;
     #[wasm_bindgen(method, catch, structural, js_name = createOffer)]
-    pub(crate) fn create_offer(this: &RtcPeerConnection) -> Result<Promise, JsValue>;
+    pub(crate) fn create_offer(this: &RtcPeerConnection, options: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, structural, js_name = createAnswer)]
     pub(crate) fn create_answer(this: &RtcPeerConnection) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, structural, js_name = setLocalDescription)]

@@ -28,8 +28,14 @@ pub const ANSWER_TIMEOUT_MS: u64 = 15_000;
 pub const UNANSWERED_OFFERS: u32 = 8;
 /// Failed exchanges in a row before the negotiation waits for the remote or the application to move.
 pub const FAILED_EXCHANGES: u32 = 3;
-/// Connections to one remote in a row that may fail and be replaced before we wait for the remote to move.
-pub const FAILED_CONNECTIONS: u32 = 8;
+/// Pauses before the attempts to restart ICE after a failure, in milliseconds. The next failure is the last.
+pub const ICE_RESTART_DELAYS_MS: [u64; 9] = [0, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000];
+/// How long an attempt to restart ICE has, first for its answer and from there on to connect, in milliseconds.
+pub const ICE_RESTART_TIMEOUT_MS: u64 = 15_000;
+/// How long the roster may take after a reconnect before it is asked for again, in milliseconds.
+pub const SNAPSHOT_TIMEOUT_MS: u64 = 10_000;
+/// How often the roster is asked for again.
+pub const SNAPSHOT_REQUESTS: u32 = 2;
 /// Signals that leave at once, before they keep to [`SIGNALS_PER_SECOND`]. A server takes 200 frames.
 pub const SIGNAL_BURST: u64 = 120;
 /// Signals that leave per second in the long run. A server takes 100 frames.

@@ -21,8 +21,11 @@
 //! unanswered, because the remote never got it, it is withdrawn and the kept one taken. An offer of ours that gave
 //! way is made again only if the remote's is refused: back in `stable` the connection itself fires
 //! `negotiationneeded` if the exchange did not cover what we wanted (W3C WebRTC, section 4.7.3).
+//!
+//! An ICE restart is an offer like any other, but for two things: it is wanted until an exchange has given our side a new
+//! generation, whoever's offer that was, and how often it is tried is not for the negotiation to say.
 
-use metered_protocol::{Candidate, Description, Fingerprint, SdpType, Signal};
+use metered_protocol::{Candidate, Description, Fingerprint, Generation, SdpType, Signal};
 
 use crate::ids::OperationId;
 use crate::input::Outcome;
@@ -48,7 +51,7 @@ pub(crate) enum Action<E> {
     Replace(Queue<RemoteSignal>),
     /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
     AwaitAnswer,
-    /// No answer is due any more.
+    /// No answer is due any more: it came, or another exchange has taken the offer's place.
     AnswerSettled,
     NegotiationError(E),
     CandidateError(E),
@@ -61,10 +64,10 @@ enum Step {
     CreatingOffer,
     SettingLocalOffer(Description),
     AwaitingAnswer,
-    SettingRemoteAnswer(Option<Fingerprint>),
+    SettingRemoteAnswer(Description),
     /// Back to stable, and on to the remote's offer if there is one.
     RollingBack(Option<Description>),
-    SettingRemoteOffer(Option<Fingerprint>),
+    SettingRemoteOffer(Description),
     CreatingAnswer,
     SettingLocalAnswer(Description),
 }
@@ -83,6 +86,11 @@ pub(crate) struct Negotiation<E> {
     /// The step's operation. `Stable` and `AwaitingAnswer` have none.
     under_way: Option<OperationId>,
     offer_needed: bool,
+    /// The next offer restarts ICE.
+    restart_needed: bool,
+    /// The generation of our side: what was agreed on, and what the offer under way would make it.
+    generation: Option<Generation>,
+    offered_generation: Option<Generation>,
     ignored: Option<Ignored>,
     inbox: Queue<RemoteSignal>,
     /// Candidates of ours that must not overtake the description they belong to.
@@ -106,6 +114,9 @@ impl<E> Negotiation<E> {
             step: Step::Stable,
             under_way: None,
             offer_needed: false,
+            restart_needed: false,
+            generation: None,
+            offered_generation: None,
             ignored: None,
             inbox: Queue::new(),
             outbox: Vec::new(),
@@ -135,6 +146,25 @@ impl<E> Negotiation<E> {
         self.unanswered = 0;
         self.failures = 0;
         self.advance(ids);
+    }
+
+    /// ICE is to restart. Until it has, that is wanted.
+    pub(crate) fn restart_ice(&mut self, ids: &mut u32) {
+        self.restart_needed = true;
+        self.failures = 0;
+        self.offer_needed = true;
+        self.advance(ids);
+    }
+
+    /// ICE need not restart any more, or there is no use in trying.
+    pub(crate) fn cancel_restart(&mut self) {
+        self.restart_needed = false;
+    }
+
+    /// Signals were lost on the way: an offer that waits for its answer is made again.
+    pub(crate) fn signals_lost(&mut self, ids: &mut u32) {
+        self.unanswered = 0;
+        self.answer_timed_out(ids);
     }
 
     /// The connection gathered a candidate.
@@ -167,7 +197,7 @@ impl<E> Negotiation<E> {
             }
             ignored.offer
         });
-        self.offer_needed |= self.unanswered < UNANSWERED_OFFERS;
+        self.offer_needed |= !self.restart_needed && self.unanswered < UNANSWERED_OFFERS;
         self.operate(ids, Step::RollingBack(kept), Operation::Rollback);
     }
 
@@ -207,25 +237,30 @@ impl<E> Negotiation<E> {
             }
             (Step::SettingLocalOffer(offer), _) => {
                 self.step = Step::AwaitingAnswer;
+                self.offered_generation = offer.generation();
                 self.actions.push(Action::AwaitAnswer);
                 self.send(offer);
             }
-            (Step::SettingRemoteAnswer(fingerprint), _) => {
-                self.remote_applied(fingerprint, ids);
-                self.exchanged();
+            (Step::SettingRemoteAnswer(answer), _) => {
+                self.remote_applied(&answer, ids);
+                let generation = self.offered_generation.take();
+                self.exchanged(generation);
             }
             (Step::RollingBack(Some(offer)), _) => self.take_offer(offer, ids),
-            (Step::SettingRemoteOffer(fingerprint), _) => {
+            (Step::SettingRemoteOffer(offer), _) => {
                 self.offer_needed = false;
-                self.remote_applied(fingerprint, ids);
+                self.remote_applied(&offer, ids);
                 self.operate(ids, Step::CreatingAnswer, Operation::CreateAnswer);
             }
             (Step::CreatingAnswer, Outcome::Created(answer)) => {
                 self.operate(ids, Step::SettingLocalAnswer(answer.clone()), Operation::SetLocal(answer));
             }
             (Step::SettingLocalAnswer(answer), _) => {
+                let generation = answer.generation();
                 self.send(answer);
-                self.exchanged();
+                self.actions.push(Action::AnswerSettled);
+                self.exchanged(generation);
+                self.offer_needed |= self.restart_needed;
             }
             (Step::CreatingOffer | Step::CreatingAnswer, Outcome::Applied)
             | (Step::RollingBack(None) | Step::Stable | Step::AwaitingAnswer, _) => {}
@@ -256,7 +291,8 @@ impl<E> Negotiation<E> {
                 self.take(signal, ids);
             } else if matches!(self.step, Step::Stable) && self.offer_needed {
                 self.offer_needed = false;
-                self.operate(ids, Step::CreatingOffer, Operation::CreateOffer);
+                let ice_restart = self.restart_needed;
+                self.operate(ids, Step::CreatingOffer, Operation::CreateOffer { ice_restart });
             } else {
                 return;
             }
@@ -288,7 +324,7 @@ impl<E> Negotiation<E> {
             RemoteSignal::Description(answer) if awaiting => {
                 self.actions.push(Action::AnswerSettled);
                 self.ignored = None;
-                let step = Step::SettingRemoteAnswer(answer.fingerprint());
+                let step = Step::SettingRemoteAnswer(answer.clone());
                 self.operate(ids, step, Operation::SetRemote(answer));
             }
             RemoteSignal::Description(_) => self.log("dropped an answer to a withdrawn offer"),
@@ -297,7 +333,7 @@ impl<E> Negotiation<E> {
 
     fn take_offer(&mut self, offer: Description, ids: &mut u32) {
         self.ignored = None;
-        let step = Step::SettingRemoteOffer(offer.fingerprint());
+        let step = Step::SettingRemoteOffer(offer.clone());
         self.operate(ids, step, Operation::SetRemote(offer));
     }
 
@@ -333,9 +369,9 @@ impl<E> Negotiation<E> {
         }
     }
 
-    fn remote_applied(&mut self, fingerprint: Option<Fingerprint>, ids: &mut u32) {
+    fn remote_applied(&mut self, description: &Description, ids: &mut u32) {
         self.has_remote = true;
-        self.remote_fingerprint = fingerprint.or(self.remote_fingerprint.take());
+        self.remote_fingerprint = description.fingerprint().or(self.remote_fingerprint.take());
         self.candidates = 0;
         for candidate in std::mem::take(&mut self.early) {
             self.candidates += 1;
@@ -343,9 +379,14 @@ impl<E> Negotiation<E> {
         }
     }
 
-    fn exchanged(&mut self) {
+    /// Both sides agree; ours on this generation.
+    fn exchanged(&mut self, generation: Option<Generation>) {
         self.failures = 0;
         self.unanswered = 0;
+        if generation != self.generation {
+            self.restart_needed = false;
+            self.generation = generation;
+        }
     }
 
     fn send(&mut self, description: Description) {

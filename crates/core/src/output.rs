@@ -54,6 +54,8 @@ pub enum Command<V> {
         /// The ICE servers to configure.
         ice_servers: Rc<[V]>,
     },
+    /// Configure a connection with other ICE servers, for its next gathering.
+    SetIceServers(ConnectionId, Rc<[V]>),
     /// Do one step of a negotiation; its end is reported by [`crate::ConnectionEvent::Done`].
     Operate(ConnectionId, OperationId, Operation),
     /// Close a connection and forget it; it reports nothing more.
@@ -63,8 +65,11 @@ pub enum Command<V> {
 /// One asynchronous method of `RTCPeerConnection`.
 #[derive(Clone, Debug)]
 pub enum Operation {
-    /// `createOffer()`.
-    CreateOffer,
+    /// `createOffer({iceRestart})`.
+    CreateOffer {
+        /// Whether to gather and check candidates afresh.
+        ice_restart: bool,
+    },
     /// `createAnswer()`.
     CreateAnswer,
     /// `setLocalDescription(description)`.
@@ -206,6 +211,8 @@ pub struct Connected<V> {
     pub is_reconnect: bool,
     /// Whether the server continued our session.
     pub resumed: bool,
+    /// How long the server keeps the session after a drop, in milliseconds; `None` where it does not.
+    pub resume_grace_ms: Option<u64>,
 }
 
 /// `SignallingClient.state`.
@@ -305,6 +312,8 @@ pub enum RoomError<V> {
     Server(ErrorCode, Option<String>),
     /// The token provider failed several times in a row.
     TokenProvider(u32, TokenFailure<V>),
+    /// `ReconcileTimeoutError`: no roster came after a reconnect, however often it was asked for.
+    ReconcileTimeout,
 }
 
 /// `MeteredPeer.state`.
@@ -349,6 +358,8 @@ pub enum RemoteEvent<V> {
     NegotiationError(V),
     /// A candidate of the remote was refused.
     IceCandidateError(V),
+    /// `IceRestartExhaustedError`: the connection failed, and so did every attempt to restart it.
+    IceRestartExhausted,
 }
 
 /// `RemotePeer.state`.

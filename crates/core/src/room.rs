@@ -15,12 +15,14 @@
 //! peer whose presence has not come yet wait in a bounded buffer; so do all signals between a reconnect and
 //! its snapshot, because they are meant for the connections that the snapshot will bring.
 //!
-//! After a reconnect the remotes that are still there keep their [`crate::RemoteId`] and get a new connection. So does a
-//! remote whose connection has failed: it may have come back under the same id before the server saw it leave, and
-//! then nothing but the failure tells.
+//! [`reconcile`] says what becomes of the remotes when the signalling connection drops and comes back. A connection that
+//! fails while the server is there is brought back by ICE restarts, at the pace of its [`ladder`]. A description from
+//! another connection than the one we know replaces ours: the [`crate::RemoteId`] stays, the connection is a new one.
 
 mod early;
+mod ladder;
 mod peering;
+mod reconcile;
 mod remote;
 mod roster;
 
@@ -33,11 +35,11 @@ use crate::ids::CallId;
 use crate::input::Measured;
 use crate::limits::MAX_PEERS_PER_CHANNEL;
 use crate::output::{
-    CallError, DataKind, Event, Level, RemoteState, RoomError, RoomEvent, RoomState, SendRefusal,
-    SignallingEvent,
+    CallError, DataKind, Event, Level, RoomError, RoomEvent, RoomState, SendRefusal, SignallingEvent,
 };
 use crate::signalling::{Origin, RoomRequest, Signalling};
 use early::EarlySignals;
+use reconcile::Snapshot;
 pub(crate) use remote::Remote;
 
 /// A presence frame's content.
@@ -59,6 +61,10 @@ pub(crate) struct Room<V> {
     before_ack: Vec<Presence<V>>,
     /// The next presence is a snapshot, for which the signals in `early` wait.
     snapshot_due: bool,
+    /// After a reconnect, what is known of that snapshot.
+    snapshot: Option<Snapshot>,
+    /// When the signalling connection was lost.
+    dropped_at: Instant,
     early: EarlySignals,
     last_id: u32,
 }
@@ -77,6 +83,8 @@ impl<V: Value> Room<V> {
             reason: None,
             before_ack: Vec::new(),
             snapshot_due: false,
+            snapshot: None,
+            dropped_at: Instant::default(),
             early: EarlySignals::default(),
             last_id: 0,
         }
@@ -101,10 +109,6 @@ impl<V: Value> Room<V> {
     /// The remotes in the order of their peer ids.
     pub(crate) fn remotes(&self) -> &[Remote<V>] {
         &self.remotes
-    }
-
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.remotes.iter().filter_map(|remote| remote.answer_due).min()
     }
 
     // ---- calls
@@ -241,20 +245,9 @@ impl<V: Value> Room<V> {
         link: &mut Signalling<V>,
     ) {
         match event {
-            SignallingEvent::Connected(connected) => {
-                self.local_id = Some(connected.peer_id);
-                if !connected.ice_servers.is_empty() {
-                    self.ice_servers = connected.ice_servers;
-                }
-                if self.state == RoomState::Reconnecting {
-                    self.snapshot_due = true;
-                    if self.remotes.is_empty() {
-                        self.transition(RoomState::Joined, link);
-                    }
-                }
-            }
+            SignallingEvent::Connected(connected) => self.handle_connected(now, connected, link),
             SignallingEvent::Disconnected { code, reason, will_reconnect } => {
-                self.handle_disconnected(code, reason, will_reconnect, link);
+                self.handle_disconnected(now, code, reason, will_reconnect, link);
             }
             SignallingEvent::Presence { channel, joined, left }
                 if self.channel.as_ref() == Some(&channel) =>
@@ -297,33 +290,6 @@ impl<V: Value> Room<V> {
         }
     }
 
-    fn handle_disconnected(
-        &mut self,
-        code: CloseCode,
-        reason: String,
-        will_reconnect: bool,
-        link: &mut Signalling<V>,
-    ) {
-        self.early.clear();
-        match self.state {
-            RoomState::Joined | RoomState::Reconnecting if will_reconnect => {
-                for remote in &mut self.remotes {
-                    if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {
-                        remote.transition(RemoteState::Reconnecting, &mut link.out);
-                    }
-                }
-                self.transition(RoomState::Reconnecting, link);
-            }
-            RoomState::Joined | RoomState::Reconnecting => {
-                link.out.event(Event::Room(RoomEvent::Error(RoomError::Terminal(code))));
-                self.remove_all(link);
-                self.reason = Some(reason).filter(|reason| !reason.is_empty());
-                self.closed(link);
-            }
-            RoomState::Idle | RoomState::Joining | RoomState::Leaving | RoomState::Closed => {}
-        }
-    }
-
     /// Shows a payload to the application if a peer of the room sent it.
     fn surface(
         &mut self,
@@ -345,6 +311,7 @@ impl<V: Value> Room<V> {
     fn closed(&mut self, link: &mut Signalling<V>) {
         let was_idle = self.state == RoomState::Idle;
         let channel = self.channel.take();
+        self.snapshot = None;
         self.transition(RoomState::Closed, link);
         if !was_idle {
             let (peer_id, reason) = (self.local_id.clone(), self.reason.take());

@@ -46,6 +46,8 @@ pub(crate) enum Origin {
     Call(CallId),
     /// The supervisor itself, replaying a subscription.
     Replay,
+    /// The supervisor itself, sending a signal.
+    Signal,
     /// The room.
     Room(RoomRequest),
 }
@@ -228,7 +230,7 @@ impl<V: Value> Signalling<V> {
         }
         self.leave_connection();
         self.subscriptions.clear();
-        self.session = None;
+        self.end_session();
         self.transition(SignallingState::Closed);
         if disconnects {
             let reason = reason.to_owned();
@@ -284,10 +286,10 @@ impl<V: Value> Signalling<V> {
         self.request(now, origin, None, data.bytes, frame);
     }
 
-    /// Sends a signal of the negotiation, when it is its turn. Without a connection it is dropped: the peers
-    /// negotiate anew when there is one.
+    /// Sends a signal of the negotiation, when it is its turn. Without a connection it waits for the session to be
+    /// resumed; where there is none it is dropped, and the peers negotiate anew.
     pub(crate) fn send_signal(&mut self, now: Instant, to: PeerId, signal: Signal<JsonText>) {
-        if self.state == SignallingState::Connected {
+        if self.state == SignallingState::Connected || self.session.is_some() {
             if !self.pace.push(to, signal) {
                 self.log(Level::Warn, "dropped a signal: too many wait to leave");
             }
@@ -301,9 +303,15 @@ impl<V: Value> Signalling<V> {
     }
 
     fn send_signals(&mut self, now: Instant) {
+        if self.state != SignallingState::Connected {
+            return;
+        }
         while let Some((to, signal)) = self.pace.pop(now) {
+            if self.session.is_some() {
+                self.pace.leaves(self.requests.next(), &to, &signal);
+            }
             let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
-            self.request(now, Origin::Room(RoomRequest::Unwatched), None, 0, frame);
+            self.request(now, Origin::Signal, None, 0, frame);
         }
         if let Some(at) = self.pace.next() {
             self.timers.set(Timer::Pace, at);
@@ -341,6 +349,9 @@ impl<V: Value> Signalling<V> {
 
     fn answered(&mut self, now: Instant, request: Request, result: Result<(), CallError<V>>) {
         let Request { number, origin, about, .. } = request;
+        if origin == Origin::Signal {
+            self.pace.answered(number);
+        }
         if let Some((channel, wish)) = about {
             let answer = match (&result, &origin) {
                 (Ok(()), _) => Answer::Agreed,
@@ -424,7 +435,7 @@ impl<V: Value> Signalling<V> {
         match (origin, &mut self.news) {
             (Origin::Call(call), _) => self.out.settle(call, result),
             (Origin::Room(request), Some(news)) => news.push(News::Done(request, result)),
-            (Origin::Room(_), None) | (Origin::Replay, _) => {}
+            (Origin::Room(_), None) | (Origin::Replay | Origin::Signal, _) => {}
         }
     }
 

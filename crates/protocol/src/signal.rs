@@ -65,9 +65,28 @@ impl Description {
     /// The description's fingerprint, or `None` if it names none. All media sections of a bundle share one
     /// transport and so one fingerprint: the first speaks for all.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
+        Some(Fingerprint(self.attribute(b"a=fingerprint:")?.to_ascii_lowercase()))
+    }
+
+    /// The description's ICE generation, or `None` if it names none. It changes when ICE restarts.
+    pub fn generation(&self) -> Option<Generation> {
+        Some(Generation(self.attribute(b"a=ice-ufrag:")?.to_vec()))
+    }
+
+    /// The value of an attribute where it first occurs.
+    fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
         let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
-        let value = lines.find_map(|line| line.strip_prefix(b"a=fingerprint:"))?;
-        Some(Fingerprint(value.trim_ascii().to_ascii_lowercase()))
+        Some(lines.find_map(|line| line.strip_prefix(name))?.trim_ascii())
+    }
+}
+
+/// The `ice-ufrag` of a description: which generation of candidates it is about. A credential: it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Generation(Vec<u8>);
+
+impl std::fmt::Debug for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<redacted>")
     }
 }
 

@@ -3,6 +3,7 @@
 use metered_protocol::{PeerId, Signal, Value};
 
 use super::Room;
+use super::ladder::Due;
 use crate::Instant;
 use crate::ids::ConnectionId;
 use crate::input::ConnectionEvent;
@@ -64,16 +65,14 @@ impl<V: Value> Room<V> {
             ConnectionEvent::Candidate(candidate) => remote.negotiation.gathered(candidate),
             ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
             ConnectionEvent::State(state) => {
-                // Until the snapshot decides, a connection of before the drop has nothing to say.
-                if self.state != RoomState::Reconnecting && remote.connection_state(state, &mut link.out) {
-                    self.replace(at, link);
-                }
+                remote.connection_state(now, state, &mut link.out);
+                self.climb(now, at, link);
             }
         }
         self.act(now, at, link);
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
+    pub(super) fn handle_remote_timeouts(&mut self, now: Instant, link: &mut Signalling<V>) {
         for at in 0..self.remotes.len() {
             if let Some(remote) = self.remotes.get_mut(at)
                 && remote.answer_due.is_some_and(|due| due <= now)
@@ -82,11 +81,28 @@ impl<V: Value> Room<V> {
                 remote.negotiation.answer_timed_out(&mut self.last_id);
                 self.act(now, at, link);
             }
+            self.climb(now, at, link);
         }
     }
 
+    /// Brings a failed connection back. That takes signals, so without a server it waits.
+    pub(super) fn climb(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
+        let Some(remote) = self.remotes.get_mut(at).filter(|_| self.state == RoomState::Joined) else {
+            return;
+        };
+        match remote.ladder.poll(now) {
+            Some(Due::Restart) => remote.negotiation.restart_ice(&mut self.last_id),
+            Some(Due::Exhausted) => {
+                remote.negotiation.cancel_restart();
+                link.out.event(Event::Remote(remote.id, RemoteEvent::IceRestartExhausted));
+            }
+            None => return,
+        }
+        self.act(now, at, link);
+    }
+
     /// Carries out what a negotiation decided.
-    fn act(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
+    pub(super) fn act(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
         let Some(remote) = self.remotes.get_mut(at) else { return };
         for action in remote.negotiation.take_actions() {
             match action {
@@ -95,7 +111,10 @@ impl<V: Value> Room<V> {
                 }
                 Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
                 Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
-                Action::AnswerSettled => remote.answer_due = None,
+                Action::AnswerSettled => {
+                    remote.answer_due = None;
+                    remote.ladder.answered(now);
+                }
                 Action::NegotiationError(error) => {
                     link.out.event(Event::Remote(remote.id, RemoteEvent::NegotiationError(error)));
                 }

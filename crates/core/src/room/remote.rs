@@ -2,9 +2,9 @@
 
 use metered_protocol::PeerId;
 
+use super::ladder::Ladder;
 use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionState;
-use crate::limits::FAILED_CONNECTIONS;
 use crate::negotiation::Negotiation;
 use crate::output::{Event, RemoteEvent, RemoteState};
 use crate::{Instant, Outbox};
@@ -18,9 +18,14 @@ pub(crate) struct Remote<V> {
     pub(crate) negotiation: Negotiation<V>,
     /// When the answer to our offer is overdue.
     pub(super) answer_due: Option<Instant>,
+    /// Attempts to bring a failed connection back.
+    pub(super) ladder: Ladder,
+    /// Until when it may be missing from the roster of a server that has just come back.
+    pub(super) missing_until: Option<Instant>,
+    /// It is not in the snapshot that is being taken in.
+    pub(super) is_leaving: bool,
     state: RemoteState,
-    /// Connections in a row that failed.
-    failures: u32,
+    is_connected: bool,
 }
 
 impl<V> Remote<V> {
@@ -38,8 +43,11 @@ impl<V> Remote<V> {
             metadata,
             negotiation: Negotiation::new(polite),
             answer_due: None,
+            ladder: Ladder::default(),
+            missing_until: None,
+            is_leaving: false,
             state: RemoteState::Idle,
-            failures: 0,
+            is_connected: false,
         }
     }
 
@@ -47,35 +55,44 @@ impl<V> Remote<V> {
         self.state
     }
 
+    /// Whether its connection is there and works.
+    pub(super) fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
     /// Starts over with a new connection.
     pub(super) fn renew(&mut self, connection: ConnectionId, polite: bool) {
         self.connection = connection;
         self.answer_due = None;
+        self.ladder = Ladder::default();
+        self.is_connected = false;
         self.negotiation = Negotiation::new(polite);
     }
 
     /// Follows the connection. A connection that comes back, itself or by its successor, is `reconnecting`
     /// until it is connected: the application does not see `connecting` a second time.
-    ///
-    /// Answers whether the connection is to be replaced, because it failed. Where no path leads to the remote
-    /// every connection fails; there we wait, in the end, for the remote to move.
-    pub(super) fn connection_state(&mut self, state: ConnectionState, out: &mut Outbox<V>) -> bool {
-        let to = match state {
-            ConnectionState::New => return false,
-            ConnectionState::Connecting if self.state == RemoteState::Idle => RemoteState::Connecting,
-            ConnectionState::Connecting => return false,
-            ConnectionState::Connected => RemoteState::Connected,
-            ConnectionState::Disconnected | ConnectionState::Failed | ConnectionState::Closed => {
-                RemoteState::Reconnecting
-            }
-        };
+    pub(super) fn connection_state(&mut self, now: Instant, state: ConnectionState, out: &mut Outbox<V>) {
+        self.is_connected = state == ConnectionState::Connected;
         match state {
-            ConnectionState::Connected => self.failures = 0,
-            ConnectionState::Failed => self.failures += 1,
-            _ => {}
+            ConnectionState::New => {}
+            ConnectionState::Connecting => {
+                if self.state == RemoteState::Idle {
+                    self.transition(RemoteState::Connecting, out);
+                }
+            }
+            ConnectionState::Connected => {
+                self.ladder.recovered();
+                self.negotiation.cancel_restart();
+                self.transition(RemoteState::Connected, out);
+            }
+            ConnectionState::Disconnected | ConnectionState::Closed => {
+                self.transition(RemoteState::Reconnecting, out);
+            }
+            ConnectionState::Failed => {
+                self.ladder.failed(now);
+                self.transition(RemoteState::Reconnecting, out);
+            }
         }
-        self.transition(to, out);
-        state == ConnectionState::Failed && self.failures <= FAILED_CONNECTIONS
     }
 
     pub(super) fn transition(&mut self, to: RemoteState, out: &mut Outbox<V>) {

@@ -22,10 +22,15 @@ impl<V: Value> Room<V> {
             return;
         }
         let is_snapshot = std::mem::take(&mut self.snapshot_due);
+        let patience = self.snapshot.take().and_then(|snapshot| snapshot.patience);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
-            let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
-            while let Some(at) = self.remotes.iter().position(|remote| !is_present(remote)) {
+            for remote in &mut self.remotes {
+                let is_present = joined.iter().any(|peer| peer.peer_id == remote.peer_id);
+                remote.missing_until = patience.filter(|_| !is_present && remote.is_connected());
+                remote.is_leaving = !is_present && remote.missing_until.is_none();
+            }
+            while let Some(at) = self.remotes.iter().position(|remote| remote.is_leaving) {
                 self.remove(at, link);
             }
         }
@@ -33,10 +38,16 @@ impl<V: Value> Room<V> {
         for peer in joined {
             match self.find(&peer.peer_id) {
                 Ok(at) => {
-                    if let Some(remote) = self.remotes.get_mut(at) {
-                        remote.metadata = peer.metadata;
+                    let Some(remote) = self.remotes.get_mut(at) else { continue };
+                    remote.metadata = peer.metadata;
+                    let was_missing = remote.missing_until.take().is_some();
+                    if !(reconcile || was_missing) {
+                        continue;
                     }
-                    if reconcile {
+                    if remote.is_connected() && (patience.is_some() || was_missing) {
+                        remote.negotiation.signals_lost(&mut self.last_id);
+                        self.act(now, at, link);
+                    } else {
                         self.replace(at, link);
                     }
                 }
@@ -49,7 +60,7 @@ impl<V: Value> Room<V> {
             }
         }
         if self.state == RoomState::Reconnecting {
-            self.transition(RoomState::Joined, link);
+            self.reconciled(now, link);
         }
         for (from, signal) in std::mem::take(&mut self.early).into_signals() {
             match self.find(&from) {
@@ -83,7 +94,7 @@ impl<V: Value> Room<V> {
         link.out.event(Event::Room(RoomEvent::PeerJoined(id)));
     }
 
-    fn remove(&mut self, at: usize, link: &mut Signalling<V>) {
+    pub(super) fn remove(&mut self, at: usize, link: &mut Signalling<V>) {
         let mut remote = self.remotes.remove(at);
         link.forget_signals(&remote.peer_id);
         link.out.command(Command::CloseConnection(remote.connection));

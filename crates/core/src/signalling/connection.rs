@@ -213,13 +213,15 @@ impl<V: Value> Signalling<V> {
         self.peer_id = Some(welcome.peer_id.clone());
         self.liveness.start(now);
         self.rearm_liveness();
-        self.pace.start(now);
         self.pinged = None;
         self.plan_refresh(now, &welcome);
         let seen = self.session.take().filter(|_| welcome.resumed).map_or(0, |session| session.seen);
-        // A room takes stock anew with each connection.
-        let resume = welcome.resume.filter(|_| self.news.is_none());
-        self.session = resume.map(|resume| Session { token: resume.token, seen });
+        if !welcome.resumed {
+            self.pace = Pace::new();
+        }
+        self.pace.start(now);
+        let resume_grace_ms = welcome.resume.as_ref().map(|resume| resume.grace_ms);
+        self.session = welcome.resume.map(|resume| Session { token: resume.token, seen });
         self.transition(SignallingState::Connected);
         let connecting = self.connecting.take();
         let is_reconnect = connecting.is_none();
@@ -234,11 +236,13 @@ impl<V: Value> Signalling<V> {
             ice_servers: welcome.ice_servers.into(),
             is_reconnect,
             resumed: welcome.resumed,
+            resume_grace_ms,
         }));
         let replays = self.subscriptions.start_replay(welcome.resumed, self.config.auto_resubscribe);
         for (channel, wish) in replays {
             self.replay(now, channel, wish);
         }
+        self.send_signals(now);
     }
 
     /// Leaves a socket that does not answer, without waiting for it to notice.
@@ -312,10 +316,16 @@ impl<V: Value> Signalling<V> {
                 self.transition(SignallingState::Reconnecting);
             }
             None => {
-                self.session = None;
+                self.end_session();
                 self.transition(SignallingState::Closed);
             }
         }
+    }
+
+    /// Nothing will be resumed.
+    pub(super) fn end_session(&mut self) {
+        self.session = None;
+        self.pace = Pace::new();
     }
 
     /// Ends everything that belongs to the present connection or attempt.
@@ -323,7 +333,7 @@ impl<V: Value> Signalling<V> {
         self.phase = Phase::Down;
         self.timers.clear();
         self.refresh.stop();
-        self.pace = Pace::new();
+        self.pace.interrupt();
         for request in self.requests.take_all() {
             self.done(request.origin, Err(CallError::Disconnected));
         }

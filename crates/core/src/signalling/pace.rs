@@ -5,6 +5,9 @@
 //! send again, and be closed again, for ever. So signals leave at a pace that stays below and leaves room for what
 //! the application sends; in a small room nothing waits. Descriptions go before candidates, because an answer is
 //! awaited and the rest of the connection hangs on it.
+//!
+//! A signal counts as delivered when the server has answered it. Where a session can be resumed, signals that were not,
+//! and those made during the gap, leave again when it is: a receiver takes a repeated signal for what it is.
 
 use metered_protocol::{PeerId, Signal};
 
@@ -12,6 +15,7 @@ use crate::Instant;
 use crate::limits::{SIGNAL_BURST, SIGNAL_PAUSE_MS, SIGNALS_PER_SECOND, WAITING_SIGNALS};
 use crate::output::JsonText;
 use crate::queue::Queue;
+use crate::signalling::requests::Number;
 
 type Waiting = (PeerId, Signal<JsonText>);
 
@@ -22,26 +26,48 @@ pub(super) struct Pace {
     filled: Instant,
     descriptions: Queue<Waiting>,
     candidates: Queue<Waiting>,
+    /// Left, and not answered yet.
+    unanswered: Vec<(Number, Waiting)>,
 }
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Self { allowance: 0, filled: Instant(0), descriptions: Queue::new(), candidates: Queue::new() }
+        Self {
+            allowance: 0,
+            filled: Instant(0),
+            descriptions: Queue::new(),
+            candidates: Queue::new(),
+            unanswered: Vec::new(),
+        }
     }
 
     /// A connection begins.
     pub(super) fn start(&mut self, now: Instant) {
-        *self = Self { allowance: SIGNAL_BURST * 1000, filled: now, ..Self::new() };
+        (self.allowance, self.filled) = (SIGNAL_BURST * 1000, now);
+    }
+
+    /// The connection ended: what it may have lost is to leave again, before everything else.
+    pub(super) fn interrupt(&mut self) {
+        for (_, waiting) in std::mem::take(&mut self.unanswered).into_iter().rev() {
+            self.queue(&waiting.1).push_front(waiting);
+        }
+    }
+
+    /// A signal leaves by this request, and is to leave again if it gets lost.
+    pub(super) fn leaves(&mut self, request: Number, to: &PeerId, signal: &Signal<JsonText>) {
+        self.unanswered.push((request, (to.clone(), signal.clone())));
+    }
+
+    /// The server has answered a request.
+    pub(super) fn answered(&mut self, request: Number) {
+        self.unanswered.retain(|(number, _)| *number != request);
     }
 
     /// Takes a signal in. Answers whether there was room.
     pub(super) fn push(&mut self, to: PeerId, signal: Signal<JsonText>) -> bool {
         let has_room = self.descriptions.len() + self.candidates.len() < WAITING_SIGNALS;
         if has_room {
-            match signal {
-                Signal::Candidate(_) => self.candidates.push((to, signal)),
-                _ => self.descriptions.push((to, signal)),
-            }
+            self.queue(&signal).push((to, signal));
         }
         has_room
     }
@@ -61,6 +87,14 @@ impl Pace {
     pub(super) fn forget(&mut self, peer: &PeerId) {
         self.descriptions.retain(|(to, _)| to != peer);
         self.candidates.retain(|(to, _)| to != peer);
+        self.unanswered.retain(|(_, (to, _))| to != peer);
+    }
+
+    fn queue(&mut self, signal: &Signal<JsonText>) -> &mut Queue<Waiting> {
+        match signal {
+            Signal::Candidate(_) => &mut self.candidates,
+            _ => &mut self.descriptions,
+        }
     }
 
     /// When to take out more, if anything waits.
@@ -109,6 +143,20 @@ mod tests {
         pace.forget(&PeerId::parse("eve").unwrap());
         let order: Vec<_> = std::iter::from_fn(|| pace.pop(Instant(0))).map(|(to, _)| to).collect();
         assert_eq!(order.iter().map(PeerId::as_str).collect::<Vec<_>>(), ["zoe", "bob"]);
+    }
+
+    #[test]
+    fn what_was_not_answered_leaves_again_in_its_order_and_first() {
+        let mut pace = Pace::new();
+        pace.start(Instant(0));
+        for (number, to) in (1..).zip(["a", "b", "c"]) {
+            pace.leaves(number, &PeerId::parse(to).unwrap(), &Signal::Candidate(None));
+        }
+        pace.answered(2);
+        candidate(&mut pace, "d");
+        pace.interrupt();
+        let order: Vec<_> = std::iter::from_fn(|| pace.pop(Instant(0))).map(|(to, _)| to).collect();
+        assert_eq!(order.iter().map(PeerId::as_str).collect::<Vec<_>>(), ["a", "c", "d"]);
     }
 
     #[test]

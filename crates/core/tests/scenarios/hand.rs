@@ -23,6 +23,8 @@ pub(crate) struct Hand {
     pub(crate) logs: Vec<&'static str>,
     /// Whether the server answers pings.
     pub(crate) pongs: bool,
+    /// The ICE generation that our descriptions are of.
+    pub(crate) generation: u32,
     steps: VecDeque<(ConnectionId, OperationId, Operation)>,
     said: Vec<String>,
     calls: u32,
@@ -75,6 +77,7 @@ impl Hand {
             token: OperationId(0),
             logs: Vec::new(),
             pongs: true,
+            generation: 1,
             steps: VecDeque::new(),
             said: Vec::new(),
             calls: 0,
@@ -215,9 +218,13 @@ impl Hand {
     /// The oldest step under way succeeds. What it creates is made by `ours`.
     pub(crate) fn step_succeeds(&mut self) {
         let (k, op, operation) = self.steps.pop_front().expect("no step is under way");
+        let ours = |kind| {
+            let Description { kind, sdp } = sdp(kind, "ours");
+            Outcome::Created(Description { kind, sdp: format!("a=ice-ufrag:{}\r\n{sdp}", self.generation) })
+        };
         let outcome = match operation {
-            Operation::CreateOffer => Outcome::Created(sdp(SdpType::Offer, "ours")),
-            Operation::CreateAnswer => Outcome::Created(sdp(SdpType::Answer, "ours")),
+            Operation::CreateOffer { .. } => ours(SdpType::Offer),
+            Operation::CreateAnswer => ours(SdpType::Answer),
             _ => Outcome::Applied,
         };
         self.input(Input::Connection(k, ConnectionEvent::Done(op, Ok(outcome))));
@@ -283,6 +290,7 @@ impl Hand {
             Command::CreateConnection { connection, remote, peer_id, .. } => {
                 format!("k{} to r{} {peer_id}", connection.0, remote.0)
             }
+            Command::SetIceServers(connection, servers) => format!("k{} servers {servers:?}", connection.0),
             Command::Operate(connection, op, operation) => {
                 let line = format!("k{} {}", connection.0, say_operation(&operation));
                 self.steps.push_back((connection, op, operation));
@@ -302,7 +310,8 @@ fn say_operation(operation: &Operation) -> String {
         format!("{} of {maker}", description.kind.as_str())
     };
     match operation {
-        Operation::CreateOffer => "create offer".into(),
+        Operation::CreateOffer { ice_restart: false } => "create offer".into(),
+        Operation::CreateOffer { ice_restart: true } => "create offer to restart ICE".into(),
         Operation::CreateAnswer => "create answer".into(),
         Operation::SetLocal(description) => format!("set local {}", maker(description)),
         Operation::Rollback => "roll back".into(),
@@ -356,6 +365,7 @@ fn say_event(event: Event<Json>) -> String {
             }
             RemoteEvent::ConnectionReset => format!("r{} reset", remote.0),
             RemoteEvent::NegotiationError(error) => format!("r{} negotiation error {error}", remote.0),
+            RemoteEvent::IceRestartExhausted => format!("r{} ICE restarts exhausted", remote.0),
             RemoteEvent::IceCandidateError(error) => format!("r{} candidate error {error}", remote.0),
         },
     }

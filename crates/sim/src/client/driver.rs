@@ -102,6 +102,8 @@ impl Client {
                 kernel.note(format_args!("{who} connection {} to {peer_id} is pc {}", connection.0, pc.0));
                 self.connections.insert(connection, pc);
             }
+            // The network of this world needs none.
+            Command::SetIceServers(..) => {}
             Command::Operate(connection, op, operation) => {
                 self.watch.remotes.connection_used(kernel, who, connection);
                 match &operation {

@@ -134,7 +134,7 @@ impl Signaling {
             }
         };
         match operation {
-            Operation::CreateOffer => {
+            Operation::CreateOffer { .. } => {
                 allowed(&[Stable, HaveLocalOffer], "createOffer needs stable or have-local-offer")
             }
             Operation::CreateAnswer => allowed(&[HaveRemoteOffer], "createAnswer needs have-remote-offer"),
@@ -180,7 +180,10 @@ impl Signaling {
     pub fn apply(&mut self, operation: &Operation) -> Result<Outcome, Rejection> {
         self.check(operation)?;
         match operation {
-            Operation::CreateOffer => {
+            Operation::CreateOffer { ice_restart } => {
+                if *ice_restart && self.local.current.is_some() {
+                    self.ufrag = None;
+                }
                 let sections = self.offered_sections();
                 let sdp = self.describe(sections).text();
                 self.last_offer = Some(sdp.clone());

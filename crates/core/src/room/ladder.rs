@@ -1,0 +1,145 @@
+//! When to restart ICE after a connection failed.
+//!
+//! A failed connection is not thrown away: ICE is restarted on it, at once and then after growing pauses
+//! ([`ICE_RESTART_DELAYS_MS`]). An attempt ends well when the connection is connected; it has failed when the connection
+//! fails again, when no answer comes, or when nothing happens after the answer. After the last one the application is
+//! told, once; from there on the remote has to move.
+
+use crate::Instant;
+use crate::limits::{ICE_RESTART_DELAYS_MS, ICE_RESTART_TIMEOUT_MS};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Step {
+    /// Nothing has failed.
+    #[default]
+    Idle,
+    /// The next attempt begins then.
+    Pausing(Instant),
+    /// An attempt is under way, and has until then.
+    Trying(Instant),
+    Exhausted,
+}
+
+/// What is to be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Restart ICE.
+    Restart,
+    /// Tell the application that there is no use in it.
+    Exhausted,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ladder {
+    step: Step,
+    attempts: usize,
+}
+
+impl Ladder {
+    /// The connection failed, or an attempt did.
+    pub(super) fn failed(&mut self, now: Instant) {
+        if !matches!(self.step, Step::Exhausted | Step::Pausing(_)) {
+            let delay = ICE_RESTART_DELAYS_MS.get(self.attempts).copied().unwrap_or_default();
+            self.step = Step::Pausing(now.after(delay));
+        }
+    }
+
+    /// The connection is connected.
+    pub(super) fn recovered(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The two sides have agreed anew, by our attempt or by theirs: now the connection has to connect.
+    pub(super) fn answered(&mut self, now: Instant) {
+        if self.is_climbing() {
+            self.step = Step::Trying(now.after(ICE_RESTART_TIMEOUT_MS));
+        }
+    }
+
+    /// Signals can be sent again: whatever waits or was tried meanwhile, begins now.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if self.is_climbing() {
+            self.step = Step::Pausing(now);
+        }
+    }
+
+    fn is_climbing(&self) -> bool {
+        matches!(self.step, Step::Pausing(_) | Step::Trying(_))
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        match self.step {
+            Step::Pausing(at) | Step::Trying(at) => Some(at),
+            Step::Idle | Step::Exhausted => None,
+        }
+    }
+
+    /// What is due.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Due> {
+        if self.next()? > now {
+            return None;
+        }
+        if let Step::Trying(_) = self.step {
+            self.failed(now);
+            return self.poll(now);
+        }
+        if self.attempts == ICE_RESTART_DELAYS_MS.len() {
+            self.step = Step::Exhausted;
+            return Some(Due::Exhausted);
+        }
+        self.attempts += 1;
+        self.step = Step::Trying(now.after(ICE_RESTART_TIMEOUT_MS));
+        Some(Due::Restart)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets every attempt fail by itself. Answers when each thing was due.
+    fn climb(ladder: &mut Ladder) -> Vec<(u64, Due)> {
+        let mut done = Vec::new();
+        while let Some(at) = ladder.next() {
+            done.extend(ladder.poll(at).map(|due| (at.0 / 1000, due)));
+        }
+        done
+    }
+
+    #[test]
+    fn attempts_that_nobody_answers_come_after_growing_pauses_and_end() {
+        let mut ladder = Ladder::default();
+        ladder.failed(Instant(0));
+        let done = climb(&mut ladder);
+        let times: Vec<_> = done.iter().map(|(at, _)| *at).collect();
+        assert_eq!(times, [0, 16, 33, 52, 75, 106, 151, 196, 241, 256]);
+        assert_eq!(done.iter().filter(|(_, due)| *due == Due::Exhausted).count(), 1);
+        ladder.failed(Instant(300_000));
+        assert_eq!(ladder.next(), None, "the application is told once");
+    }
+
+    #[test]
+    fn an_answer_gives_the_attempt_its_time_to_connect() {
+        let mut ladder = Ladder::default();
+        ladder.failed(Instant(0));
+        assert_eq!(ladder.poll(Instant(0)), Some(Due::Restart));
+        ladder.answered(Instant(14_000));
+        assert_eq!(ladder.next(), Some(Instant(29_000)));
+        ladder.failed(Instant(20_000));
+        assert_eq!(
+            ladder.next(),
+            Some(Instant(21_000)),
+            "a connection that fails again does not wait for that"
+        );
+    }
+
+    #[test]
+    fn a_connection_that_recovers_has_all_its_attempts_again() {
+        let mut ladder = Ladder::default();
+        ladder.failed(Instant(0));
+        climb(&mut ladder);
+        ladder.recovered();
+        ladder.failed(Instant(1_000_000));
+        assert_eq!(ladder.poll(Instant(1_000_000)), Some(Due::Restart));
+    }
+}

@@ -1,0 +1,146 @@
+//! What a drop of the signalling connection means to the room.
+//!
+//! The connections to the remotes do not need the server, so nothing happens to them until it is back. Then it depends
+//! on what the others have seen of our absence:
+//!
+//! - The session was **resumed**: nothing. The roster stands, signals and changes of presence that were missed arrive
+//!   now, and the room goes on.
+//! - The server is another one, or the same after a restart, but we have **kept our identity**, and were not away for
+//!   longer than it keeps a session: nobody was told that we left. A snapshot comes. Who is in it and connected is left
+//!   alone; who is connected and not in it may be on the way back as we were, and gets the same time to appear.
+//! - Otherwise the others have seen us **leave**, and have closed their side: every remote in the snapshot gets a new
+//!   connection.
+//!
+//! A snapshot that does not come is asked for again, [`SNAPSHOT_REQUESTS`] times.
+
+use metered_protocol::{CloseCode, Value};
+
+use super::Room;
+use crate::Instant;
+use crate::limits::{SNAPSHOT_REQUESTS, SNAPSHOT_TIMEOUT_MS};
+use crate::output::{Command, Connected, Event, Level, RoomError, RoomEvent, RoomState};
+use crate::signalling::{Origin, RoomRequest, Signalling};
+
+/// The snapshot that a room waits for after a reconnect.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    deadline: Instant,
+    requests: u32,
+    /// Until when remotes that are connected may be missing from it; `None` if we have been seen to leave.
+    pub(super) patience: Option<Instant>,
+}
+
+const NEVER: Instant = Instant(u64::MAX);
+
+impl<V: Value> Room<V> {
+    pub(super) fn handle_connected(
+        &mut self,
+        now: Instant,
+        connected: Connected<V>,
+        link: &mut Signalling<V>,
+    ) {
+        let is_known = self.local_id.as_ref() == Some(&connected.peer_id);
+        self.local_id = Some(connected.peer_id);
+        if !connected.ice_servers.is_empty() {
+            self.ice_servers = connected.ice_servers;
+            for remote in &self.remotes {
+                link.out.command(Command::SetIceServers(remote.connection, self.ice_servers.clone()));
+            }
+        }
+        if self.state != RoomState::Reconnecting {
+            return;
+        }
+        let patience = connected
+            .resume_grace_ms
+            .filter(|grace_ms| is_known && now.since(self.dropped_at) < *grace_ms)
+            .map(|grace_ms| now.after(grace_ms));
+        if !connected.resumed {
+            self.early.clear();
+            self.snapshot_due = true;
+            self.snapshot = Some(Snapshot { deadline: now, requests: 0, patience });
+        }
+        if let Some(snapshot) = &mut self.snapshot {
+            (snapshot.deadline, snapshot.requests) = (now.after(SNAPSHOT_TIMEOUT_MS), 0);
+        }
+        if !self.snapshot_due || self.remotes.is_empty() {
+            self.reconciled(now, link);
+        }
+    }
+
+    pub(super) fn handle_disconnected(
+        &mut self,
+        now: Instant,
+        code: CloseCode,
+        reason: String,
+        will_reconnect: bool,
+        link: &mut Signalling<V>,
+    ) {
+        match self.state {
+            RoomState::Joined if will_reconnect => {
+                self.dropped_at = now;
+                self.transition(RoomState::Reconnecting, link);
+            }
+            RoomState::Reconnecting if will_reconnect => {
+                // An attempt that failed, or a connection that did not last until its snapshot.
+                if let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.deadline != NEVER) {
+                    snapshot.deadline = NEVER;
+                    self.dropped_at = now;
+                }
+            }
+            RoomState::Joined | RoomState::Reconnecting => {
+                link.out.event(Event::Room(RoomEvent::Error(RoomError::Terminal(code))));
+                self.remove_all(link);
+                self.reason = Some(reason).filter(|reason| !reason.is_empty());
+                self.closed(link);
+            }
+            RoomState::Idle | RoomState::Joining | RoomState::Leaving | RoomState::Closed => {}
+        }
+    }
+
+    /// The room is whole again.
+    pub(super) fn reconciled(&mut self, now: Instant, link: &mut Signalling<V>) {
+        self.snapshot = None;
+        self.transition(RoomState::Joined, link);
+        for at in 0..self.remotes.len() {
+            if let Some(remote) = self.remotes.get_mut(at) {
+                remote.ladder.hurry(now);
+            }
+            self.climb(now, at, link);
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let remotes = self.remotes.iter().flat_map(|remote| {
+            // Without a server the ladders wait.
+            let rung = remote.ladder.next().filter(|_| self.state == RoomState::Joined);
+            [remote.answer_due, remote.missing_until, rung]
+        });
+        let snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.deadline).filter(|at| *at != NEVER);
+        remotes.flatten().chain(snapshot).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
+        self.handle_remote_timeouts(now, link);
+        let is_over = |remote: &super::Remote<V>| remote.missing_until.is_some_and(|until| until <= now);
+        while let Some(at) = self.remotes.iter().position(is_over) {
+            self.remove(at, link);
+        }
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.deadline <= now) {
+            self.ask_again(now, link);
+        }
+    }
+
+    fn ask_again(&mut self, now: Instant, link: &mut Signalling<V>) {
+        let (Some(snapshot), Some(channel)) = (&mut self.snapshot, &self.channel) else { return };
+        if snapshot.requests < SNAPSHOT_REQUESTS {
+            snapshot.requests += 1;
+            snapshot.deadline = now.after(SNAPSHOT_TIMEOUT_MS);
+            link.out.log(Level::Warn, "no roster after a reconnect: subscribing again");
+            let origin = Origin::Room(RoomRequest::Unwatched);
+            link.subscribe(now, origin, channel.clone(), self.include_sender_metadata);
+        } else {
+            snapshot.deadline = NEVER;
+            link.out.event(Event::Room(RoomEvent::Error(RoomError::ReconcileTimeout)));
+        }
+    }
+}

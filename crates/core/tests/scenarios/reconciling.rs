@@ -1,0 +1,231 @@
+//! The room after a drop of the signalling connection: who stays connected, who gets a new connection, who has left.
+
+use metered_core::{ConnectionEvent, ConnectionState, RoomState};
+use metered_protocol::SdpType;
+use serde_json::json;
+
+use crate::hand::{Hand, candidate, join, sdp};
+
+/// A welcome of a server that resumes sessions and keeps them for 15 s.
+fn welcome(hand: &mut Hand, id: &str, resumed: bool) {
+    hand.frame(json!({
+        "type": "welcome", "peerId": id, "maxMessageSize": 65536, "serverTime": 1, "expiresAt": null,
+        "resume": {"token": "t", "graceMs": 15_000}, "resumed": resumed,
+    }));
+}
+
+/// A room on such a server. Every odd one of the others is connected: r1 by k2, r3 not by k4, r5 by k6.
+fn joined(others: &[&str]) -> Hand {
+    let mut hand = Hand::room();
+    hand.call(join("room"));
+    welcome(&mut hand, "me", false);
+    hand.ack(1);
+    hand.presence(others, &[]);
+    for at in (0..others.len() as u32).step_by(2) {
+        hand.state(2 * at + 2, ConnectionState::Connected);
+    }
+    hand.said();
+    hand
+}
+
+/// Loses the server for a moment.
+fn blinks(hand: &mut Hand) {
+    hand.drop_socket(1006);
+    hand.pass(700);
+    hand.said();
+}
+
+#[test]
+fn a_resumed_session_goes_on_as_if_nothing_had_happened() {
+    let mut hand = joined(&["bob", "eve"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", true);
+    assert_eq!(hand.said(), ["room reconnecting → joined"]);
+    hand.presence(&[], &["bob"]);
+    assert_eq!(hand.said(), ["k2 close", "r1 connected → closed", "r1 left"], "what was missed comes now");
+}
+
+#[test]
+fn signals_of_the_gap_leave_when_the_session_is_resumed_those_without_an_answer_first() {
+    let mut hand = joined(&["bob"]);
+    hand.offers(2);
+    hand.ack(2);
+    hand.gathered(2, "lost");
+    hand.drop_socket(1006);
+    hand.gathered(2, "waits");
+    hand.pass(700);
+    hand.said();
+    welcome(&mut hand, "me", true);
+    let sent: Vec<_> = hand.said_about("send s").into_iter().map(|line| line.contains("lost")).collect();
+    assert_eq!(sent, [true, false]);
+}
+
+#[test]
+fn signals_of_the_gap_are_dropped_with_the_session() {
+    let mut hand = joined(&["bob"]);
+    hand.gathered(2, "lost");
+    hand.drop_socket(1006);
+    hand.gathered(2, "waits");
+    hand.pass(700);
+    hand.said();
+    welcome(&mut hand, "me", false);
+    assert_eq!(hand.said_about("rtc-ice"), [""; 0]);
+}
+
+#[test]
+fn after_a_restart_of_the_server_who_is_connected_is_left_alone() {
+    let mut hand = joined(&["bob", "eve"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.said();
+    hand.presence(&["bob", "eve"], &[]);
+    assert_eq!(hand.said(), ["k4 close", "k5 to r3 eve", "r3 reset", "room reconnecting → joined"]);
+}
+
+#[test]
+fn who_is_connected_may_come_back_later_than_we_do() {
+    let mut hand = joined(&["bob", "eve", "ken"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.said();
+    hand.presence(&[], &[]);
+    assert_eq!(
+        hand.said(),
+        ["k4 close", "r3 idle → closed", "r3 left", "room reconnecting → joined"],
+        "nothing holds the one who was not connected"
+    );
+    hand.pass(14_000);
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said(), [""; 0]);
+    hand.pass(1_000);
+    assert_eq!(hand.said(), ["k6 close", "r5 connected → closed", "r5 left"]);
+}
+
+#[test]
+fn who_comes_back_later_and_is_no_longer_connected_gets_a_new_connection() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.presence(&[], &[]);
+    hand.state(2, ConnectionState::Disconnected);
+    hand.said();
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said(), ["k2 close", "k3 to r1 bob", "r1 reset"]);
+}
+
+#[test]
+fn an_offer_that_was_lost_with_the_server_is_made_again() {
+    let mut hand = joined(&["bob"]);
+    hand.offers(2);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.said();
+    hand.presence(&["bob"], &[]);
+    hand.steps_succeed();
+    assert_eq!(hand.said_about("k2"), ["k2 roll back", "k2 create offer", "k2 set local offer of ours"]);
+}
+
+#[test]
+fn who_was_away_for_longer_than_the_server_waits_has_been_seen_to_leave() {
+    let mut hand = joined(&["bob"]);
+    hand.drop_socket(1006);
+    hand.pass(15_000);
+    welcome(&mut hand, "me", false);
+    hand.said();
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said_about("reset"), ["r1 reset"]);
+}
+
+#[test]
+fn who_comes_back_as_somebody_else_has_new_connections() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "other", false);
+    hand.said();
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said_about("reset"), ["r1 reset"]);
+}
+
+#[test]
+fn on_a_server_that_does_not_resume_every_connection_is_renewed() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.state(2, ConnectionState::Connected);
+    blinks(&mut hand);
+    hand.welcome("me");
+    hand.said();
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said_about("reset"), ["r1 reset"]);
+}
+
+#[test]
+fn a_remote_that_has_renewed_its_own_connection_is_followed() {
+    let mut hand = joined(&["bob"]);
+    hand.description("bob", &sdp(SdpType::Offer, "bob1"));
+    hand.steps_succeed();
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.presence(&["bob"], &[]);
+    hand.said();
+    hand.description("bob", &sdp(SdpType::Offer, "bob2"));
+    assert_eq!(hand.said_about("reset"), ["r1 reset"]);
+}
+
+#[test]
+fn a_roster_that_does_not_come_is_asked_for_twice_and_then_given_up() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    assert_eq!(hand.said_about("subscribe").len(), 1);
+    for request in 2..4 {
+        hand.ack(request);
+        hand.pass(9_999);
+        assert_eq!(hand.said_about("subscribe"), [""; 0]);
+        hand.pass(1);
+        assert_eq!(hand.said_about("subscribe").len(), 1);
+    }
+    hand.ack(4);
+    hand.pass(10_000);
+    assert_eq!(hand.said_about("error"), ["error ReconcileTimeout"]);
+    hand.pass(60_000);
+    assert_eq!((hand.said_about("error").len(), hand.core.room_state()), (0, RoomState::Reconnecting));
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.core.room_state(), RoomState::Joined, "better late than never");
+}
+
+#[test]
+fn a_drop_while_the_roster_is_awaited_begins_the_wait_anew() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.pass(9_000);
+    blinks(&mut hand);
+    hand.pass(60_000);
+    assert_eq!(hand.said_about("error"), [""; 0]);
+    welcome(&mut hand, "me", true);
+    assert_eq!(hand.core.room_state(), RoomState::Reconnecting);
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.core.room_state(), RoomState::Joined);
+}
+
+#[test]
+fn ice_servers_of_a_later_welcome_are_those_of_every_connection() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    hand.frame(json!({
+        "type": "welcome", "peerId": "me", "maxMessageSize": 65536, "serverTime": 1, "expiresAt": null,
+        "resume": {"token": "t", "graceMs": 15_000}, "resumed": true,
+        "metadata": {"iceServers": [{"urls": "stun:b"}]},
+    }));
+    assert_eq!(hand.said_about("servers"), [r#"k2 servers [Object {"urls": String("stun:b")}]"#]);
+}
+
+#[test]
+fn a_connection_that_works_goes_on_while_the_server_is_away() {
+    let mut hand = joined(&["bob"]);
+    hand.drop_socket(1006);
+    hand.said();
+    hand.state(2, ConnectionState::Disconnected);
+    hand.state(2, ConnectionState::Connected);
+    hand.connection(2, ConnectionEvent::Candidate(Some(candidate("later"))));
+    assert_eq!(hand.said(), ["r1 connected → reconnecting", "r1 reconnecting → connected"]);
+}
