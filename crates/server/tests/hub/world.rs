@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use metered_protocol::{PeerId, RawJson};
+use metered_protocol::{CloseCode, PeerId, RawJson};
 use metered_server::hub::{ConnId, Hub, Output, UnixMillis};
 use metered_server::{Identity, Limits};
 use serde_json::{Value, json};
@@ -78,6 +78,12 @@ impl World {
         let mut answers = self.take(conn);
         assert_eq!(answers.len(), 1, "{answers:?}");
         answers.remove(0)
+    }
+
+    /// The client closes its socket for good.
+    pub(crate) fn disconnect(&mut self, conn: ConnId) {
+        self.hub.disconnect(self.now, conn, CloseCode::NORMAL);
+        self.drain();
     }
 
     /// Lets time pass.
