@@ -135,3 +135,106 @@ impl fmt::Debug for ResumeKey {
 fn hmac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("a key of any length")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SecretKey;
+    use super::*;
+    use crate::Grants;
+
+    const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+    const SESSION: SessionId = SessionId(u128::MAX / 3);
+
+    fn key() -> ResumeKey {
+        ResumeKey::derive(&Keys::dev(), b"")
+    }
+
+    fn alice() -> PeerId {
+        PeerId::parse("alice").unwrap()
+    }
+
+    fn token() -> Secret {
+        key().sign(NOW, &Limits::default(), Holder::Key("pk"), &alice(), SESSION)
+    }
+
+    fn verify(token: &str) -> Option<(SessionId, PeerId)> {
+        key().verify(NOW, Holder::Key("pk"), &Secret::new(token))
+    }
+
+    #[test]
+    fn a_token_brings_back_its_session_and_its_peer() {
+        assert_eq!(verify(token().expose()), Some((SESSION, alice())));
+        for peer_id in ["p", &"p".repeat(128)] {
+            let peer_id = PeerId::parse(peer_id).unwrap();
+            let token = key().sign(NOW, &Limits::default(), Holder::Key("pk"), &peer_id, SESSION);
+            assert!(token.expose().len() <= MAX_TOKEN_BYTES);
+            assert_eq!(verify(token.expose()), Some((SESSION, peer_id)));
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_holder_only() {
+        for holder in [Holder::Key("pk2"), Holder::Key(""), Holder::Token("pk")] {
+            assert_eq!(key().verify(NOW, holder, &token()), None);
+        }
+    }
+
+    #[test]
+    fn a_token_that_was_changed_anywhere_is_none() {
+        let token = token();
+        let bytes = URL_SAFE_NO_PAD.decode(token.expose()).unwrap();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut forged = bytes.clone();
+                forged[at] ^= 1 << bit;
+                assert_eq!(verify(&URL_SAFE_NO_PAD.encode(forged)), None, "bit {bit} of byte {at}");
+            }
+        }
+        for length in 0..bytes.len() {
+            assert_eq!(verify(&URL_SAFE_NO_PAD.encode(&bytes[..length])), None, "{length} bytes of it");
+        }
+    }
+
+    #[test]
+    fn garbage_is_no_token() {
+        for garbage in ["", "resume", "=", "é", "a.b.c", &"A".repeat(300), &"A".repeat(1_000_000)] {
+            assert_eq!(verify(garbage), None);
+        }
+        assert_eq!(verify(&format!("{}=", token().expose())), None);
+    }
+
+    #[test]
+    fn a_token_holds_for_a_week_or_as_long_as_one_likes() {
+        let week = 7 * 24 * 3600 * 1000;
+        let verify = |token, ms| key().verify(UnixMillis(NOW.0 + ms), Holder::Key("pk"), &token);
+        assert!(verify(token(), week - 1).is_some());
+        assert_eq!(verify(token(), week), None);
+        let limits = Limits { resume_token_seconds: 0, ..Limits::default() };
+        assert!(verify(key().sign(NOW, &limits, Holder::Key("pk"), &alice(), SESSION), 100 * week).is_some());
+    }
+
+    #[test]
+    fn tokens_outlive_a_restart_and_not_a_change_of_the_secrets() {
+        let with = |secret: &str, entropy: &[u8]| {
+            let secret = SecretKey {
+                id: "sk_id".to_owned(),
+                secret: Secret::new(secret),
+                grants: Grants::everything(),
+            };
+            let key = ResumeKey::derive(&Keys { secret: vec![secret], ..Keys::default() }, entropy);
+            key.verify(NOW, Holder::Key("pk"), &token()).is_some()
+        };
+        assert!(key().verify(NOW, Holder::Key("pk"), &token()).is_some());
+        assert!(!with("another", b""));
+        let without_secrets = |entropy: &[u8]| ResumeKey::derive(&Keys::default(), entropy);
+        let token = without_secrets(b"x").sign(NOW, &Limits::default(), Holder::Key("pk"), &alice(), SESSION);
+        assert!(without_secrets(b"x").verify(NOW, Holder::Key("pk"), &token).is_some());
+        assert!(without_secrets(b"y").verify(NOW, Holder::Key("pk"), &token).is_none());
+    }
+
+    #[test]
+    fn neither_the_key_nor_a_token_shows_itself() {
+        assert_eq!(format!("{:?}", key()), "ResumeKey(<redacted>)");
+        assert_eq!(format!("{:?}", token()), "<redacted>");
+    }
+}
