@@ -135,8 +135,8 @@ export const errors = {
   /** Why a room cannot go on. */
   terminal: (code) =>
     errors.named(
-      { 4001: "InvalidToken", 4003: "ChannelNotAuthorized", 4012: "AccountSuspended", 4020: "AdminDisconnect" }[code] ??
-        "ConnectionClosed",
+      { 4001: "invalid_token", 4003: "channel_not_authorized", 4012: "account_suspended", 4020: "admin_disconnect" }[code] ??
+        `close_${code}`,
       `the connection was closed for good (close code ${code})`,
     ),
 };

@@ -1,6 +1,7 @@
 // `MeteredPeer`: one room, and a connection to everybody in it.
 
 import { Emitter } from "./emitter.js";
+import { errors } from "./errors.js";
 import { BROADCAST, CLOSE, Host, JOIN, SEND_TO } from "./host.js";
 import { option, parseOptions } from "./options.js";
 
@@ -9,6 +10,8 @@ export class MeteredPeer extends Emitter {
 
   constructor(options) {
     const parsed = parseOptions(options, true);
+    // A room that is not entered again is none.
+    if (!parsed.autoResubscribe) throw errors.invalid("autoResubscribe", "must be true in a room", false);
     super(parsed.logger);
     this.#host = new Host(this, parsed, true);
   }

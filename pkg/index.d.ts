@@ -403,7 +403,11 @@ export interface MeteredPeerEventMap {
     kind: "broadcast" | "direct";
     senderMetadata?: Record<string, unknown>;
   };
-  /** Something the application must react to; `err.name` says what. */
+  /**
+   * Something the application must react to; `err.name` says what: `invalid_token`, `channel_not_authorized`,
+   * `account_suspended` or `admin_disconnect` when the server has closed the connection for good, the server's code when
+   * it refuses something unasked, `TokenProviderError` when the token provider keeps failing.
+   */
   error: { err: Error };
 }
 

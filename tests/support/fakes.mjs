@@ -78,12 +78,14 @@ export class FakeServer {
   sockets = [];
   roster = [];
   onFrame = () => false;
+  /** Whether sockets are closed instead of welcomed. */
+  isDown = false;
 
   /** What to pass as `webSocketFactory`. */
   factory = (url) => {
     const socket = new FakeSocket(url, (frame) => queueMicrotask(() => this.#answer(frame, socket)));
     this.sockets.push(socket);
-    queueMicrotask(() => socket.readyState === 0 && socket.welcome());
+    queueMicrotask(() => socket.readyState === 0 && (this.isDown ? socket.drop() : socket.welcome()));
     return socket;
   };
 

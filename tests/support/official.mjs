@@ -5,7 +5,7 @@ import * as official from "@metered-ca/realtime";
 import WebSocket from "ws";
 import { access } from "./server.mjs";
 
-const platform = {
+export const platform = {
   webSocketFactory: (url) => new WebSocket(url, { allowSynchronousEvents: false }),
   rtcPeerConnectionFactory: (config) => new wrtc.RTCPeerConnection(config),
 };

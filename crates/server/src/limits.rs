@@ -27,6 +27,20 @@ pub struct Limits {
     /// Silence, in milliseconds, after which a connection counts as dead. A client that is alive answers the
     /// WebSocket pings that are sent at a third of it.
     pub idle_timeout_ms: u64,
+    /// How long, in milliseconds, a session is kept after its socket broke: its peer stays present, and what it
+    /// misses is kept. 0 switches resuming off altogether, tokens included.
+    pub resume_grace_ms: u64,
+    /// Bytes that are kept for one session to be sent again. A client that has missed more starts afresh.
+    pub resume_session_bytes: usize,
+    /// Frames that are kept for one session to be sent again.
+    pub resume_session_frames: usize,
+    /// Bytes that are kept for all sessions together; a broadcast counts once. Over it, a session that is sent
+    /// something keeps nothing, and a client that misses something meanwhile starts afresh.
+    pub resume_total_bytes: usize,
+    /// Sessions that may wait for their clients to come back; one more ends the one that has waited longest.
+    pub detached_sessions: u32,
+    /// How long, in seconds, a resume token keeps a peer's id for it once its session is over.
+    pub resume_token_seconds: u64,
 }
 
 impl Limits {
@@ -56,6 +70,12 @@ impl Default for Limits {
             metadata_bytes: limits::MAX_METADATA_BYTES,
             outbound_queue_bytes: 4 * 1024 * 1024,
             idle_timeout_ms: 90_000,
+            resume_grace_ms: 15_000,
+            resume_session_bytes: 256 * 1024,
+            resume_session_frames: 1024,
+            resume_total_bytes: 64 * 1024 * 1024,
+            detached_sessions: 10_000,
+            resume_token_seconds: 7 * 24 * 60 * 60,
         }
     }
 }

@@ -40,6 +40,10 @@ struct Arguments {
     /// Let connections send as many messages as they like.
     #[arg(long, requires = "dev")]
     unlimited: bool,
+
+    /// Keep what a client misses for so long after its connection broke; 0 keeps nothing [default: 15000].
+    #[arg(long, value_name = "MS")]
+    resume_grace: Option<u64>,
 }
 
 /// The exit code of a command line that asks for what there is not, as clap has it.
@@ -92,6 +96,9 @@ async fn run(arguments: Arguments, host: IpAddr) -> Result<(), Box<dyn Error>> {
     let mut config = Config { www: arguments.www, package: arguments.package, ..Config::dev() };
     if arguments.unlimited {
         config.limits.messages_per_second = 0;
+    }
+    if let Some(ms) = arguments.resume_grace {
+        config.limits.resume_grace_ms = ms;
     }
     let shutdown = shutdown_signal()?;
     let address = SocketAddr::new(host, arguments.port);

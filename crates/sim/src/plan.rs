@@ -95,6 +95,10 @@ pub struct Plan {
     pub swapped_acks: u64,
     /// How long changes of presence lag behind everything else, as on a server of several nodes.
     pub presence_lag: Range,
+    /// How long the server keeps a session whose socket broke; 0 for a server that keeps none.
+    ///
+    /// That is also so where changes of presence lag: a server that numbers what it sends keeps to its order.
+    pub resume_grace: u64,
     /// Until when faults strike.
     pub quiet_at: u64,
     /// Time between faults. Empty for a world without.
@@ -135,6 +139,8 @@ impl Plan {
             })
             .collect();
         let calm = dice.percent(10);
+        let presence_lag = *dice.pick(&[(0, 0), (0, 0), (0, 50), (0, 2_000)]);
+        let resume_grace = *dice.pick(&[0, 1_000, 15_000, 15_000, 60_000]);
         // A large room makes a hundred times the traffic of a small one.
         let faults = if count > 8 { (5_000, 20_000) } else { (5_000, 60_000) };
         Self {
@@ -151,7 +157,8 @@ impl Plan {
             sloppy_driver: dice.percent(50),
             reentrant: dice.percent(50),
             swapped_acks: *dice.pick(&[0, 30, 100]),
-            presence_lag: *dice.pick(&[(0, 0), (0, 0), (0, 50), (0, 2_000)]),
+            presence_lag,
+            resume_grace: if presence_lag == (0, 0) { resume_grace } else { 0 },
             quiet_at: dice.between(faults),
             fault_gap: if calm {
                 None

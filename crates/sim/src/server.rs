@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use metered_core::Instant;
-use metered_protocol::{Channel, CloseCode, PeerId};
-use metered_server::hub::{ConnId, Frame, Hub, Output, UnixMillis};
+use metered_protocol::{Channel, CloseCode, PeerId, Secret};
+use metered_server::hub::{Arrival, Claim, ConnId, Frame, Hub, Output, SessionId, Ticket, UnixMillis};
 use metered_server::{Identity, Limits};
 
 use crate::kernel::{Event, Kernel};
@@ -29,6 +29,7 @@ pub enum Restart {
 /// The server.
 #[derive(Debug)]
 pub struct Server {
+    limits: Limits,
     hub: Hub,
     listening: bool,
     /// While faults strike, it turns clients away now and then.
@@ -51,8 +52,10 @@ struct Lag {
 impl Server {
     /// A server that listens.
     pub fn new(plan: &Plan) -> Self {
+        let limits = Limits { resume_grace_ms: plan.resume_grace, ..Limits::default() };
         Self {
-            hub: Hub::new(Limits::default()),
+            limits,
+            hub: Hub::new(limits),
             listening: true,
             troubled: plan.fault_gap.is_some(),
             armed: None,
@@ -105,9 +108,9 @@ impl Server {
             return;
         }
         let url = network.link(link).map(|link| link.url.clone()).unwrap_or_default();
-        match authenticate(kernel, &url) {
-            Some(identity) => {
-                self.hub.connect(unix(kernel), ConnId(link.0), identity);
+        match authenticate(kernel, &url, link) {
+            Some(arrival) => {
+                self.hub.connect(unix(kernel), ConnId(link.0), arrival);
                 self.drain(kernel, network, plan);
             }
             None => {
@@ -132,7 +135,7 @@ impl Server {
         match up {
             Up::Frame(text) => self.hub.handle_frame(unix(kernel), ConnId(link.0), text),
             Up::Close(code) => {
-                self.hub.disconnect(ConnId(link.0));
+                self.hub.disconnect(unix(kernel), ConnId(link.0), *code);
                 network.send_down(kernel, plan, link, Down::Close(*code, ""));
             }
         }
@@ -141,7 +144,7 @@ impl Server {
 
     /// The server finds out that a socket is dead.
     pub fn notice(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkId) {
-        self.hub.disconnect(ConnId(link.0));
+        self.hub.disconnect(unix(kernel), ConnId(link.0), CloseCode::ABNORMAL);
         network.server_closed(link);
         self.drain(kernel, network, plan);
     }
@@ -155,7 +158,7 @@ impl Server {
         link: LinkId,
         code: CloseCode,
     ) {
-        self.hub.close(ConnId(link.0), code, KICKED);
+        self.hub.close(unix(kernel), ConnId(link.0), code, KICKED);
         self.drain(kernel, network, plan);
     }
 
@@ -183,7 +186,7 @@ impl Server {
                 network.cut(kernel, link, cut);
             }
         }
-        self.hub = Hub::new(Limits::default());
+        self.hub = Hub::new(self.limits);
         kernel.soon((0, 8_000), Event::ServerUp);
     }
 
@@ -283,15 +286,51 @@ pub fn token(sub: &str, expires_at_ms: Option<u64>) -> String {
 /// A token that no server takes.
 pub const BAD_TOKEN: &str = "bad";
 
-fn authenticate(kernel: &mut Kernel, url: &str) -> Option<Identity> {
+/// Reads what a socket was opened with, as the real server does with signatures added.
+fn authenticate(kernel: &mut Kernel, url: &str, link: LinkId) -> Option<Arrival> {
     let (_, query) = url.split_once("/v1?")?;
-    match query.split_once('=')? {
-        ("key", _) => Some(Identity::unrestricted(PeerId::parse(&kernel.dice.hex()).ok()?)),
-        ("token", token) => {
+    let query: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let claim = query.get("resume").and_then(|token| ResumeToken::parse(token));
+    let (identity, claim) = match (query.get("key"), query.get("token")) {
+        (_, Some(token)) => {
             let (sub, expires_at) = token.split_once('.')?;
             let expires_at = expires_at.parse().ok().filter(|seconds| *seconds > 0);
-            Some(Identity { expires_at, ..Identity::unrestricted(PeerId::parse(sub).ok()?) })
+            let claim = claim.filter(|claim| claim.holder == "token" && claim.peer_id == sub);
+            (Identity { expires_at, ..Identity::unrestricted(PeerId::parse(sub).ok()?) }, claim)
         }
-        _ => None,
+        (Some(_), None) => {
+            let claim = claim.filter(|claim| claim.holder == "key");
+            let peer_id = claim.as_ref().map_or_else(|| kernel.dice.hex(), |claim| claim.peer_id.to_owned());
+            (Identity::unrestricted(PeerId::parse(&peer_id).ok()?), claim)
+        }
+        (None, None) => return None,
+    };
+    let holder = if query.contains_key("token") { "token" } else { "key" };
+    let peer_id = identity.peer_id.clone();
+    let ticket = |session| Ticket {
+        session: SessionId(session),
+        token: Secret::new(format!("{session}.{holder}.{peer_id}")),
+    };
+    let seen = query.get("seen").map(|seen| seen.parse().unwrap_or(u64::MAX));
+    Some(Arrival {
+        // No link has the number of another, whatever restarts.
+        ticket: Some(ticket(link.0.into())),
+        claim: claim.map(|claim| Claim { ticket: ticket(claim.session), seen }),
+        identity,
+    })
+}
+
+/// A resume token of the virtual world, where nobody forges.
+struct ResumeToken<'a> {
+    session: u128,
+    holder: &'a str,
+    peer_id: &'a str,
+}
+
+impl<'a> ResumeToken<'a> {
+    fn parse(token: &'a str) -> Option<Self> {
+        let (session, rest) = token.split_once('.')?;
+        let (holder, peer_id) = rest.split_once('.')?;
+        Some(Self { session: session.parse().ok()?, holder, peer_id })
     }
 }

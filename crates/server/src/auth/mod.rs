@@ -3,8 +3,16 @@
 //! Two credentials exist. A *publishable key* is shipped in pages: it is compared, carries fixed grants, and its
 //! holder gets a fresh peer id. A *token* is a JWT that somebody's backend signed with a *secret key*: it names
 //! the peer, and narrows the secret key's grants. Time and fresh ids are parameters here too.
+//!
+//! With either may come a *resume token*, which says whose session its holder had. It only ever adds: one that is no
+//! good is as if it were not there.
 
+mod arrival;
+mod resume;
 mod token;
+
+pub use arrival::{Fresh, Request};
+pub use resume::ResumeKey;
 
 use metered_protocol::{CloseCode, PeerId, Secret};
 use subtle::ConstantTimeEq;

@@ -11,18 +11,30 @@ use metered_protocol::{RawJson, ServerFrame, ToJson};
 pub struct Frame {
     text: Arc<str>,
     read_alone: bool,
+    numbered: bool,
 }
 
 impl Frame {
     pub(super) fn encode(frame: &ServerFrame<RawJson>) -> Self {
         let mut text = String::with_capacity(128);
         frame.write_json(&mut text);
-        Self { text: text.into(), read_alone: false }
+        Self { text: text.into(), read_alone: false, numbered: false }
     }
 
     /// The same frame, marked as one that its client had better read alone.
     pub(super) fn read_alone(self) -> Self {
         Self { read_alone: true, ..self }
+    }
+
+    /// The same frame, marked as one that counts in its session.
+    pub(super) fn numbered(self) -> Self {
+        Self { numbered: true, ..self }
+    }
+
+    /// Whether the frame counts in [`Hub::has_read`](super::Hub::has_read): it is a `message`, `direct` or
+    /// `presence`.
+    pub fn is_numbered(&self) -> bool {
+        self.numbered
     }
 
     /// Whether a driver of real sockets does its clients a favour by sending nothing more until they have read

@@ -15,6 +15,9 @@
 //! is empty or the connection may not see presence. Subscribing again to a channel is allowed at any time: it
 //! brings a fresh snapshot and tells nobody.
 //!
+//! What is left of a connection whose socket broke, its *session*, counts as a connection for a while, except that
+//! nothing is sent to it: it stays subscribed and present, and can be resumed on another socket.
+//!
 //! The hub is pure. It has no socket, clock or randomness: time and ids are parameters, what it wants done comes
 //! out of a queue, and its maps are ordered, so that the same calls give the same outputs.
 
@@ -22,19 +25,23 @@ mod connection;
 mod frame;
 mod rate;
 mod request;
+mod ring;
 mod room;
+mod session;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use metered_protocol::{
-    Channel, ClientFrameError, CloseCode, ErrorCode, PeerId, PresencePeer, RawJson, RequestId, ServerFrame,
-    Welcome,
+    Channel, ClientFrameError, CloseCode, ErrorCode, PeerId, PresencePeer, RawJson, RequestId, Resume,
+    ServerFrame, Welcome,
 };
 
 use crate::{Identity, Limits};
 use connection::Connection;
 pub use frame::Frame;
+use ring::{Kept, Meter};
 use room::Room;
+pub use session::{Arrival, Claim, SessionId, Ticket};
 
 /// A connection's name, given by the driver and never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +61,7 @@ pub enum Output {
         /// The text. A broadcast is encoded once and its outputs share it.
         frame: Frame,
     },
-    /// Close the socket, after what was sent to it. The hub has forgotten the connection already.
+    /// Close the socket, after what was sent to it. What the driver still reports of it changes nothing.
     Close {
         /// Whose.
         conn: ConnId,
@@ -75,7 +82,7 @@ pub enum Output {
 /// so a driver need not care about frames that cross a close.
 ///
 /// ```
-/// use metered_protocol::PeerId;
+/// use metered_protocol::{CloseCode, PeerId};
 /// use metered_server::hub::{ConnId, Hub, Output, UnixMillis};
 /// use metered_server::{Identity, Limits};
 ///
@@ -96,8 +103,8 @@ pub enum Output {
 /// assert_eq!(sent[1], r#"{"type":"ack","requestId":"1"}"#);
 /// assert_eq!(sent[2], r#"{"type":"presence","channel":"room","joined":[],"left":[]}"#);
 ///
-/// // The socket is gone.
-/// hub.disconnect(ConnId(1));
+/// // The client has closed its socket.
+/// hub.disconnect(UnixMillis(2_000), ConnId(1), CloseCode::NORMAL);
 /// ```
 #[derive(Debug)]
 pub struct Hub {
@@ -109,6 +116,12 @@ pub struct Hub {
     rooms: BTreeMap<Channel, Room>,
     /// When to close which connection because its credential ends.
     expiries: BTreeSet<(UnixMillis, ConnId)>,
+    /// The sessions, and the connection that each has or had last.
+    sessions: BTreeMap<SessionId, ConnId>,
+    /// When to end which session without a socket.
+    detached: BTreeSet<(UnixMillis, ConnId)>,
+    /// The bytes that sessions keep.
+    meter: Meter,
     /// Once the server goes away: the hint for those who connect all the same.
     going_away: Option<u64>,
     outputs: VecDeque<Output>,
@@ -126,21 +139,23 @@ impl Hub {
             peers: BTreeMap::new(),
             rooms: BTreeMap::new(),
             expiries: BTreeSet::new(),
+            sessions: BTreeMap::new(),
+            detached: BTreeSet::new(),
+            meter: Meter::default(),
             going_away: None,
             outputs: VecDeque::new(),
         }
     }
 
-    /// A client with an accepted credential has opened a socket: it is welcomed.
-    pub fn connect(&mut self, now: UnixMillis, conn: ConnId, identity: Identity) {
-        self.disconnect(conn);
-        self.send(conn, &self.welcome(now, &identity));
-        let expiry = identity
-            .expires_at
-            .map(|seconds| UnixMillis(seconds.saturating_mul(1000).saturating_sub(Self::EXPIRY_MARGIN_MS)));
-        self.expiries.extend(expiry.map(|at| (at, conn)));
-        self.peers.entry(identity.peer_id.clone()).or_default().insert(conn);
-        self.connections.insert(conn, Connection::new(now, identity, expiry, &self.limits));
+    /// A client with an accepted credential has opened a socket: it is welcomed, and given the session that it
+    /// claims.
+    pub fn connect(&mut self, now: UnixMillis, conn: ConnId, arrival: impl Into<Arrival>) {
+        let arrival = arrival.into();
+        self.end(conn);
+        self.handle_timeout(now);
+        if !self.resume(now, conn, &arrival) {
+            self.begin(now, conn, arrival);
+        }
         if let Some(retry_after_ms) = self.going_away {
             self.send_away(conn, retry_after_ms);
         }
@@ -168,34 +183,34 @@ impl Hub {
         }
     }
 
-    /// A socket is gone, or the driver no longer serves it.
-    pub fn disconnect(&mut self, conn: ConnId) {
-        let Some(connection) = self.connections.remove(&conn) else { return };
-        if let Some(at) = connection.expiry {
-            self.expiries.remove(&(at, conn));
-        }
-        let peer = &connection.identity.peer_id;
-        if let Some(connections) = self.peers.get_mut(peer) {
-            connections.remove(&conn);
-            if connections.is_empty() {
-                self.peers.remove(peer);
-            }
-        }
-        for channel in &connection.channels {
-            self.leave(conn, channel);
+    /// The client has read so many of the [numbered](Frame::is_numbered) frames that this connection was sent: they
+    /// need not be kept any more.
+    pub fn has_read(&mut self, conn: ConnId, frames: u64) {
+        if let Some(session) =
+            self.connections.get_mut(&conn).and_then(|connection| connection.session.as_mut())
+        {
+            session.has_read(frames);
         }
     }
 
-    /// Closes a connection: its driver found it too slow, an administrator removed it.
-    pub fn close(&mut self, conn: ConnId, code: CloseCode, reason: &'static str) {
-        if self.connections.contains_key(&conn) {
+    /// A socket is gone: its client has closed it with this code, or it broke, which is [`CloseCode::ABNORMAL`].
+    /// Unless the code says that its client does not come back, its session stays for a while.
+    pub fn disconnect(&mut self, now: UnixMillis, conn: ConnId, code: CloseCode) {
+        if session::is_final(code) { self.end(conn) } else { self.detach(now, conn) }
+    }
+
+    /// Closes a connection: its driver found it too slow, an administrator removed it. As with
+    /// [`Hub::disconnect`], the code says whether its session stays.
+    pub fn close(&mut self, now: UnixMillis, conn: ConnId, code: CloseCode, reason: &'static str) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.is_attached() {
             self.outputs.push_back(Output::Close { conn, code, reason });
-            self.disconnect(conn);
         }
+        self.disconnect(now, conn, code);
     }
 
     /// The server goes away: every client is told when to come back and closed with 1001, and so is everyone who
-    /// connects from now on.
+    /// connects from now on. No session is kept.
     pub fn shutdown(&mut self, retry_after_ms: u64) {
         self.going_away = Some(retry_after_ms);
         // Rooms first: nobody has to hear of all the others leave one by one.
@@ -207,14 +222,17 @@ impl Hub {
 
     /// When [`Hub::handle_timeout`] wants to be called, unless something happens before.
     pub fn poll_timeout(&self) -> Option<UnixMillis> {
-        self.expiries.first().map(|(at, _)| *at)
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        let grace = self.detached.first().map(|(at, _)| *at);
+        expiry.into_iter().chain(grace).min()
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: UnixMillis) {
         while let Some((_, conn)) = self.expiries.first().copied().filter(|(at, _)| *at <= now) {
-            self.close(conn, CloseCode::TOKEN_EXPIRED, "token expired");
+            self.close(now, conn, CloseCode::TOKEN_EXPIRED, "token expired");
         }
+        self.end_overdue(now);
     }
 
     /// The next thing to do.
@@ -222,9 +240,19 @@ impl Hub {
         self.outputs.pop_front()
     }
 
-    /// How many connections there are.
+    /// How many connections there are. Sessions without a socket do not count.
     pub fn connection_count(&self) -> usize {
-        self.connections.len()
+        self.connections.len() - self.detached.len()
+    }
+
+    /// How many sessions wait for their clients to come back.
+    pub fn detached_count(&self) -> usize {
+        self.detached.len()
+    }
+
+    /// How many bytes are kept for sessions to come back to.
+    pub fn kept_bytes(&self) -> usize {
+        self.meter.bytes()
     }
 
     /// Who is in a channel, in the order of their ids.
@@ -232,26 +260,48 @@ impl Hub {
         self.rooms.get(channel).map(|room| room.peers(None)).unwrap_or_default()
     }
 
-    fn welcome(&self, now: UnixMillis, identity: &Identity) -> ServerFrame<RawJson> {
-        ServerFrame::Welcome(Welcome {
+    fn welcome(
+        &mut self,
+        now: UnixMillis,
+        conn: ConnId,
+        identity: &Identity,
+        ticket: Option<&Ticket>,
+        resumed: bool,
+    ) {
+        let grace_ms = self.limits.resume_grace_ms;
+        let welcome = Welcome {
             peer_id: identity.peer_id.clone(),
             expires_at: identity.expires_at.map(|seconds| seconds as f64),
             server_time: (now.0 / 1000) as f64,
             max_message_size: self.limits.max_message_bytes(),
             metadata: identity.metadata.clone(),
             ice_servers: Vec::new(),
-            resume: None,
-            resumed: false,
-        })
+            resume: ticket.map(|ticket| Resume { token: ticket.token.clone(), grace_ms }),
+            resumed,
+        };
+        self.send(conn, &ServerFrame::Welcome(welcome));
     }
 
+    /// Sends a frame that answers, which is of no use to another socket.
     fn send(&mut self, conn: ConnId, frame: &ServerFrame<RawJson>) {
         self.outputs.push_back(Output::Send { conn, frame: Frame::encode(frame) });
     }
 
+    /// Sends a frame that tells something, which a session must not miss.
+    fn deliver(&mut self, conn: ConnId, frame: &ServerFrame<RawJson>) {
+        let kept = Kept::encode(frame, &self.meter);
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            self.outputs.extend(connection.deliver(conn, &kept, &self.limits));
+        }
+    }
+
     fn send_away(&mut self, conn: ConnId, retry_after_ms: u64) {
-        self.send(conn, &ServerFrame::GoingAway { retry_after_ms });
-        self.close(conn, CloseCode::GOING_AWAY, "server is going away");
+        if self.connections.get(&conn).is_some_and(Connection::is_attached) {
+            self.send(conn, &ServerFrame::GoingAway { retry_after_ms });
+            let (code, reason) = (CloseCode::GOING_AWAY, "server is going away");
+            self.outputs.push_back(Output::Close { conn, code, reason });
+        }
+        self.end(conn);
     }
 
     fn ack(&mut self, conn: ConnId, request_id: Option<RequestId>) {

@@ -8,10 +8,11 @@ use metered_protocol::{
     ServerFrame,
 };
 
+use super::ring::Kept;
 use super::room::Subscriber;
 use super::{ConnId, Frame, Hub, Output, UnixMillis};
-use crate::Action;
 use crate::limits::exceeds;
+use crate::{Action, Identity};
 
 /// A refusal whose request is not filled in yet.
 type Refusal = (ErrorCode, &'static str);
@@ -20,12 +21,15 @@ impl Hub {
     /// Whether a frame of this length may be looked at. If not, its connection is closed.
     pub(super) fn admit_frame(&mut self, now: UnixMillis, conn: ConnId, length: usize) -> bool {
         let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        if !connection.is_attached() {
+            return false;
+        }
         if length > self.limits.max_message_bytes() as usize {
-            self.close(conn, CloseCode::MESSAGE_TOO_BIG, "message too big");
+            self.close(now, conn, CloseCode::MESSAGE_TOO_BIG, "message too big");
             return false;
         }
         if !connection.count_frame(now) {
-            self.close(conn, CloseCode::OVER_MESSAGE_RATE, "message rate exceeded");
+            self.close(now, conn, CloseCode::OVER_MESSAGE_RATE, "message rate exceeded");
             return false;
         }
         true
@@ -96,7 +100,7 @@ impl Hub {
             let frame = Frame::encode(&ServerFrame::Ack { request_id }).read_alone();
             self.outputs.push_back(Output::Send { conn, frame });
         }
-        self.send(
+        self.deliver(
             conn,
             &ServerFrame::Presence { channel: channel.clone(), joined: snapshot, left: Vec::new() },
         );
@@ -126,9 +130,13 @@ impl Hub {
         left: Vec<PresencePeer<RawJson>>,
     ) {
         let Some(room) = self.rooms.get(channel) else { return };
-        let frame = Frame::encode(&ServerFrame::Presence { channel: channel.clone(), joined, left });
-        let audience = room.others(conn).filter(|(_, subscriber)| subscriber.sees_presence);
-        self.outputs.extend(audience.map(|(conn, _)| Output::Send { conn, frame: frame.clone() }));
+        let frame = ServerFrame::Presence { channel: channel.clone(), joined, left };
+        let kept = Kept::encode(&frame, &self.meter);
+        for (conn, _) in room.others(conn).filter(|(_, subscriber)| subscriber.sees_presence) {
+            if let Some(connection) = self.connections.get_mut(&conn) {
+                self.outputs.extend(connection.deliver(conn, &kept, &self.limits));
+            }
+        }
     }
 
     fn publish(
@@ -143,22 +151,25 @@ impl Hub {
         let (Some(connection), Some(room)) = (self.connections.get(&conn), self.rooms.get(&channel)) else {
             return Ok(());
         };
-        let from = &connection.identity.peer_id;
-        let from_metadata = connection.identity.peer_metadata.as_ref();
+        let Identity { peer_id: from, peer_metadata: from_metadata, .. } = &connection.identity;
+        let (from, from_metadata) = (from.clone(), from_metadata.clone());
         let encode = |from_metadata: Option<&RawJson>| {
-            Frame::encode(&ServerFrame::Message {
+            let frame = ServerFrame::Message {
                 channel: channel.clone(),
                 from: from.clone(),
                 from_metadata: from_metadata.cloned(),
                 data: data.clone(),
-            })
+            };
+            Kept::encode(&frame, &self.meter)
         };
         let (mut plain, mut stamped) = (None, None);
-        self.outputs.extend(room.others(conn).map(|(conn, subscriber)| {
-            let stamp = from_metadata.filter(|_| subscriber.wants_metadata);
+        for (conn, subscriber) in room.others(conn) {
+            let Some(connection) = self.connections.get_mut(&conn) else { continue };
+            let stamp = from_metadata.as_ref().filter(|_| subscriber.wants_metadata);
             let cached = if stamp.is_some() { &mut stamped } else { &mut plain };
-            Output::Send { conn, frame: cached.get_or_insert_with(|| encode(stamp)).clone() }
-        }));
+            let kept = cached.get_or_insert_with(|| encode(stamp));
+            self.outputs.extend(connection.deliver(conn, kept, &self.limits));
+        }
         Ok(())
     }
 
@@ -177,12 +188,17 @@ impl Hub {
         let (Some(connection), Some(targets)) = (self.connections.get(&conn), self.peers.get(to)) else {
             return Ok(());
         };
-        let frame = Frame::encode(&ServerFrame::Direct {
+        let frame = ServerFrame::Direct {
             from: connection.identity.peer_id.clone(),
             from_metadata: connection.identity.peer_metadata.clone(),
             data,
-        });
-        self.outputs.extend(targets.iter().map(|conn| Output::Send { conn: *conn, frame: frame.clone() }));
+        };
+        let kept = Kept::encode(&frame, &self.meter);
+        for conn in targets {
+            if let Some(connection) = self.connections.get_mut(conn) {
+                self.outputs.extend(connection.deliver(*conn, &kept, &self.limits));
+            }
+        }
         Ok(())
     }
 

@@ -63,6 +63,18 @@ impl Room {
         Some(PresencePeer { peer_id, metadata })
     }
 
+    /// A subscribed connection goes on under another name.
+    pub(super) fn rename(&mut self, old: ConnId, new: ConnId) {
+        if let Some(subscriber) = self.subscribers.remove(&old) {
+            self.subscribers.insert(new, subscriber);
+        }
+    }
+
+    /// A subscribed connection.
+    pub(super) fn subscriber_mut(&mut self, conn: ConnId) -> Option<&mut Subscriber> {
+        self.subscribers.get_mut(&conn)
+    }
+
     /// Every subscriber but one, in the order of their connections.
     pub(super) fn others(&self, conn: ConnId) -> impl Iterator<Item = (ConnId, &Subscriber)> {
         self.subscribers.iter().filter(move |(other, _)| **other != conn).map(|(conn, s)| (*conn, s))

@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::socket;
 use super::state::ServerState;
-use crate::auth::Credential;
+use crate::auth::Request;
 
 /// Longest message that is read from a socket at all, in bytes. Anything longer than the server's limit closes the
 /// connection with 1009; up to here it is read first, so that the client gets to see why.
@@ -29,8 +29,8 @@ pub(super) async fn open(
     Query(query): Query<Vec<(String, String)>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let credential = Credential::find(query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let admitted = state.admit(from.ip(), credential.as_ref());
+    let request = Request::parse(query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let admitted = state.admit(from.ip(), &request);
     let longest = READ_CEILING.max(state.config().limits.max_message_bytes() as usize);
     upgrade
         .read_buffer_size(READ_BUFFER)
@@ -42,7 +42,7 @@ pub(super) async fn open(
             tasks.track_future(async move {
                 let serve = async {
                     match admitted {
-                        Ok(identity) => socket::run(state, socket, identity).await,
+                        Ok(arrival) => socket::run(state, socket, arrival).await,
                         Err(end) => socket::refuse(socket, end).await,
                     }
                 };

@@ -6,26 +6,30 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt;
+use metered_protocol::CloseCode;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::outbox::{End, Next, Outbox};
 use super::state::ServerState;
-use crate::Identity;
-use crate::hub::{ConnId, Frame};
+use crate::hub::{Arrival, ConnId, Frame};
 
 /// How long a client has to take the last frames and answer the close frame.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// After so many bytes of what a session keeps, its client is asked how far it has read.
+const ASK_AFTER_BYTES: usize = 32 * 1024;
 
 /// As long as no connection lasts.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves an accepted connection until one side closes it.
-pub(super) async fn run(state: ServerState, socket: WebSocket, identity: Identity) {
-    let (conn, outbox) = state.connect(identity);
+pub(super) async fn run(state: ServerState, socket: WebSocket, arrival: Arrival) {
+    let (conn, outbox) = state.connect(arrival);
     // However this task ends, the hub hears of it.
     let _guard = Connected { state: &state, conn };
     let idle_timeout_ms = state.config().limits.idle_timeout_ms;
-    let mut link = Link { state: &state, conn, outbox, socket, heard_at: Instant::now() };
+    let reading = Reading::default();
+    let mut link = Link { state: &state, conn, outbox, socket, heard_at: Instant::now(), reading };
     let ending = match idle_timeout_ms {
         0 => link.converse(NEVER).await,
         ms => link.converse(Duration::from_millis(ms)).await,
@@ -49,7 +53,7 @@ struct Connected<'a> {
 
 impl Drop for Connected<'_> {
     fn drop(&mut self) {
-        self.state.disconnect(self.conn);
+        self.state.disconnect(self.conn, CloseCode::ABNORMAL);
     }
 }
 
@@ -70,6 +74,45 @@ struct Link<'a> {
     outbox: Arc<Outbox>,
     socket: WebSocket,
     heard_at: Instant,
+    reading: Reading,
+}
+
+/// How far the client has read, as its answers to our pings tell: each ping says how much was written before.
+#[derive(Debug, Default)]
+struct Reading {
+    /// Numbered frames that were written.
+    written: u64,
+    /// Those of them that came before the last ping.
+    pinged: u64,
+    /// Those of them that were read.
+    read: u64,
+    /// Bytes that were written after the last ping.
+    unasked_bytes: usize,
+}
+
+impl Reading {
+    fn wrote(&mut self, frame: &Frame) {
+        if frame.is_numbered() {
+            self.written += 1;
+            self.unasked_bytes += frame.len();
+        }
+    }
+
+    fn ping(&mut self) -> Message {
+        self.pinged = self.written;
+        self.unasked_bytes = 0;
+        Message::Ping(Bytes::copy_from_slice(&self.written.to_be_bytes()))
+    }
+
+    /// How many frames have been read, if an answer brings news. What we have not asked for is none.
+    fn answered(&mut self, pong: &[u8]) -> Option<u64> {
+        let read = u64::from_be_bytes(pong.try_into().ok()?);
+        let is_news = read > self.read && read <= self.pinged;
+        is_news.then(|| {
+            self.read = read;
+            read
+        })
+    }
 }
 
 impl Link<'_> {
@@ -99,10 +142,17 @@ impl Link<'_> {
         match message {
             Some(Ok(Message::Text(text))) => self.state.handle_frame(self.conn, &text),
             Some(Ok(Message::Binary(data))) => self.state.handle_binary(self.conn, data.len()),
-            Some(Ok(Message::Pong(_))) => self.outbox.has_read(),
+            Some(Ok(Message::Pong(pong))) => {
+                self.outbox.has_read();
+                if let Some(frames) = self.reading.answered(&pong) {
+                    self.state.has_read(self.conn, frames);
+                }
+            }
             Some(Ok(Message::Ping(_))) => {}
-            Some(Ok(Message::Close(_))) => {
-                self.answer_close().await;
+            Some(Ok(Message::Close(frame))) => {
+                // A close frame without a code is what `close()` without one sends.
+                let code = frame.map_or(CloseCode::NORMAL, |frame| CloseCode(frame.code));
+                self.answer_close(code).await;
                 return Err(Ending::Gone);
             }
             Some(Err(error)) => {
@@ -129,31 +179,38 @@ impl Link<'_> {
         for frame in frames {
             bytes += frame.len();
             self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Gone)?;
+            self.reading.wrote(frame);
         }
-        if ping {
-            self.socket.feed(Message::Ping(Bytes::new())).await.map_err(|_| Ending::Gone)?;
+        if ping || self.reading.unasked_bytes >= ASK_AFTER_BYTES {
+            let ping = self.reading.ping();
+            self.socket.feed(ping).await.map_err(|_| Ending::Gone)?;
         }
         self.socket.flush().await.map_err(|_| Ending::Gone)?;
         self.outbox.written(bytes);
         Ok(())
     }
 
-    /// Pings a client that has been silent for a while, and gives it up if it stays so.
+    /// Pings a client that has been silent for a while or may have something to read, and gives it up if it stays
+    /// silent.
     async fn check_pulse(&mut self, period: Duration, idle_timeout: Duration) -> Result<(), Ending> {
         let silence = self.heard_at.elapsed();
         if silence >= idle_timeout {
             return Err(Ending::Dead);
         }
-        if silence >= period {
-            let ping = self.socket.send(Message::Ping(Bytes::new()));
-            timeout(idle_timeout, ping).await.ok().and_then(Result::ok).ok_or(Ending::Dead)?;
+        if silence >= period || self.reading.written > self.reading.pinged {
+            let ping = self.reading.ping();
+            timeout(idle_timeout, self.socket.send(ping))
+                .await
+                .ok()
+                .and_then(Result::ok)
+                .ok_or(Ending::Dead)?;
         }
         Ok(())
     }
 
     /// Lets the answer to the client's close frame, which the WebSocket has prepared, go out.
-    async fn answer_close(&mut self) {
-        self.state.disconnect(self.conn);
+    async fn answer_close(&mut self, code: CloseCode) {
+        self.state.disconnect(self.conn, code);
         let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
     }
 }

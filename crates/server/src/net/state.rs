@@ -15,9 +15,9 @@ use uuid::Uuid;
 use super::admission::Admission;
 use super::outbox::{End, Outbox};
 use super::socket::CLOSE_TIMEOUT;
-use crate::auth::{AuthError, Credential, Keys};
-use crate::hub::{ConnId, Hub, Output, UnixMillis};
-use crate::{Identity, Limits};
+use crate::Limits;
+use crate::auth::{AuthError, Fresh, Keys, Request, ResumeKey};
+use crate::hub::{Arrival, ConnId, Hub, Output, SessionId, UnixMillis};
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -57,6 +57,7 @@ pub struct ServerState(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     config: Config,
+    resume: ResumeKey,
     live: Mutex<Live>,
     admission: Mutex<Admission>,
     /// The hub's next timeout may have changed.
@@ -83,8 +84,10 @@ impl ServerState {
     pub fn new(config: Config) -> Self {
         let live = Live { hub: Hub::new(config.limits), outboxes: BTreeMap::new(), last_conn: 0 };
         let admission = Admission::new(&config.limits, config.exempt_loopback);
+        let resume = ResumeKey::derive(&config.keys, Uuid::new_v4().as_bytes());
         Self(Arc::new(Shared {
             config,
+            resume,
             live: Mutex::new(live),
             admission: Mutex::new(admission),
             timeout_changed: Notify::new(),
@@ -111,7 +114,7 @@ impl ServerState {
     }
 
     /// Whether a socket from this address may become a connection, and whose. If not, how to close it.
-    pub(super) fn admit(&self, from: IpAddr, credential: Option<&Credential>) -> Result<Identity, End> {
+    pub(super) fn admit(&self, from: IpAddr, request: &Request) -> Result<Arrival, End> {
         let admitted = {
             let mut admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
             admission.admit(now(), from)
@@ -121,21 +124,22 @@ impl ServerState {
             return Err(End { code: CloseCode::OVER_CONCURRENT_LIMIT, reason });
         }
         let Config { keys, limits, .. } = &self.0.config;
-        keys.authenticate(now(), limits, credential, fresh_peer_id)
+        let session = SessionId(Uuid::new_v4().as_u128());
+        let fresh = Fresh { peer_id: fresh_peer_id(), session };
+        keys.admit(now(), limits, &self.0.resume, request, fresh)
             .map_err(|error: AuthError| End { code: error.close_code(), reason: error.reason() })
     }
 
     /// Opens a connection. What it is to be sent comes out of the outbox.
-    pub(super) fn connect(&self, identity: Identity) -> (ConnId, Arc<Outbox>) {
+    pub(super) fn connect(&self, arrival: Arrival) -> (ConnId, Arc<Outbox>) {
         let outbox = Arc::new(Outbox::new(self.0.config.limits.outbound_queue_bytes));
         let conn = self.drive(|live, now| {
             live.last_conn += 1;
             let conn = ConnId(live.last_conn);
             live.outboxes.insert(conn, outbox.clone());
-            live.hub.connect(now, conn, identity);
+            live.hub.connect(now, conn, arrival);
             conn
         });
-        self.0.timeout_changed.notify_one();
         (conn, outbox)
     }
 
@@ -147,10 +151,16 @@ impl ServerState {
         self.drive(|live, now| live.hub.handle_binary(now, conn, length));
     }
 
-    pub(super) fn disconnect(&self, conn: ConnId) {
-        self.drive(|live, _| {
+    /// The client has read so many of the numbered frames that were written.
+    pub(super) fn has_read(&self, conn: ConnId, frames: u64) {
+        self.drive(|live, _| live.hub.has_read(conn, frames));
+    }
+
+    /// A socket is gone, closed by its client with this code or broken.
+    pub(super) fn disconnect(&self, conn: ConnId, code: CloseCode) {
+        self.drive(|live, now| {
             live.outboxes.remove(&conn);
-            live.hub.disconnect(conn);
+            live.hub.disconnect(now, conn, code);
         });
     }
 
@@ -175,9 +185,13 @@ impl ServerState {
 
     /// Calls the hub and carries out what it wants done.
     fn drive<T>(&self, call: impl FnOnce(&mut Live, UnixMillis) -> T) -> T {
-        let mut live = self.live();
-        let result = call(&mut live, now());
-        live.carry_out();
+        let (mut live, now) = (self.live(), now());
+        let due = live.hub.poll_timeout();
+        let result = call(&mut live, now);
+        live.carry_out(now);
+        if live.hub.poll_timeout() != due {
+            self.0.timeout_changed.notify_one();
+        }
         result
     }
 
@@ -187,7 +201,7 @@ impl ServerState {
 }
 
 impl Live {
-    fn carry_out(&mut self) {
+    fn carry_out(&mut self, now: UnixMillis) {
         while let Some(output) = self.hub.poll_output() {
             match output {
                 Output::Send { conn, frame } => {
@@ -200,7 +214,7 @@ impl Live {
                         };
                         outbox.abandon(end);
                         self.outboxes.remove(&conn);
-                        self.hub.close(conn, end.code, end.reason);
+                        self.hub.close(now, conn, end.code, end.reason);
                     }
                 }
                 Output::Close { conn, code, reason } => {

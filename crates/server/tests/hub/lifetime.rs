@@ -59,7 +59,7 @@ fn a_token_ends_a_quarter_of_a_second_early_and_its_peer_leaves() {
 fn a_connection_that_ends_takes_its_timer_along() {
     let mut world = World::new();
     let alice = world.connect_as(Identity { expires_at: Some(START / 1000 + 10), ..identity("alice") });
-    world.hub.disconnect(alice);
+    world.disconnect(alice);
     assert_eq!(world.hub.poll_timeout(), None);
     world.wait(60_000);
     assert_eq!(world.close_of(alice), None);
@@ -71,13 +71,13 @@ fn a_connection_that_is_closed_is_forgotten_at_once() {
     let bob = world.join("bob", "room");
     let alice = world.join("alice", "room");
     world.take(bob);
-    world.hub.close(alice, CloseCode::ADMIN_DISCONNECT, "removed");
+    world.hub.close(world.now, alice, CloseCode::ADMIN_DISCONNECT, "removed");
     world.drain();
     assert_eq!(world.close_of(alice), Some((4020, "removed")));
     assert_eq!(world.take(bob), [left("room", &["alice"])]);
     world.say(alice, json!({"type": "publish", "channel": "room", "data": 1}));
-    world.hub.close(alice, CloseCode::ADMIN_DISCONNECT, "again");
-    world.hub.disconnect(alice);
+    world.hub.close(world.now, alice, CloseCode::ADMIN_DISCONNECT, "again");
+    world.disconnect(alice);
     world.drain();
     assert!(world.take(alice).is_empty() && world.take(bob).is_empty());
 }
@@ -88,7 +88,7 @@ fn nothing_is_kept_of_those_who_are_gone() {
     let room = Channel::parse("room").unwrap();
     let alice = world.join("alice", "room");
     assert_eq!((world.hub.connection_count(), world.hub.channel_peers(&room).len()), (1, 1));
-    world.hub.disconnect(alice);
+    world.disconnect(alice);
     assert_eq!((world.hub.connection_count(), world.hub.channel_peers(&room).len()), (0, 0));
     let bob = world.connect("bob");
     world.subscribe(bob, "room");

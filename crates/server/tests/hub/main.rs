@@ -7,5 +7,8 @@ mod limits;
 mod permissions;
 mod presence;
 mod requests;
+mod resume;
+mod resume_bounds;
+mod resume_grants;
 mod routing;
 mod world;

@@ -38,7 +38,7 @@ fn channels_have_nothing_to_do_with_each_other() {
     let mut world = World::new();
     let alice = world.join("alice", "room");
     let bob = world.join("bob", "hall");
-    world.hub.disconnect(bob);
+    world.disconnect(bob);
     world.drain();
     assert!(world.take(alice).is_empty());
 }
@@ -52,7 +52,7 @@ fn subscribing_again_brings_a_fresh_snapshot_and_tells_nobody() {
     world.say(bob, json!({"type": "subscribe", "channel": "room", "requestId": "2"}));
     assert_eq!(world.take(bob), [json!({"type": "ack", "requestId": "2"}), joined("room", &["alice"])]);
     assert!(world.take(alice).is_empty());
-    world.hub.disconnect(bob);
+    world.disconnect(bob);
     world.drain();
     assert_eq!(world.take(alice), [left("room", &["bob"])], "one leave undoes two subscribes");
 }
@@ -70,7 +70,7 @@ fn leaving_is_told_whether_by_unsubscribe_or_by_the_end_of_the_connection() {
         json!({"type": "ack", "requestId": "3"})
     );
     assert_eq!(world.take(alice), [left("room", &["bob"])]);
-    world.hub.disconnect(carol);
+    world.disconnect(carol);
     world.drain();
     assert_eq!(world.take(alice), [left("room", &["carol"])]);
     assert!(world.take(bob).is_empty(), "who has left hears no more");
@@ -88,10 +88,10 @@ fn a_peer_is_present_once_however_many_connections_it_has() {
     assert_eq!(world.take(tab2), [joined("room", &["alice"])], "nobody is told of their own id");
     assert!(world.take(alice).is_empty() && world.take(tab1).is_empty());
 
-    world.hub.disconnect(tab1);
+    world.disconnect(tab1);
     world.drain();
     assert!(world.take(alice).is_empty() && world.take(tab2).is_empty());
-    world.hub.disconnect(tab2);
+    world.disconnect(tab2);
     world.drain();
     assert_eq!(world.take(alice), [left("room", &["bob"])]);
 }
@@ -103,7 +103,7 @@ fn a_peer_that_left_can_come_back() {
     for _ in 0..3 {
         let bob = world.join("bob", "room");
         assert_eq!(world.take(alice), [joined("room", &["bob"])]);
-        world.hub.disconnect(bob);
+        world.disconnect(bob);
         world.drain();
         assert_eq!(world.take(alice), [left("room", &["bob"])]);
     }
@@ -119,7 +119,7 @@ fn presence_always_carries_peer_metadata() {
     world.subscribe(bob, "room");
     assert_eq!(world.take(bob)[0]["joined"], json!([{"peerId": "alice", "metadata": {"name": "Alice"}}]));
     assert_eq!(world.take(alice)[0]["joined"], json!([{"peerId": "bob", "metadata": {"name": "Bob"}}]));
-    world.hub.disconnect(bob);
+    world.disconnect(bob);
     world.drain();
     assert_eq!(world.take(alice)[0]["left"], json!([{"peerId": "bob", "metadata": {"name": "Bob"}}]));
 }
@@ -131,7 +131,7 @@ fn everyone_is_shown_the_same_metadata_of_a_peer_whose_tokens_differ() {
     world.subscribe(first, "room");
     let second = world.connect_as(named("bob", "Robert"));
     world.subscribe(second, "room");
-    world.hub.disconnect(first);
+    world.disconnect(first);
     let alice = world.connect("alice");
     world.subscribe(alice, "room");
     assert_eq!(world.take(alice)[0]["joined"], json!([{"peerId": "bob", "metadata": {"name": "Bob"}}]));

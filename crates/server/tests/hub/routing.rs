@@ -123,7 +123,7 @@ fn a_peer_without_a_connection_is_not_found() {
     assert_eq!((&answer["code"], &answer["requestId"]), (&json!("peer_not_found"), &json!("1")));
     let bob = world.connect("bob");
     assert_eq!(world.ask(alice, send.clone())["type"], "ack");
-    world.hub.disconnect(bob);
+    world.disconnect(bob);
     assert_eq!(world.ask(alice, send)["code"], "peer_not_found");
 }
 

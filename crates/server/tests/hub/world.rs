@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use metered_protocol::{PeerId, RawJson};
-use metered_server::hub::{ConnId, Hub, Output, UnixMillis};
+use metered_protocol::{CloseCode, PeerId, RawJson};
+use metered_server::hub::{Arrival, ConnId, Hub, Output, UnixMillis};
 use metered_server::{Identity, Limits};
 use serde_json::{Value, json};
 
@@ -36,13 +36,24 @@ impl World {
 
     /// Connects somebody and takes the welcome.
     pub(crate) fn connect_as(&mut self, identity: Identity) -> ConnId {
+        self.arrive(identity.into()).0
+    }
+
+    /// Connects somebody and answers the welcome too.
+    pub(crate) fn arrive(&mut self, arrival: Arrival) -> (ConnId, Value) {
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
-        self.hub.connect(self.now, conn, identity);
+        self.hub.connect(self.now, conn, arrival);
         self.drain();
-        let inbox = self.inboxes.get_mut(&conn).unwrap();
-        assert_eq!(inbox.remove(0)["type"], "welcome");
-        conn
+        let welcome = self.inboxes.get_mut(&conn).unwrap().remove(0);
+        assert_eq!(welcome["type"], "welcome");
+        (conn, welcome)
+    }
+
+    /// A socket breaks, and the server finds out.
+    pub(crate) fn lose(&mut self, conn: ConnId) {
+        self.hub.disconnect(self.now, conn, CloseCode::ABNORMAL);
+        self.drain();
     }
 
     /// Connects a peer that may do everything.
@@ -78,6 +89,12 @@ impl World {
         let mut answers = self.take(conn);
         assert_eq!(answers.len(), 1, "{answers:?}");
         answers.remove(0)
+    }
+
+    /// The client closes its socket for good.
+    pub(crate) fn disconnect(&mut self, conn: ConnId) {
+        self.hub.disconnect(self.now, conn, CloseCode::NORMAL);
+        self.drain();
     }
 
     /// Lets time pass.

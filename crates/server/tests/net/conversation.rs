@@ -60,7 +60,7 @@ async fn two_peers_meet_talk_and_part() {
 
 #[tokio::test]
 async fn a_peer_whose_socket_breaks_leaves() {
-    let server = Server::dev().await;
+    let server = Server::impatient().await;
     let (mut alice, mut bob) = (server.connect().await, server.connect().await);
     alice.subscribe("room").await;
     bob.subscribe("room").await;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use metered_server::{Config, ServerState, serve};
+use metered_server::{Config, Limits, ServerState, serve};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -45,6 +45,12 @@ impl Server {
 
     pub(crate) async fn dev() -> Self {
         Self::start(Config::dev()).await
+    }
+
+    /// A server that soon gives up those whose sockets broke.
+    pub(crate) async fn impatient() -> Self {
+        let limits = Limits { resume_grace_ms: 100, ..Limits::default() };
+        Self::start(Config { limits, ..Config::dev() }).await
     }
 
     /// A client with the development key.

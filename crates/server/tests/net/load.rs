@@ -59,7 +59,7 @@ async fn a_burst_that_fits_the_queue_reaches_even_those_who_read_late() {
 
 #[tokio::test]
 async fn a_silent_socket_is_dropped_and_one_that_answers_pings_is_not() {
-    let limits = Limits { idle_timeout_ms: 300, ..Limits::default() };
+    let limits = Limits { idle_timeout_ms: 300, resume_grace_ms: 100, ..Limits::default() };
     let server = Server::start(Config { limits, ..Config::dev() }).await;
     let mut watcher = server.connect().await;
     watcher.subscribe("room").await;

@@ -7,5 +7,6 @@ mod closes;
 mod conversation;
 mod harness;
 mod load;
+mod resume;
 mod shutdown;
 mod tokens;

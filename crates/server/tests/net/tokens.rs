@@ -96,7 +96,7 @@ async fn a_connection_is_closed_with_4002_shortly_before_its_token_expires() {
 
 #[tokio::test]
 async fn a_peer_with_several_connections_is_one_peer() {
-    let server = Server::dev().await;
+    let server = Server::impatient().await;
     let query = sign("sk_secret_dev", &json!({"sub": "alice", "exp": in_an_hour()}));
     let (mut tab1, mut tab2) = (server.connect_with(&query).await, server.connect_with(&query).await);
     tab1.subscribe("room").await;
