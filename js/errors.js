@@ -84,10 +84,24 @@ export class DataChannelOverflowError extends Error {
   }
 }
 
+export class IceRestartExhaustedError extends Error {
+  constructor() {
+    super("the connection failed, and so did every attempt to restart it: it waits for the remote to move");
+    Object.assign(this, { code: "ice_restart_exhausted" });
+  }
+}
+
+export class ReconcileTimeoutError extends Error {
+  constructor() {
+    super("no roster arrived after the reconnect, however often it was asked for");
+    Object.assign(this, { code: "reconcile_timeout" });
+  }
+}
+
 const classes = {
   SignallingConnectError, ServerRequestError, NotConnectedError, DisconnectedError, AckTimeoutError,
   OversizedPayloadError, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError,
-  DataChannelOverflowError,
+  DataChannelOverflowError, IceRestartExhaustedError, ReconcileTimeoutError,
 };
 nameClasses(classes);
 // On the prototype, where `stack` finds it when an error is constructed.

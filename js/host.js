@@ -3,7 +3,7 @@
 // src/driver.rs calls; what happens goes to the core by `notify`.
 
 import { bindings } from "./bindings.js";
-import { errors } from "./errors.js";
+import { errors, IceRestartExhaustedError, ReconcileTimeoutError } from "./errors.js";
 import { abortSignal } from "./options.js";
 import { listen, watchPlatform } from "./platform.js";
 import { RemotePeer } from "./remote_peer.js";
@@ -437,7 +437,7 @@ export class Host {
   }
 
   reconcileTimeout() {
-    this.#surface.emit("error", { err: new errors.ReconcileTimeoutError() });
+    this.#surface.emit("error", { err: new ReconcileTimeoutError() });
   }
 
   remoteStateChange(id, from, to) {
@@ -449,7 +449,7 @@ export class Host {
   }
 
   iceRestartExhausted(id) {
-    this.#remotes.get(id)?.emit("negotiation-error", { err: new errors.IceRestartExhaustedError() });
+    this.#remotes.get(id)?.emit("negotiation-error", { err: new IceRestartExhaustedError() });
   }
 
   remoteError(id, isCandidate, err) {

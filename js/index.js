@@ -19,11 +19,13 @@ export {
   AckTimeoutError,
   DataChannelOverflowError,
   DisconnectedError,
+  IceRestartExhaustedError,
   MeteredPeerOversizedError,
   MeteredPeerSendError,
   MeteredPeerStateError,
   NotConnectedError,
   OversizedPayloadError,
+  ReconcileTimeoutError,
   ServerRequestError,
   SignallingConnectError,
 } from "./errors.js";

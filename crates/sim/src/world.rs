@@ -198,7 +198,8 @@ impl World {
                 let how = *out.kernel.dice.pick(&[Restart::Graceful, Restart::Crash]);
                 server.restart(&mut out.kernel, &mut out.network, &out.plan, how);
             }
-            60..75 => out.webrtc.blip(&mut out.kernel),
+            60..68 => out.webrtc.blip(&mut out.kernel),
+            68..75 => out.webrtc.break_path(&mut out.kernel),
             75..85 if out.plan.comings_and_goings => {
                 let index = out.kernel.dice.below(clients.len());
                 clients[index].vanish(out);

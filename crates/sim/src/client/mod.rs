@@ -233,7 +233,7 @@ impl Client {
         match serde_json::from_str::<Json>(text) {
             Ok(frame) => {
                 if self.watch.sockets.listens(socket) {
-                    self.watch.frame(&mut out.kernel, &frame, self.channel.as_str());
+                    self.watch.frame(&mut out.kernel, out.plan.lateness, &frame, self.channel.as_str());
                 }
                 self.input(out, Input::Socket(socket, SocketEvent::Frame(frame)));
             }

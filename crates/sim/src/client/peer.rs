@@ -57,6 +57,12 @@ impl Client {
                     kernel.violated(PERFECT, format!("{who} cannot negotiate: {error}"));
                 }
             }
+            RemoteEvent::IceRestartExhausted => {
+                kernel.saw("IceRestartExhaustedError");
+                if out.settled {
+                    kernel.violated(PERFECT, format!("{who} cannot connect"));
+                }
+            }
             RemoteEvent::IceCandidateError(error) => {
                 kernel.saw("ice-candidate-error");
                 // A driver that is sloppy may let candidates of an offer out that was rolled back.

@@ -12,19 +12,26 @@ const RULE: &str = "a message surfaces exactly once";
 #[derive(Debug, Default)]
 pub struct Messages {
     expected: Option<String>,
+    /// It may surface, or not.
+    possible: Option<String>,
     seen: BTreeSet<String>,
 }
 
 impl Messages {
     /// A frame with a message is about to be handed in.
-    pub fn arriving(&mut self, frame: &Json, surfaces: bool) {
-        self.expected = surfaces.then(|| text(&frame["data"]));
+    pub fn arriving(&mut self, frame: &Json, surfaces: Option<bool>) {
+        let data = Some(text(&frame["data"]));
+        (self.expected, self.possible) = match surfaces {
+            Some(true) => (data, None),
+            Some(false) => (None, None),
+            None => (None, data),
+        };
     }
 
     /// The application was told of a message.
     pub fn surfaced(&mut self, kernel: &mut Kernel, who: Who, data: &Json) {
         let data = text(data);
-        if self.expected.take().as_ref() != Some(&data) {
+        if self.expected.take().or(self.possible.take()).as_ref() != Some(&data) {
             kernel.violated(RULE, format!("{who} got {data}, which was not for it now"));
         }
         if !self.seen.insert(data.clone()) {

@@ -74,14 +74,16 @@ impl Watch {
     }
 
     /// A frame is about to be handed in, from the socket that the core listens to.
-    pub fn frame(&mut self, kernel: &mut Kernel, frame: &Json, channel: &str) {
+    pub fn frame(&mut self, kernel: &mut Kernel, lateness: u64, frame: &Json, channel: &str) {
         match frame["type"].as_str() {
             Some("welcome") => {
                 self.backoff.welcomed();
-                self.roster.welcomed(frame);
+                self.roster.welcomed(kernel.now, lateness, frame);
             }
             Some("presence") if frame["channel"] == channel => self.roster.presence(frame),
-            Some("message" | "direct") if self.role == Role::Client => self.messages.arriving(frame, true),
+            Some("message" | "direct") if self.role == Role::Client => {
+                self.messages.arriving(frame, Some(true))
+            }
             Some("message") if frame["channel"] == channel => {
                 self.messages.arriving(frame, self.roster.contains(&frame["from"]));
             }

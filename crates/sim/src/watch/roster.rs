@@ -1,8 +1,11 @@
 //! The roster is what the server's presence says: a snapshot, then changes.
+//!
+//! After a server has come back with our identity and without our session, those who were there before may stay for as
+//! long as a session is kept: they may be on their way back.
 
 use std::collections::BTreeSet;
 
-use metered_core::Core;
+use metered_core::{Core, Instant};
 use serde_json::Value as Json;
 
 use crate::kernel::{Kernel, Who};
@@ -16,13 +19,29 @@ pub struct Roster {
     /// The next presence is a snapshot.
     fresh: bool,
     peers: BTreeSet<String>,
+    /// Who may still be on the way back, and until when.
+    lingering: BTreeSet<String>,
+    until: Instant,
 }
 
 impl Roster {
     /// A connection begins.
-    pub fn welcomed(&mut self, welcome: &Json) {
-        self.own = name(&welcome["peerId"]);
+    pub fn welcomed(&mut self, now: Instant, lateness: u64, welcome: &Json) {
+        let own = name(&welcome["peerId"]);
+        let kept = own == self.own && welcome["resume"].is_object();
+        self.own = own;
+        if welcome["resumed"] == true {
+            return;
+        }
         self.fresh = true;
+        if kept {
+            self.lingering.extend(self.peers.iter().cloned());
+            // Half a second is more than a timer loses to rounding.
+            let grace = welcome["resume"]["graceMs"].as_u64().unwrap_or_default();
+            self.until = now.after(grace + lateness + 500);
+        } else {
+            self.lingering.clear();
+        }
     }
 
     /// The channel's presence.
@@ -36,23 +55,31 @@ impl Roster {
         self.peers.extend(names(&presence["joined"]).into_iter().filter(|name| *name != self.own));
         for name in names(&presence["left"]) {
             self.peers.remove(&name);
+            self.lingering.remove(&name);
         }
     }
 
-    /// Whether somebody is in the room.
-    pub fn contains(&self, peer: &Json) -> bool {
-        peer.as_str().is_some_and(|name| self.peers.contains(name))
+    /// Whether somebody is in the room; `None` if that is open.
+    pub fn contains(&self, peer: &Json) -> Option<bool> {
+        let name = peer.as_str()?;
+        let is_present = self.peers.contains(name);
+        (is_present || !self.lingering.contains(name)).then_some(is_present)
     }
 
     /// The room is over.
     pub fn forget(&mut self) {
         self.peers.clear();
+        self.lingering.clear();
     }
 
     /// Compares it with the core's.
     pub fn compare(&self, kernel: &mut Kernel, who: Who, core: &Core<Json>) {
-        if !core.remotes().map(|(_, peer)| peer.as_str()).eq(self.peers.iter().map(String::as_str)) {
-            let ours: Vec<_> = core.remotes().map(|(_, peer)| peer.as_str()).collect();
+        let ours: BTreeSet<String> = core.remotes().map(|(_, peer)| peer.as_str().to_owned()).collect();
+        let mut others = ours.difference(&self.peers);
+        let may_linger = kernel.now < self.until;
+        if !self.peers.is_subset(&ours)
+            || others.any(|name| !(may_linger && self.lingering.contains(name)) && !self.fresh)
+        {
             kernel.violated(RULE, format!("{who} has {ours:?}, presence said {:?}", self.peers));
         }
     }

@@ -43,6 +43,8 @@ pub struct PeerConnection {
     pub partner: Option<PcId>,
     /// Whom the DTLS association is with, for ever: a description of somebody else cannot change it.
     pub associated: Option<PcId>,
+    /// The generation that ICE has found no path for any more, or gave up on.
+    pub exhausted: Option<String>,
     /// Changes that were foreseen in an earlier epoch do not come.
     pub epoch: u32,
 }
@@ -62,6 +64,7 @@ impl PeerConnection {
             channels: Vec::new(),
             partner: None,
             associated: None,
+            exhausted: None,
             epoch: 0,
         }
     }
@@ -74,7 +77,19 @@ impl PeerConnection {
         } else {
             self.knows_a_candidate_of(other) || other.knows_a_candidate_of(self)
         };
-        !self.closed && !other.closed && self.points_at(other) && other.points_at(self) && paired
+        let exhausted = self.is_exhausted() || other.is_exhausted();
+        !self.closed
+            && !other.closed
+            && self.points_at(other)
+            && other.points_at(self)
+            && paired
+            && !exhausted
+    }
+
+    /// Whether only an ICE restart can connect it again.
+    pub fn is_exhausted(&self) -> bool {
+        let generation = self.signaling.local.current.as_ref().and_then(|local| local.ufrag.as_ref());
+        generation.is_some() && generation == self.exhausted.as_ref()
     }
 
     /// Whether nothing is left to negotiate between this connection and another.

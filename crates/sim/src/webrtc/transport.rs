@@ -28,7 +28,9 @@ impl Webrtc {
         }
         let other = remote.fingerprint.as_ref().and_then(|fingerprint| self.fingerprints.get(fingerprint));
         let other = other.copied();
-        if pc.transport == ConnectionState::New {
+        let restarted = pc.partner.is_none() && pc.exhausted.is_some() && !pc.is_exhausted();
+        if pc.transport == ConnectionState::New || restarted {
+            pc.exhausted = None;
             pc.transport = ConnectionState::Connecting;
             pc.epoch += 1;
             kernel.after(0, Event::Pc(id, PcEvent::Transport(pc.epoch, ConnectionState::Connecting)));
@@ -70,6 +72,9 @@ impl Webrtc {
             return false;
         };
         pc.transport = state;
+        if state == ConnectionState::Failed {
+            pc.exhausted = pc.signaling.local.current.as_ref().and_then(|local| local.ufrag.clone());
+        }
         let partner = pc.partner;
         if state == ConnectionState::Connected {
             for creator in [Some(id), partner].into_iter().flatten() {
@@ -129,6 +134,27 @@ impl Webrtc {
             let event = |state| Event::Pc(id, PcEvent::Transport(pc.epoch, state));
             kernel.after(0, event(ConnectionState::Disconnected));
             kernel.after(back, event(ConnectionState::Connected));
+        }
+    }
+
+    /// The path between two connections breaks for good: an address has changed. Only an ICE restart finds another.
+    pub fn break_path(&mut self, kernel: &mut Kernel) {
+        let connected: Vec<(PcId, PcId)> = self
+            .connections
+            .iter()
+            .filter(|(_, pc)| !pc.closed && pc.transport == ConnectionState::Connected)
+            .filter_map(|(id, pc)| Some((*id, pc.partner?)))
+            .collect();
+        if connected.is_empty() {
+            return;
+        }
+        kernel.saw("broken path");
+        let (one, two) = *kernel.dice.pick(&connected);
+        for id in [one, two] {
+            if let Some(pc) = self.connections.get_mut(&id) {
+                pc.exhausted = pc.signaling.local.current.as_ref().and_then(|local| local.ufrag.clone());
+            }
+            self.lose_partner(kernel, id);
         }
     }
 
