@@ -2,13 +2,12 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, join as joinPath } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esm from "metered-realtime";
 import { exitCode } from "../support/child.mjs";
+import { bareProject } from "../support/project.mjs";
 import { channelName } from "../support/room.mjs";
 import { access } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
@@ -120,20 +119,13 @@ test("a rejection that nobody handles is the caller's: the program ends with it"
 });
 
 test("without the optional packages the constructors say what to install, unless a factory is given", async (t) => {
-  const project = mkdtempSync(joinPath(tmpdir(), "metered-realtime-"));
-  t.after(() => rmSync(project, { recursive: true, force: true }));
-  const installed = dirname(fileURLToPath(import.meta.resolve("metered-realtime")));
-  mkdirSync(joinPath(project, "node_modules"));
-  cpSync(installed, joinPath(project, "node_modules/metered-realtime"), { recursive: true });
-  writeFileSync(joinPath(project, "package.json"), "{}");
-
   const { code, out } = await program(`
     import { MeteredPeer, SignallingClient } from "metered-realtime";
     const say = (make) => { try { make(); console.log("made"); } catch (error) { console.log(error.message); } };
     say(() => new SignallingClient(options));
     say(() => new MeteredPeer({ ...options, webSocketFactory: () => {} }));
     say(() => new MeteredPeer({ ...options, webSocketFactory: () => {}, rtcPeerConnectionFactory: () => {} }));
-    say(() => new SignallingClient({ ...options, apiKey: "" }));`, { cwd: project });
+    say(() => new SignallingClient({ ...options, apiKey: "" }));`, { cwd: bareProject(t) });
   const lines = out.split("\n");
   assert.equal(code, 0);
   assert.match(lines[0], /no WebSocket.*npm install ws.*`webSocketFactory`/);

@@ -47,18 +47,13 @@ impl<V: Value> Signalling<V> {
             SocketEvent::Closed { code, reason } => self.handle_closed(now, code, reason),
             SocketEvent::Garbage => {
                 self.liveness.heard(now);
-                // It may have been one of those that the server counts.
-                self.count_frame();
                 self.log(Level::Warn, "dropped a frame that is no JSON text");
             }
             SocketEvent::Frame(frame) => {
                 self.liveness.heard(now);
                 match ServerFrame::parse(&frame) {
                     Ok(frame) => self.handle_frame(now, socket, frame),
-                    Err(_) => {
-                        self.count_frame();
-                        self.log(Level::Warn, "dropped a malformed frame");
-                    }
+                    Err(_) => self.log(Level::Warn, "dropped a malformed frame"),
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! A session that outlives its connection.
 
-use metered_core::{Call, Config, Credential, Input};
+use metered_core::{Call, Config, Credential, Input, SocketEvent};
 use metered_protocol::Secret;
 use serde_json::json;
 
@@ -49,6 +49,8 @@ fn a_reconnect_presents_the_token_and_what_has_been_seen() {
     hand.frame(json!({"type": "pong"}));
     hand.frame(json!({"type": "ack", "requestId": "9"}));
     hand.frame(json!({"type": "news"}));
+    hand.frame(json!({"type": "message"}));
+    hand.input(Input::Socket(hand.socket, SocketEvent::Garbage));
     assert_eq!(reopened(&mut hand, 1006), "open s2 wss://server.test/v1?key=pk_live_dev&resume=t1&seen=3");
 }
 

@@ -222,6 +222,21 @@ fn another_socket_takes_over_from_one_that_seems_alive() {
 }
 
 #[test]
+fn a_socket_that_was_closed_says_nothing_more_though_its_session_is_kept() {
+    let (mut world, alice, bob) = room_of_two(Limits::default());
+    world.hub.close(world.now, alice, CloseCode::TOKEN_EXPIRED, "test");
+    world.drain();
+    publish(&mut world, alice, "too late");
+    world.hub.close(world.now, alice, CloseCode::OVER_MESSAGE_RATE, "closed already");
+    world.lose(alice);
+    world.drain();
+    assert!(world.take(bob).is_empty() && world.take(alice).is_empty());
+    assert_eq!(world.close_of(alice), Some((4002, "test")));
+    world.disconnect(alice);
+    assert_eq!(world.take(bob), [left("room", &["alice"])], "its goodbye counts");
+}
+
+#[test]
 fn what_cannot_be_continued_ends_and_begins_afresh_with_the_same_peer() {
     for (was_lost, seen) in [(true, 3), (false, 3), (true, u64::MAX)] {
         let (mut world, old, bob) = room_of_two(Limits::default());
