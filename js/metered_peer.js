@@ -1,9 +1,16 @@
 // `MeteredPeer`: one room, and a connection to everybody in it.
 
 import { Emitter } from "./emitter.js";
-import { errors } from "./errors.js";
+import { errors, MeteredPeerSendError } from "./errors.js";
 import { BROADCAST, CLOSE, Host, JOIN, SEND_TO } from "./host.js";
 import { option, parseOptions } from "./options.js";
+
+/** Refuses an argument that cannot be meant, by the code that the methods of a room have for it. */
+const check = (isValid, argument, must, got) => {
+  if (!isValid) throw new MeteredPeerSendError("invalid_args", errors.invalid(argument, must, got).message);
+};
+
+const checkData = (data) => check(data !== undefined, "data", "must be a JSON value", data);
 
 export class MeteredPeer extends Emitter {
   #host;
@@ -41,11 +48,14 @@ export class MeteredPeer extends Emitter {
     return this.#host.call(JOIN, "channel", channel, Number(metadata));
   }
 
-  send(data) {
+  async send(data) {
+    checkData(data);
     return this.#host.send(BROADCAST, undefined, undefined, data);
   }
 
-  sendTo(peerId, data) {
+  async sendTo(peerId, data) {
+    check(typeof peerId === "string" && peerId !== "", "peerId", "must be a string that is not empty", peerId);
+    checkData(data);
     return this.#host.send(SEND_TO, "peerId", peerId, data);
   }
 

@@ -338,6 +338,8 @@ export interface MeteredPeerOptions extends SignallingClientOptions {
    * servers from the token's metadata are in `config`.
    */
   rtcPeerConnectionFactory?: (config: RTCConfiguration) => RTCPeerConnectionLike;
+  /** A room is entered again after each reconnect: `false` is a `TypeError`. Default true. */
+  autoResubscribe?: boolean;
 }
 
 /** What a connection of one's own must have to be used as an `RTCPeerConnection`. The platform's has it. */
@@ -433,10 +435,11 @@ export class MeteredPeer {
   join(channel: string, options?: JoinOptions): Promise<void>;
   /**
    * Sends a JSON value to everybody in the channel, by way of the server.
-   * @throws MeteredPeerSendError (`not_joined`), MeteredPeerOversizedError, and as `publish` does.
+   * @throws MeteredPeerSendError (`not_joined`; `invalid_args` without `data`), MeteredPeerOversizedError, and as
+   *   `publish` does.
    */
   send(data: unknown): Promise<void>;
-  /** Sends a JSON value to one peer, by way of the server. Fails as `send` does, and with `self_send`. */
+  /** Sends a JSON value to one peer, by way of the server. Fails as `send` does, without a peer id too, and with `self_send`. */
   sendTo(peerId: string, data: unknown): Promise<void>;
   /** Leaves for good and closes every connection. */
   close(reason?: string): Promise<void>;

@@ -484,6 +484,7 @@ export const rooms = {
     seen(await refusal(peer.join(name)));
     await joining;
     seen(await refusal(peer.join(name)), await refusal(peer.sendTo(peer.peerId, 1)));
+    for (const nothing of [peer.send(), peer.sendTo("x"), peer.sendTo("", 1), peer.sendTo(5, 1)]) seen(await refusal(nothing));
     const big = await peer.send("x".repeat(70_000)).catch((error) => error);
     seen(kind(big), big instanceof sdk.MeteredPeerOversizedError, big instanceof sdk.OversizedPayloadError, big.size > big.cap, big.cap);
     seen(await outcome(peer.sendTo("nobody", 1)), peer.state);

@@ -173,6 +173,15 @@ test("sending without a room, to oneself or to a reserved channel has a code eac
   assert.equal((await rejection(peer.sendTo("nobody", 1), ServerRequestError)).code, "peer_not_found");
 });
 
+test("sending nothing, or to no id, has a code and a message that names the argument", async (t) => {
+  const peer = await join(t, channelName());
+  for (const [argument, sent] of [["data", peer.send()], ["data", peer.sendTo("x")], ["peerId", peer.sendTo("", 1)], ["peerId", peer.sendTo({}, 1)]]) {
+    const error = await rejection(sent, MeteredPeerSendError);
+    assert.equal(error.code, "invalid_args");
+    assert.match(error.message, new RegExp(`\`${argument}\``));
+  }
+});
+
 test("join() in a wrong state names the method and the state", async (t) => {
   const peer = await join(t, channelName());
   const error = await rejection(peer.join("another"), MeteredPeerStateError);
@@ -212,7 +221,7 @@ test("a bad argument is a TypeError that names it", async (t) => {
   const bad = {
     channel: [() => client.subscribe(""), () => client.subscribe(7), () => client.publish("a\u0000b", 1), () => client.subscribe("x".repeat(257)),
       () => client.unsubscribe(undefined), () => peer.join(null)],
-    peerId: [() => client.send("", 1), () => client.send("ü", 1), () => client.send("x".repeat(129), 1), () => peer.sendTo({}, 1)],
+    peerId: [() => client.send("", 1), () => client.send("ü", 1), () => client.send("x".repeat(129), 1)],
     data: [() => client.publish("a"), () => client.publish("a", () => {}), () => client.publish("a", Symbol("s")), () => client.send("b", 1n),
       () => { const ring = {}; ring.self = ring; return peer.send(ring); }, () => peer.send({ toJSON() { throw new Error("no"); } })],
     includeSenderMetadata: [() => client.subscribe("a", { includeSenderMetadata: "yes" }), () => peer.join("a", { includeSenderMetadata: 1 })],

@@ -113,3 +113,16 @@ fn a_new_socket_is_no_new_allowance_of_messages() {
     assert_eq!(welcome["resumed"], true, "who was too fast may come back and go on");
     assert_eq!(world.ask(alice, json!({"type": "ping"}))["type"], "pong");
 }
+
+#[test]
+fn what_is_read_is_counted_from_where_its_socket_began() {
+    let (mut world, alice, bob) = room_of_two(Limits::default());
+    for number in 0..3 {
+        publish(&mut world, bob, number);
+    }
+    world.lose(alice);
+    let (alice, _) = resume(&mut world, 2);
+    world.hub.has_read(alice, 1);
+    world.lose(alice);
+    assert_eq!(resume(&mut world, 2).1["resumed"], false, "the third frame is not kept any more");
+}
