@@ -47,13 +47,17 @@ impl<V: Value> Signalling<V> {
             SocketEvent::Closed { code, reason } => self.handle_closed(now, code, reason),
             SocketEvent::Garbage => {
                 self.liveness.heard(now);
+                self.lose_count();
                 self.log(Level::Warn, "dropped a frame that is no JSON text");
             }
             SocketEvent::Frame(frame) => {
                 self.liveness.heard(now);
                 match ServerFrame::parse(&frame) {
                     Ok(frame) => self.handle_frame(now, socket, frame),
-                    Err(_) => self.log(Level::Warn, "dropped a malformed frame"),
+                    Err(_) => {
+                        self.lose_count();
+                        self.log(Level::Warn, "dropped a malformed frame");
+                    }
                 }
             }
         }
@@ -169,7 +173,14 @@ impl<V: Value> Signalling<V> {
     /// A frame has arrived of those that the server repeats if they are lost.
     fn count_frame(&mut self) {
         if let Some(session) = &mut self.session {
-            session.seen += 1;
+            session.seen = session.seen.saturating_add(1);
+        }
+    }
+
+    /// What was dropped may have been one of those. A count that is out of reach keeps the identity, and claims nothing.
+    fn lose_count(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.seen = u64::MAX;
         }
     }
 
@@ -212,9 +223,10 @@ impl<V: Value> Signalling<V> {
         self.plan_refresh(now, &welcome);
         let seen = self.session.take().filter(|_| welcome.resumed).map_or(0, |session| session.seen);
         if !welcome.resumed {
+            // To the server it is a resumed one that we have sent to before.
             self.pace = Pace::new();
+            self.pace.start(now);
         }
-        self.pace.start(now);
         let resume_grace_ms = welcome.resume.as_ref().map(|resume| resume.grace_ms);
         self.session = welcome.resume.map(|resume| Session { token: resume.token, seen });
         self.transition(SignallingState::Connected);
