@@ -343,10 +343,10 @@ export class Host {
     this.#options.log("info", "the state has changed", change);
     this.#watch(to > 0 && change.to !== "closed");
     this.#surface.emit("state-change", change);
-    if (change.to === "closed" && !this.#isRoom && (change.from !== "connecting" || this.#isClosing)) {
-      // What follows from the close is still told. A first attempt that failed ends nothing: another may succeed.
-      queueMicrotask(() => this.#surface._end());
-    }
+    // A first attempt that failed ends nothing: another may succeed. A room that was ends with `left`.
+    const ends = this.#isRoom ? change.from === "idle" : change.from !== "connecting" || this.#isClosing;
+    // What follows from the close is still told.
+    if (change.to === "closed" && ends) queueMicrotask(() => this.#surface._end(this.#isRoom));
   }
 
   get #isClosing() {

@@ -1,4 +1,5 @@
-// The server goes away and comes back, on the same port. Each test has a server of its own.
+// The server goes away and comes back, on the same port. Each test has a server of its own. Rooms are here on one that
+// does not resume sessions; resume.test.mjs has them on one that does.
 
 import assert from "node:assert/strict";
 import WebSocket from "ws";
@@ -12,11 +13,13 @@ import { once, record, until } from "../support/wait.mjs";
 const reconnect = { initialDelayMs: 30, maxDelayMs: 100 };
 
 /** A server of this test's own, and the options to connect to it. */
-const ownServer = async (t) => {
-  const server = await startServer();
+const ownServer = async (t, settings) => {
+  const server = await startServer(0, settings);
   t.after(() => server.kill());
   return { server, options: { url: server.url, reconnect } };
 };
+
+const forgetful = { resumeGrace: 0 };
 
 const isReconnect = { filter: (event) => event.isReconnect };
 
@@ -76,12 +79,13 @@ test("a client that may not reconnect, or has tried often enough, ends in closed
 });
 
 test("a peer that loses its own connection keeps its remotes, whose connections are reset", async (t) => {
+  const { options } = await ownServer(t, forgetful);
   const sockets = [];
   const webSocketFactory = (url) => {
     sockets.push(new WebSocket(url));
     return sockets.at(-1);
   };
-  const as = (sub, more) => ({ apiKey: undefined, reconnect, tokenProvider: () => token({ sub, peerMetadata: { sub } }), ...more });
+  const as = (sub, more) => ({ ...options, apiKey: undefined, tokenProvider: () => token({ sub, peerMetadata: { sub } }), ...more });
   const { a, b, toA, toB } = await pair(t, as("ann", { webSocketFactory }), as("bea"));
   const first = await openChannel(toB, toA);
   const oldConnection = toB.pc;
@@ -107,7 +111,7 @@ test("a peer that loses its own connection keeps its remotes, whose connections 
 });
 
 test("peers with keys come back under new ids: the old remotes leave, the new ones get channels", async (t) => {
-  const { server, options } = await ownServer(t);
+  const { server, options } = await ownServer(t, forgetful);
   const { a, b, toA, toB } = await pair(t, options);
   await openChannel(toB, toA);
   const oldIds = [a.peerId, b.peerId];
@@ -127,7 +131,7 @@ test("peers with keys come back under new ids: the old remotes leave, the new on
 });
 
 test("peers that come back long after one another find each other", async (t) => {
-  const { server, options } = await ownServer(t);
+  const { server, options } = await ownServer(t, forgetful);
   const as = (sub, initialDelayMs) => ({ ...options, reconnect: { initialDelayMs, jitterRatio: 0 }, apiKey: undefined, tokenProvider: () => token({ sub }) });
   const { a, b, toA, toB } = await pair(t, as("fast", 20), as("slow", 700));
   await openChannel(toB, toA);
@@ -185,7 +189,7 @@ const keepTalking = (peer) => {
 };
 
 test("peers who open their channel on peer-joined and connection-reset have one after each of five restarts", async (t) => {
-  const { server, options } = await ownServer(t);
+  const { server, options } = await ownServer(t, forgetful);
   const as = (sub) => ({ ...options, apiKey: undefined, tokenProvider: () => token({ sub }) });
   const [a, b] = [await newPeer(t, as("one")), await newPeer(t, as("two"))];
   keepTalking(a);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { channelName, join, newPeer, pair, remoteOf } from "../support/room.mjs";
+import { startServer } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
 import { once, record, until } from "../support/wait.mjs";
 
@@ -137,7 +138,7 @@ test("the events of a remote can be read as a stream that ends when it leaves", 
   assert.deepEqual(await states, ["closed"]);
 });
 
-test("a peer whose process dies is gone for the others", async (t) => {
+test("a peer whose process dies is gone for the others, once it might have come back", async (t) => {
   const sockets = [];
   const { default: WebSocket } = await import("ws");
   const webSocketFactory = (url) => {
@@ -145,9 +146,11 @@ test("a peer whose process dies is gone for the others", async (t) => {
     sockets.push(socket);
     return socket;
   };
+  const server = await startServer(0, { resumeGrace: 200 });
+  t.after(() => server.kill());
   const channel = channelName();
-  const a = await join(t, channel);
-  const b = await join(t, channel, { webSocketFactory, reconnect: false });
+  const a = await join(t, channel, { url: server.url });
+  const b = await join(t, channel, { url: server.url, webSocketFactory, reconnect: false });
   await remoteOf(a, b.peerId);
   const left = once(a, "peer-left");
   sockets[0].terminate();

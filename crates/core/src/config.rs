@@ -100,7 +100,9 @@ impl Reconnect {
             "must be finite and >= initialDelayMs",
         )?;
         check((0.0..=1.0).contains(&self.jitter_ratio), "jitterRatio", "must be from 0 to 1")?;
-        check(self.max_attempts >= 0.0, "maxAttempts", "must be >= 0")
+        // The fraction of infinity is not a number.
+        let is_whole = self.max_attempts.is_infinite() || self.max_attempts.fract() == 0.0;
+        check(self.max_attempts >= 0.0 && is_whole, "maxAttempts", "must be an integer >= 0 or Infinity")
     }
 
     /// The delay before an attempt (the first is 1), in milliseconds. `random` is from 0 to 1.
@@ -153,6 +155,8 @@ mod tests {
         assert_eq!(option(Reconnect { multiplier: 0.9, ..base }), Err("multiplier"));
         assert_eq!(option(Reconnect { max_delay_ms: 1.0, ..base }), Err("maxDelayMs"));
         assert_eq!(option(Reconnect { jitter_ratio: 1.1, ..base }), Err("jitterRatio"));
-        assert_eq!(option(Reconnect { max_attempts: f64::NAN, ..base }), Err("maxAttempts"));
+        for max_attempts in [-1.0, 0.5, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(option(Reconnect { max_attempts, ..base }), Err("maxAttempts"));
+        }
     }
 }

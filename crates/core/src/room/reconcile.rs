@@ -13,7 +13,7 @@
 //!
 //! A snapshot that does not come is asked for again, [`SNAPSHOT_REQUESTS`] times.
 
-use metered_protocol::{CloseCode, Value};
+use metered_protocol::{CloseCode, Retry, Value, write_number};
 
 use super::Room;
 use crate::Instant;
@@ -88,9 +88,11 @@ impl<V: Value> Room<V> {
                 }
             }
             RoomState::Joined | RoomState::Reconnecting => {
-                link.out.event(Event::Room(RoomEvent::Error(RoomError::Terminal(code))));
+                if code.retry() == Retry::Never {
+                    link.out.event(Event::Room(RoomEvent::Error(RoomError::Terminal(code))));
+                }
                 self.remove_all(link);
-                self.reason = Some(reason).filter(|reason| !reason.is_empty());
+                self.reason = Some(if reason.is_empty() { closed_with(code) } else { reason });
                 self.closed(link);
             }
             RoomState::Idle | RoomState::Joining | RoomState::Leaving | RoomState::Closed => {}
@@ -143,4 +145,12 @@ impl<V: Value> Room<V> {
             link.out.event(Event::Room(RoomEvent::Error(RoomError::ReconcileTimeout)));
         }
     }
+}
+
+/// A reason for a close that came without one.
+fn closed_with(code: CloseCode) -> String {
+    let mut reason = String::from("disconnected (code ");
+    write_number(&mut reason, u64::from(code.0));
+    reason.push(')');
+    reason
 }

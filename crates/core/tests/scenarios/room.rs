@@ -188,7 +188,7 @@ fn a_close_code_that_allows_no_retry_closes_the_room() {
                 "r1 idle → closed",
                 "r1 left",
                 "room joined → closed",
-                "left "
+                format!("left disconnected (code {code})").as_str(),
             ]
         );
         hand.pass(600_000);
@@ -203,7 +203,10 @@ fn a_refusal_while_reconnecting_closes_the_room() {
     hand.pass(700);
     hand.said();
     hand.drop_socket(4001);
-    assert_eq!(hand.said(), ["error Terminal(CloseCode(4001))", "room reconnecting → closed", "left "]);
+    assert_eq!(
+        hand.said(),
+        ["error Terminal(CloseCode(4001))", "room reconnecting → closed", "left disconnected (code 4001)"]
+    );
 }
 
 #[test]
