@@ -521,16 +521,18 @@ export const rooms = {
     }
   },
 
+  // A server that resumes sessions would keep our connections.
   "a peer whose connection to the server breaks comes back to the same remotes by new connections": async (ctx) => {
     const { seen } = ctx;
+    const { url } = await ctx.server({ resumeGrace: 0 });
     const sockets = [];
     const webSocketFactory = (url) => {
       sockets.push(ctx.options.webSocketFactory(url));
       return sockets.at(-1);
     };
-    const b = ctx.peer(ctx.as("b"));
+    const b = ctx.peer({ ...ctx.as("b"), url });
     await b.join(ctx.channel);
-    const a = ctx.peer({ ...ctx.as("a"), webSocketFactory, reconnect: QUICK });
+    const a = ctx.peer({ ...ctx.as("a"), url, webSocketFactory, reconnect: QUICK });
     const met = once(a, "peer-joined");
     await a.join(ctx.channel);
     const { peer: toB } = await met;

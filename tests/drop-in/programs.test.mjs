@@ -31,8 +31,8 @@ const run = async (program, sdk) => {
     as: (who, claims) => ({ apiKey: undefined, tokenProvider: async () => token({ sub: id(who), ...claims }) }),
     client: (more) => made(new sdk.SignallingClient({ ...options, ...more })),
     peer: (more) => made(new sdk.MeteredPeer({ ...options, ...more })),
-    server: async () => {
-      const server = await startServer();
+    server: async (settings) => {
+      const server = await startServer(0, settings);
       after(() => server.kill());
       return server;
     },
