@@ -84,6 +84,16 @@ impl App {
         }
     }
 
+    /// Calls about one channel that contradict each other.
+    pub fn waver(&mut self, dice: &mut Dice) -> Vec<Call<Json>> {
+        let channel = channel(CHANNELS[dice.below(CHANNELS.len())]);
+        let waver = (0..dice.between((2, 4))).map(|_| match dice.below(3) {
+            0 => Call::Unsubscribe { channel: channel.clone() },
+            _ => Call::Subscribe { channel: channel.clone(), include_sender_metadata: dice.percent(50) },
+        });
+        waver.collect()
+    }
+
     /// Whether this side opens the data channel to a peer.
     pub fn opens(opener: Opener, own: &PeerId, other: &PeerId) -> bool {
         match opener {

@@ -38,6 +38,8 @@ pub enum Event {
     Act(Who),
     /// A core's deadline, or a moment that is none.
     Wake(Who, Instant),
+    /// A page that slept wakes up.
+    Awake(Who),
     /// The token provider answers, in time or too late.
     Token(Who, OperationId, bool),
     /// The server learns of a socket that a client opens.

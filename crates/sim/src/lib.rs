@@ -20,6 +20,8 @@ pub mod campaign;
 pub mod client;
 pub mod dice;
 pub mod kernel;
+pub mod ledger;
+pub mod mischief;
 pub mod network;
 pub mod plan;
 pub mod queue;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use metered_sim::campaign::campaign;
-use metered_sim::plan::Settings;
+use metered_sim::plan::{Role, Settings};
 use metered_sim::scenario::run;
 
 /// Runs the core and the server's hub in a virtual world.
@@ -22,12 +22,33 @@ struct Options {
     /// Clients in each world [default: as many as the seed says]
     #[arg(long)]
     clients: Option<usize>,
+    /// Only the worlds of this kind [default: both]
+    #[arg(long)]
+    only: Option<Kind>,
     /// Threads [default: one per core of the machine]
     #[arg(long)]
     jobs: Option<usize>,
     /// Print what was seen how often
     #[arg(long)]
     sights: bool,
+}
+
+/// A kind of world.
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Of `MeteredPeer`s in a room
+    Rooms,
+    /// Of bare `SignallingClient`s
+    Clients,
+}
+
+impl Kind {
+    fn role(self) -> Role {
+        match self {
+            Self::Rooms => Role::Peer,
+            Self::Clients => Role::Client,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -41,7 +62,7 @@ fn main() -> ExitCode {
 
 impl Options {
     fn settings(&self, print: bool) -> Settings {
-        Settings { print, clients: self.clients }
+        Settings { print, clients: self.clients, role: self.only.map(Kind::role) }
     }
 }
 

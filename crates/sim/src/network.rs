@@ -85,12 +85,16 @@ pub struct Link {
     pub socket: SocketId,
     /// What the client asked for, credential included.
     pub url: String,
+    /// Whether the client watches it. Otherwise the operating system tells of its death, late.
+    pub watched: bool,
     /// The state of one end.
     pub client: ClientEnd,
     /// The state of the other.
     pub server: ServerEnd,
     up: Direction,
     down: Direction,
+    /// Until when it stands still, in one direction at least.
+    stalled: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +129,7 @@ impl Network {
         who: Who,
         socket: SocketId,
         url: String,
+        watched: bool,
     ) -> LinkId {
         self.last += 1;
         let id = LinkId(self.last);
@@ -132,10 +137,12 @@ impl Network {
             who,
             socket,
             url,
+            watched,
             client: ClientEnd::Live,
             server: ServerEnd::Unheard,
             up: Direction::default(),
             down: Direction::default(),
+            stalled: Instant::default(),
         };
         let at = link.up.arrival(kernel, plan);
         kernel.at(at, Event::Arrive(id));
@@ -154,8 +161,12 @@ impl Network {
     }
 
     /// Whether one end of a link has yet to find out what became of the other, or of what is between them.
-    pub fn has_undiscovered_ends(&self) -> bool {
+    pub fn has_undiscovered_ends(&self, now: Instant) -> bool {
         self.links.values().any(|link| {
+            // What has waited until then is still under way.
+            if link.client == ClientEnd::Live && now < link.stalled.after(3_000) {
+                return true;
+            }
             let alive = (link.client == ClientEnd::Live, link.server == ServerEnd::Open);
             let is_cut = link.up.dead || link.down.dead;
             match alive {
@@ -200,6 +211,13 @@ impl Network {
         self.bury(id);
     }
 
+    /// Sends to the client something that others may overtake.
+    pub fn send_behind(&mut self, kernel: &mut Kernel, plan: &Plan, id: LinkId, down: Down, behind: u64) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| !link.down.dead) else { return };
+        let at = link.down.arrival(kernel, plan).after(behind);
+        kernel.at(at, Event::Down(id, down));
+    }
+
     /// The server turns a client away before there is a connection.
     pub fn refuse(&mut self, kernel: &mut Kernel, plan: &Plan, id: LinkId) {
         self.send_down(kernel, plan, id, Down::Close(CloseCode::ABNORMAL, ""));
@@ -242,6 +260,7 @@ impl Network {
             show_socket(link.socket),
             until.0
         ));
+        link.stalled = link.stalled.max(until);
         let (up, down) = *kernel.dice.pick(&[(true, true), (true, false), (false, true)]);
         for (direction, stalls) in [(&mut link.up, up), (&mut link.down, down)] {
             if stalls {
@@ -261,6 +280,7 @@ impl Network {
             Cut::ServerFirst => kernel.dice.percent(50).then_some(LATE),
             Cut::Silent => None,
         };
+        let client = client.or((!link.watched).then_some(LATE));
         if let Some(range) = client {
             kernel.soon(range, Event::ClientNotices(id));
         }

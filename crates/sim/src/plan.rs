@@ -1,5 +1,13 @@
 //! What kind of world a seed makes.
 
+mod habits;
+mod mischief;
+
+pub use habits::Habits;
+pub use mischief::Mischief;
+
+use metered_server::Limits;
+
 use crate::dice::Dice;
 
 /// What is not drawn from the seed.
@@ -9,6 +17,8 @@ pub struct Settings {
     pub print: bool,
     /// How many clients there are, if not as many as the seed says.
     pub clients: Option<usize>,
+    /// What they are, if not both in turn.
+    pub role: Option<Role>,
 }
 
 /// A range of milliseconds, both ends included.
@@ -61,6 +71,8 @@ pub struct ClientPlan {
     pub stack: Stack,
     /// When it starts.
     pub start: u64,
+    /// How it is configured.
+    pub habits: Habits,
 }
 
 /// The knobs of a world, all drawn from its seed.
@@ -111,12 +123,22 @@ pub struct Plan {
     pub act_gap: Option<Range>,
     /// Whether applications close and come back.
     pub comings_and_goings: bool,
+    /// What happens to frames that should not. Only to those of bare clients.
+    pub mischief: Mischief,
+    /// How many frames a session keeps to be sent again: who has missed more starts afresh.
+    pub kept_frames: usize,
+    /// How many channels the server allows each connection.
+    pub channels: u32,
+    /// Whether one of the channels is out of everybody's reach.
+    pub forbidden_channel: bool,
+    /// Whether pages fall asleep now and then.
+    pub sleeps: bool,
 }
 
 impl Plan {
     /// Whether nothing ever goes wrong: no fault strikes and nobody leaves.
     pub fn is_perfect(&self) -> bool {
-        self.fault_gap.is_none() && !self.comings_and_goings
+        self.is_calm() && !self.comings_and_goings
     }
 
     /// The plan of a world.
@@ -136,6 +158,7 @@ impl Plan {
                 login: if dice.percent(keys) { Login::Key } else { Login::Token(dice.hex()) },
                 stack: if dice.percent(explicit) { Stack::ExplicitRollback } else { Stack::Browser },
                 start: dice.between((0, spread)),
+                habits: Habits::default(),
             })
             .collect();
         let calm = dice.percent(10);
@@ -143,7 +166,7 @@ impl Plan {
         let resume_grace = *dice.pick(&[0, 1_000, 15_000, 15_000, 60_000]);
         // A large room makes a hundred times the traffic of a small one.
         let faults = if count > 8 { (5_000, 20_000) } else { (5_000, 60_000) };
-        Self {
+        let plan = Self {
             role,
             clients,
             opener: *dice.pick(&[Opener::Both, Opener::Both, Opener::Lower, Opener::Higher]),
@@ -169,6 +192,32 @@ impl Plan {
             token_failures: if calm { 0 } else { *dice.pick(&[0, 10, 40]) },
             act_gap: *dice.pick(&[None, Some((100, 1_000)), Some((1_000, 10_000))]),
             comings_and_goings: dice.percent(40),
+            mischief: Mischief::default(),
+            kept_frames: Limits::default().resume_session_frames,
+            channels: Limits::default().channels_per_connection,
+            forbidden_channel: false,
+            sleeps: false,
+        };
+        if role == Role::Client { plan.for_bare_clients(dice) } else { plan }
+    }
+
+    /// What only worlds of bare clients have.
+    fn for_bare_clients(mut self, dice: &mut Dice) -> Self {
+        for client in &mut self.clients {
+            client.habits = Habits::draw(dice);
         }
+        Self {
+            mischief: if self.is_calm() { Mischief::default() } else { Mischief::draw(dice) },
+            kept_frames: *dice.pick(&[self.kept_frames, self.kept_frames, 5]),
+            channels: *dice.pick(&[self.channels, self.channels, 2]),
+            forbidden_channel: dice.percent(30),
+            sleeps: !self.is_calm() && dice.percent(50),
+            ..self
+        }
+    }
+
+    /// Whether no fault ever strikes.
+    fn is_calm(&self) -> bool {
+        self.fault_gap.is_none()
     }
 }

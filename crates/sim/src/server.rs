@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use metered_core::Instant;
 use metered_protocol::{Channel, CloseCode, PeerId, Secret};
 use metered_server::hub::{Arrival, Claim, ConnId, Frame, Hub, Output, SessionId, Ticket, UnixMillis};
-use metered_server::{Identity, Limits};
+use metered_server::{Actions, ChannelPattern, Grants, Identity, Limits};
 
+use crate::app::CHANNELS;
 use crate::kernel::{Event, Kernel};
+use crate::ledger::{Ledger, Told};
+use crate::mischief;
 use crate::network::{Cut, Down, LinkId, Network, Up};
-use crate::plan::Plan;
+use crate::plan::{Plan, Role};
 
-/// The server's epoch lies here on the virtual clock.
-const EPOCH_MS: u64 = 1_700_000_000_000;
+/// The beginning of virtual time, by the server's clock: Unix milliseconds.
+pub const EPOCH_MS: u64 = 1_700_000_000_000;
 
 /// The reason that an administrator gives.
 const KICKED: &str = "kicked";
@@ -36,6 +39,8 @@ pub struct Server {
     troubled: bool,
     /// The hub's deadline that an event was made for.
     armed: Option<UnixMillis>,
+    /// What it owes.
+    pub ledger: Ledger,
     lags: BTreeMap<LinkId, Lag>,
     /// Changes of presence that have not left yet.
     lagging: usize,
@@ -52,8 +57,16 @@ struct Lag {
 impl Server {
     /// A server that listens.
     pub fn new(plan: &Plan) -> Self {
-        let limits = Limits { resume_grace_ms: plan.resume_grace, ..Limits::default() };
+        let limits = Limits {
+            resume_grace_ms: plan.resume_grace,
+            // What a session keeps is counted in frames here.
+            resume_session_bytes: 0,
+            resume_session_frames: plan.kept_frames,
+            channels_per_connection: plan.channels,
+            ..Limits::default()
+        };
         Self {
+            ledger: Ledger::new(plan),
             limits,
             hub: Hub::new(limits),
             listening: true,
@@ -108,10 +121,10 @@ impl Server {
             return;
         }
         let url = network.link(link).map(|link| link.url.clone()).unwrap_or_default();
-        match authenticate(kernel, &url, link) {
+        match authenticate(kernel, plan, &url, link) {
             Some(arrival) => {
                 self.hub.connect(unix(kernel), ConnId(link.0), arrival);
-                self.drain(kernel, network, plan);
+                self.drain(kernel, network, plan, Told::Arrival(link, &url));
             }
             None => {
                 let code = CloseCode::INVALID_TOKEN;
@@ -132,21 +145,25 @@ impl Server {
         if !network.arrives_up(link) {
             return;
         }
-        match up {
-            Up::Frame(text) => self.hub.handle_frame(unix(kernel), ConnId(link.0), text),
+        let told = match up {
+            Up::Frame(text) => {
+                self.hub.handle_frame(unix(kernel), ConnId(link.0), text);
+                Told::Frame(link, text)
+            }
             Up::Close(code) => {
                 self.hub.disconnect(unix(kernel), ConnId(link.0), *code);
                 network.send_down(kernel, plan, link, Down::Close(*code, ""));
+                Told::Gone(link, *code)
             }
-        }
-        self.drain(kernel, network, plan);
+        };
+        self.drain(kernel, network, plan, told);
     }
 
     /// The server finds out that a socket is dead.
     pub fn notice(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkId) {
         self.hub.disconnect(unix(kernel), ConnId(link.0), CloseCode::ABNORMAL);
         network.server_closed(link);
-        self.drain(kernel, network, plan);
+        self.drain(kernel, network, plan, Told::Gone(link, CloseCode::ABNORMAL));
     }
 
     /// An administrator removes a connection.
@@ -159,13 +176,13 @@ impl Server {
         code: CloseCode,
     ) {
         self.hub.close(unix(kernel), ConnId(link.0), code, KICKED);
-        self.drain(kernel, network, plan);
+        self.drain(kernel, network, plan, Told::Gone(link, code));
     }
 
     /// The hub's deadline has come.
     pub fn timeout(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan) {
         self.hub.handle_timeout(unix(kernel));
-        self.drain(kernel, network, plan);
+        self.drain(kernel, network, plan, Told::Else);
     }
 
     /// The server ends, and begins anew after a while with nothing in mind.
@@ -177,7 +194,7 @@ impl Server {
         self.listening = false;
         if how == Restart::Graceful {
             self.hub.shutdown(kernel.dice.between((0, 2_000)));
-            self.drain(kernel, network, plan);
+            self.drain(kernel, network, plan, Told::Else);
         }
         for link in network.live() {
             let cut = *kernel.dice.pick(&[Cut::Both, Cut::Both, Cut::Both, Cut::Silent]);
@@ -187,6 +204,7 @@ impl Server {
             }
         }
         self.hub = Hub::new(self.limits);
+        self.ledger.restarted();
         kernel.soon((0, 8_000), Event::ServerUp);
     }
 
@@ -212,8 +230,9 @@ impl Server {
         }
     }
 
-    fn drain(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan) {
+    fn drain(&mut self, kernel: &mut Kernel, network: &mut Network, plan: &Plan, told: Told<'_>) {
         let mut outputs: Vec<Output> = std::iter::from_fn(|| self.hub.poll_output()).collect();
+        self.ledger.enter(kernel, told, &outputs);
         let snapshots = supersede(&mut self.lags, &outputs);
         for at in &snapshots {
             // Servers of this protocol may answer a subscribe after its snapshot.
@@ -227,7 +246,11 @@ impl Server {
                     let link = LinkId(conn.0);
                     let is_answer = snapshots.contains(&at) || snapshots.contains(&(at + 1));
                     if is_answer || !is_presence(&frame) || plan.presence_lag.1 == 0 {
-                        network.send_down(kernel, plan, link, Down::Frame(frame));
+                        if self.troubled && plan.role == Role::Client {
+                            mischief::send(kernel, network, plan, link, frame);
+                        } else {
+                            network.send_down(kernel, plan, link, Down::Frame(frame));
+                        }
                     } else {
                         let lag = self.lags.entry(link).or_default();
                         self.lagging += 1;
@@ -236,7 +259,9 @@ impl Server {
                     }
                 }
                 Output::Close { conn, code, reason } => {
-                    if code == CloseCode::OVER_MESSAGE_RATE && reason != KICKED {
+                    // What applications say is theirs to pace.
+                    let is_paced = plan.role == Role::Peer && reason != KICKED;
+                    if code == CloseCode::OVER_MESSAGE_RATE && is_paced {
                         kernel.violated("nobody sends faster than servers take", format!("{conn:?}"));
                     }
                     network.send_down(kernel, plan, LinkId(conn.0), Down::Close(code, reason));
@@ -286,8 +311,18 @@ pub fn token(sub: &str, expires_at_ms: Option<u64>) -> String {
 /// A token that no server takes.
 pub const BAD_TOKEN: &str = "bad";
 
+/// Somebody who may do everything, or everything but use one of the channels.
+fn identity(plan: &Plan, peer_id: &str) -> Option<Identity> {
+    let identity = Identity::unrestricted(PeerId::parse(peer_id).ok()?);
+    if !plan.forbidden_channel {
+        return Some(identity);
+    }
+    let [open @ .., _] = CHANNELS.map(|name| ChannelPattern::parse(name).expect("a good pattern"));
+    Some(Identity { grants: Grants::new(Actions::all(), open), ..identity })
+}
+
 /// Reads what a socket was opened with, as the real server does with signatures added.
-fn authenticate(kernel: &mut Kernel, url: &str, link: LinkId) -> Option<Arrival> {
+fn authenticate(kernel: &mut Kernel, plan: &Plan, url: &str, link: LinkId) -> Option<Arrival> {
     let (_, query) = url.split_once("/v1?")?;
     let query: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
     let claim = query.get("resume").and_then(|token| ResumeToken::parse(token));
@@ -296,12 +331,12 @@ fn authenticate(kernel: &mut Kernel, url: &str, link: LinkId) -> Option<Arrival>
             let (sub, expires_at) = token.split_once('.')?;
             let expires_at = expires_at.parse().ok().filter(|seconds| *seconds > 0);
             let claim = claim.filter(|claim| claim.holder == "token" && claim.peer_id == sub);
-            (Identity { expires_at, ..Identity::unrestricted(PeerId::parse(sub).ok()?) }, claim)
+            (Identity { expires_at, ..identity(plan, sub)? }, claim)
         }
         (Some(_), None) => {
             let claim = claim.filter(|claim| claim.holder == "key");
             let peer_id = claim.as_ref().map_or_else(|| kernel.dice.hex(), |claim| claim.peer_id.to_owned());
-            (Identity::unrestricted(PeerId::parse(&peer_id).ok()?), claim)
+            (identity(plan, &peer_id)?, claim)
         }
         (None, None) => return None,
     };

@@ -6,7 +6,7 @@ use metered_protocol::{Channel, CloseCode};
 use crate::app;
 use crate::client::{Client, Outside};
 use crate::kernel::{Event, Kernel, START, Who};
-use crate::network::{ClientEnd, Cut, Down, Network};
+use crate::network::{ClientEnd, Cut, Down, LinkId, Network};
 use crate::plan::{Plan, Role, Settings};
 use crate::server::{Restart, Server};
 use crate::webrtc::Webrtc;
@@ -32,10 +32,10 @@ impl World {
         kernel.note(format_args!("seed {seed}: {plan:?}"));
         let channel = app::channel("room");
         let mut clients = Vec::new();
-        for (client, plan) in plan.clients.iter().enumerate() {
+        for client in 0..plan.clients.len() {
             let seed = kernel.dice.seed();
-            clients.push(Client::new(seed, Who { client, life: 0 }, role, plan.clone(), channel.clone()));
-            kernel.after(plan.start, Event::Start(client));
+            clients.push(Client::new(seed, Who { client, life: 0 }, &plan, channel.clone()));
+            kernel.after(plan.clients[client].start, Event::Start(client));
         }
         if let Some(gap) = plan.fault_gap {
             kernel.soon(gap, Event::Fault);
@@ -59,6 +59,7 @@ impl World {
 
     /// Lets an event happen.
     pub fn handle(&mut self, event: Event) {
+        let Some(event) = self.unless_asleep(event) else { return };
         let Self { out, server, clients, .. } = self;
         match event {
             Event::Start(client) => self.start(client),
@@ -78,6 +79,7 @@ impl World {
                     client.token(out, op, too_late);
                 }
             }
+            Event::Awake(who) => self.wake_up(who),
             Event::Arrive(link) => server.arrive(&mut out.kernel, &mut out.network, &out.plan, link),
             Event::Up(link, up) => server.receive(&mut out.kernel, &mut out.network, &out.plan, link, &up),
             Event::Presence(link, snapshots, down) => {
@@ -123,8 +125,7 @@ impl World {
         let old = &self.clients[index];
         let who = Who { life: old.who.life + 1, ..old.who };
         let seed = self.out.kernel.dice.seed();
-        let plan = self.out.plan.clients[index].clone();
-        self.clients[index] = Client::new(seed, who, self.out.plan.role, plan, self.channel.clone());
+        self.clients[index] = Client::new(seed, who, &self.out.plan, self.channel.clone());
     }
 
     fn act(&mut self, who: Who) {
@@ -137,8 +138,45 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, id: crate::network::LinkId, down: Down) {
+    /// Answers what happens now. What happens to a page that sleeps is kept until it wakes up.
+    fn unless_asleep(&mut self, event: Event) -> Option<Event> {
+        let who = match &event {
+            Event::Wake(who, _) | Event::Act(who) | Event::Rejoin(who) | Event::Token(who, ..) => Some(*who),
+            Event::Down(link, _) | Event::ClientNotices(link) => {
+                self.out.network.link(*link).map(|link| link.who)
+            }
+            _ => None,
+        };
+        let sleeper =
+            who.and_then(|who| alive(&mut self.clients, who)).filter(|client| client.sleep.is_deep());
+        match sleeper {
+            Some(client) => {
+                client.sleep.defer(event);
+                None
+            }
+            None => Some(event),
+        }
+    }
+
+    fn wake_up(&mut self, who: Who) {
         let Self { out, clients, .. } = self;
+        let Some(client) = alive(clients, who) else { return };
+        let missed = client.wake_up(out);
+        let [before, after] = *out.kernel.dice.pick(&[[false, false], [true, false], [false, true]]);
+        if before {
+            client.check_link(out);
+        }
+        for event in missed {
+            self.handle(event);
+        }
+        let Self { out, clients, .. } = self;
+        if let Some(client) = alive(clients, who).filter(|_| after) {
+            client.check_link(out);
+        }
+    }
+
+    fn deliver(&mut self, id: LinkId, down: Down) {
+        let Self { out, server, clients, .. } = self;
         let Some(link) = out.network.arrives_down(id) else { return };
         let (who, socket, end) = (link.who, link.socket, link.client);
         if let Down::Close(code, reason) = down {
@@ -155,9 +193,12 @@ impl World {
             Down::Garbage => client.garbage(out, socket),
             Down::Close(..) => {}
         }
+        for data in std::mem::take(&mut client.surfaced) {
+            server.ledger.paid(&mut out.kernel, id, &data);
+        }
     }
 
-    fn close_socket(&mut self, id: crate::network::LinkId, code: CloseCode, reason: &str) {
+    fn close_socket(&mut self, id: LinkId, code: CloseCode, reason: &str) {
         let Self { out, clients, .. } = self;
         if let Some((who, socket)) = out.network.client_closed(&mut out.kernel, id, code)
             && let Some(client) = alive(clients, who)
@@ -198,8 +239,20 @@ impl World {
                 let how = *out.kernel.dice.pick(&[Restart::Graceful, Restart::Crash]);
                 server.restart(&mut out.kernel, &mut out.network, &out.plan, how);
             }
-            60..68 => out.webrtc.blip(&mut out.kernel),
-            68..75 => out.webrtc.break_path(&mut out.kernel),
+            60..68 if out.plan.role == Role::Peer => out.webrtc.blip(&mut out.kernel),
+            68..75 if out.plan.role == Role::Peer => out.webrtc.break_path(&mut out.kernel),
+            60..72 if out.plan.sleeps => {
+                let index = out.kernel.dice.below(clients.len());
+                let range = *out.kernel.dice.pick(&[(1_000, 10_000), (5_000, 60_000), (30_000, 120_000)]);
+                let ms = out.kernel.dice.between(range);
+                clients[index].fall_asleep(out, ms);
+            }
+            60..75 => {
+                let index = out.kernel.dice.below(clients.len());
+                if !clients[index].sleep.is_deep() {
+                    clients[index].check_link(out);
+                }
+            }
             75..85 if out.plan.comings_and_goings => {
                 let index = out.kernel.dice.below(clients.len());
                 clients[index].vanish(out);

@@ -56,6 +56,41 @@ fn the_worlds_are_rich_enough_to_find_something() {
 }
 
 #[test]
+fn the_worlds_of_bare_clients_have_seen_everything() {
+    let settings = Settings { role: Some(Role::Client), ..Settings::default() };
+    let tally = campaign(1..601, settings, 2);
+    assert_eq!(tally.failed, []);
+    for sight in [
+        "AckTimeoutError",
+        "a subscription is to be replayed again",
+        "connection with a new token",
+        "could not be resumed",
+        "dropped a frame that is no JSON text",
+        "frame behind its successors",
+        "frame that came twice",
+        "going-away",
+        "ignored a second welcome",
+        "inactivity timeout",
+        "left after a doubt",
+        "lost answer",
+        "no welcome",
+        "refused subscription",
+        "renewal",
+        "renewal that failed",
+        "resumed",
+        "resumed with messages that were missed",
+        "server-error",
+        "sleep",
+        "sleep that ended in a question",
+        "terminal close",
+        "token expired",
+        "token-provider-error",
+    ] {
+        assert!(tally.sum.sights.contains_key(sight), "no world has seen this: {sight}");
+    }
+}
+
+#[test]
 fn a_room_of_fifty_comes_together() {
     let settings = Settings { clients: Some(50), ..Settings::default() };
     let outcome = run_world(2, Role::Peer, settings);

@@ -5,8 +5,8 @@
 //! Frames only note the time they came: no timer is moved on the hot path.
 //!
 //! That rests on timers that ring when they should, which they do not in a background tab and not in a machine that
-//! slept. So nobody is declared dead by a check that comes late: the server is asked first, with a short deadline. The
-//! same question is put whenever there is reason to doubt the link.
+//! slept. So nobody is declared dead by the first check that comes late: the server is asked, and has a short while to
+//! answer. The same question is put whenever there is reason to doubt the link.
 
 use crate::Instant;
 use crate::limits::{LATE_MS, MIN_KEEPALIVE_MS, PROBE_TIMEOUT_MS};
@@ -26,18 +26,20 @@ pub(super) struct Liveness {
     probed: Instant,
     /// Until when something must have been heard after a doubt.
     deadline: Option<Instant>,
+    /// A check came late since something was heard.
+    was_late: bool,
 }
 
 impl Liveness {
     pub(super) fn new(timeout_ms: Option<u64>) -> Self {
-        Self { timeout_ms, heard: Instant::default(), probed: Instant::default(), deadline: None }
+        let never = Instant::default();
+        Self { timeout_ms, heard: never, probed: never, deadline: None, was_late: false }
     }
 
     /// A connection begins. Answers when to check it, if ever.
     pub(super) fn start(&mut self, now: Instant) -> Option<Instant> {
-        self.heard = now;
+        self.heard(now);
         self.probed = now;
-        self.deadline = None;
         self.next_check()
     }
 
@@ -45,13 +47,18 @@ impl Liveness {
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.deadline = None;
+        self.was_late = false;
     }
 
     /// There is reason to doubt the connection. Answers whether to probe it now.
     pub(super) fn doubt(&mut self, now: Instant) -> bool {
-        let Some(timeout) = self.timeout_ms.filter(|_| self.deadline.is_none()) else { return false };
+        let Some(timeout) = self.timeout_ms else { return false };
+        let deadline = now.after(PROBE_TIMEOUT_MS.min(timeout));
+        if self.deadline.is_some_and(|sooner| sooner <= deadline) {
+            return false;
+        }
         self.probed = now;
-        self.deadline = Some(now.after(PROBE_TIMEOUT_MS.min(timeout)));
+        self.deadline = Some(deadline);
         true
     }
 
@@ -67,8 +74,13 @@ impl Liveness {
         if now < due {
             return Verdict::Alive;
         }
-        if self.deadline.is_none() && now.since(self.heard) >= timeout && now.since(due) >= LATE_MS {
+        if now.since(due) >= LATE_MS && !std::mem::replace(&mut self.was_late, true) {
+            // What comes late has waited, and the server shall not have less time for that; nor is it to have less than
+            // the window, if nobody doubted the link.
+            let window = if self.deadline.is_none() { self.heard.after(timeout) } else { now };
+            self.deadline = None;
             self.doubt(now);
+            self.deadline = self.deadline.max(Some(window));
             return Verdict::Probe;
         }
         if self.deadline.is_some() || now.since(self.heard) >= timeout {

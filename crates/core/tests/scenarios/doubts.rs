@@ -76,6 +76,45 @@ fn a_machine_that_slept_past_the_window_asks_before_it_gives_up() {
 }
 
 #[test]
+fn a_question_that_slept_is_put_again_once() {
+    let mut hand = connected();
+    hand.input(Input::CheckLink);
+    assert_eq!(hand.said(), [PING]);
+    hand.now = hand.now.after(60_000);
+    hand.input(Input::Timeout);
+    assert_eq!(hand.said(), [PING]);
+    hand.now = hand.now.after(60_000);
+    hand.input(Input::Timeout);
+    assert_eq!(hand.said().first().unwrap(), "close s1 4000 inactivity timeout");
+}
+
+#[test]
+fn a_keepalive_that_comes_late_leaves_the_server_time_to_answer() {
+    let mut hand = connected();
+    hand.now = hand.now.after(59_000);
+    hand.input(Input::Timeout);
+    assert_eq!(hand.said(), [PING]);
+    hand.pass(4_999);
+    assert_eq!(hand.said(), [""; 0]);
+    hand.pass(1);
+    assert_eq!(hand.said().first().unwrap(), "close s1 4000 inactivity timeout");
+}
+
+#[test]
+fn a_keepalive_that_comes_late_does_not_shorten_the_window_and_a_doubt_does() {
+    let mut hand = connected();
+    hand.now = hand.now.after(30_000);
+    hand.input(Input::Timeout);
+    hand.said();
+    hand.pass(20_000);
+    assert_eq!(hand.said(), [""; 0]);
+    hand.input(Input::CheckLink);
+    assert_eq!(hand.said(), [PING]);
+    hand.pass(5_000);
+    assert_eq!(hand.said().first().unwrap(), "close s1 4000 inactivity timeout");
+}
+
+#[test]
 fn where_the_watchdog_is_off_nothing_is_asked() {
     let mut hand = Hand::connected_with(Config { inactivity_timeout_ms: None, ..config() });
     hand.input(Input::CheckLink);

@@ -1,13 +1,16 @@
 //! The driver: what stands between the core and the world, and keeps the core's contract.
 
-use metered_core::{CallError, Command, Event as CoreEvent, Input, Operation, Output, SignallingState};
-use metered_protocol::{CloseCode, SdpType, encode_frame};
+use metered_core::{
+    CallError, Command, Event as CoreEvent, Input, Operation, Output, Payload, SignallingState,
+};
+use metered_protocol::{ClientFrame, CloseCode, SdpType, Secret, encode_frame};
 use serde_json::Value as Json;
 
-use super::{Client, Outside};
-use crate::kernel::{Event, show_code};
+use super::{Client, Fetch, Outside};
+use crate::kernel::{Event, Kernel, show_code};
 use crate::network::Up;
 use crate::plan::Login;
+use crate::watch::Watch;
 use crate::webrtc::Owner;
 
 impl Client {
@@ -36,7 +39,10 @@ impl Client {
             Output::Command(command) => self.command(out, command),
             Output::Event(event) => self.event(out, event),
             Output::Settle(call, result) => {
-                let name = self.watch.calls.settled(&mut out.kernel, self.who, call);
+                let name = self.watch.calls.settled(&mut out.kernel, self.who, call, &result);
+                if self.watch.wishes.settled(call, &result) {
+                    out.kernel.saw("refused subscription");
+                }
                 out.kernel.note(format_args!("{} call {} {name}() settles {result:?}", self.who, call.0));
                 if let Err(error) = &result {
                     out.kernel.saw(show_error(error));
@@ -59,17 +65,19 @@ impl Client {
                 if self.core.signalling_state() == SignallingState::Reconnecting {
                     kernel.saw("reconnect");
                 }
-                kernel.note(format_args!("{who} opens socket {}", socket.0));
+                kernel.note(format_args!("{who} opens socket {}{}", socket.0, resumes(&url)));
                 self.watch.sockets.opened(kernel, who, socket);
                 if self.plan.login == Login::Key {
                     self.watch.backoff.attempt(kernel, who);
                 }
                 let url = url.expose().to_owned();
-                let link = out.network.open(kernel, &out.plan, who, socket, url);
+                let is_watched = self.plan.habits.inactivity_ms.is_some();
+                let link = out.network.open(kernel, &out.plan, who, socket, url, is_watched);
                 self.links.insert(socket, link);
             }
             Command::SendFrame(socket, frame) => {
                 self.watch.sockets.written(kernel, who, socket);
+                note_request(&mut self.watch, kernel, &frame);
                 let text = encode_frame(&frame);
                 kernel.note(format_args!("{who} => {text}"));
                 if let Some(link) = self.links.get(&socket) {
@@ -78,22 +86,28 @@ impl Client {
             }
             Command::CloseSocket(socket, code, reason) => {
                 kernel.note(format_args!("{who} closes socket {}: {} {reason}", socket.0, show_code(code)));
-                if self.watch.sockets.closed(socket) && code == CloseCode::CLIENT_INACTIVITY {
-                    kernel.saw(if reason == "no welcome" { "no welcome" } else { "inactivity timeout" });
-                    self.watch.backoff.lost(kernel.now, code);
-                }
+                self.watch.closes(kernel, who, socket, code, &reason);
                 if let Some(link) = self.links.get(&socket) {
                     out.network.close(kernel, &out.plan, *link, code);
                 }
             }
             Command::FetchToken(op) => {
-                self.watch.backoff.attempt(kernel, who);
-                if out.troubled && out.plan.token_failures > 0 && kernel.dice.percent(5) {
-                    let timeout = 10_000;
-                    self.watch.backoff.lost(kernel.now.after(timeout), CloseCode::ABNORMAL);
+                let hangs = out.troubled && out.plan.token_failures > 0 && kernel.dice.percent(5);
+                let timeout = 10_000;
+                let is_renewal = self.watch.is_connected();
+                self.fetching = Some(Fetch { op, at: kernel.now, is_renewal, slept: false });
+                if is_renewal {
+                    self.watch.tokens.asked(kernel, who, hangs);
+                } else {
+                    self.watch.backoff.attempt(kernel, who);
+                    if hangs {
+                        self.watch.backoff.lost(kernel.now.after(timeout), CloseCode::ABNORMAL);
+                    }
+                }
+                if hangs {
                     kernel.after(timeout + out.plan.lateness + 1, Event::Token(who, op, true));
                 } else {
-                    kernel.soon((0, 500), Event::Token(who, op, false));
+                    kernel.soon(self.plan.habits.provider_ms, Event::Token(who, op, false));
                 }
             }
             Command::CreateConnection { connection, remote, peer_id, .. } => {
@@ -153,6 +167,19 @@ impl Client {
     }
 }
 
+/// Lets the watch know what is asked of the server.
+fn note_request(watch: &mut Watch, kernel: &mut Kernel, frame: &ClientFrame<Payload<Json>>) {
+    let (id, channel, wish) = match frame {
+        ClientFrame::Subscribe { channel, request_id, include_sender_metadata } => {
+            (request_id, channel, Some(*include_sender_metadata))
+        }
+        ClientFrame::Unsubscribe { channel, request_id } => (request_id, channel, None),
+        ClientFrame::Ping { .. } => return watch.silence.asked(kernel),
+        ClientFrame::Publish { .. } | ClientFrame::Send { .. } => return,
+    };
+    watch.wishes.requested(id.as_ref().map_or("", |id| id.as_str()), channel, wish);
+}
+
 fn show_error(error: &CallError<Json>) -> &'static str {
     match error {
         CallError::Connect(..) => "SignallingConnectError",
@@ -166,4 +193,9 @@ fn show_error(error: &CallError<Json>) -> &'static str {
         CallError::Send(_) => "MeteredPeerSendError",
         CallError::Closed => "closed in the middle of a call",
     }
+}
+
+/// What an address says of a session, for the record. The credential is nobody's business.
+fn resumes(url: &Secret) -> &str {
+    url.expose().find("&resume=").and_then(|at| url.expose().get(at..)).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 
 mod driver;
 mod peer;
+mod sleep;
 mod subscriber;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,16 +14,17 @@ use metered_core::{
     Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Instant,
     OperationId, RoomState, SignallingState, SocketEvent, SocketId, TokenFailure,
 };
-use metered_protocol::{Channel, CloseCode, PeerId, Retry, Secret, ServerUrl};
+use metered_protocol::{Channel, CloseCode, PeerId, Secret, ServerUrl};
 use serde_json::Value as Json;
 
 use crate::app::{App, method};
 use crate::kernel::{Kernel, Who};
 use crate::network::{LinkId, Network};
-use crate::plan::{ClientPlan, Login, Plan, Role};
+use crate::plan::{ClientPlan, Habits, Login, Plan, Role};
 use crate::server::{BAD_TOKEN, token};
 use crate::watch::Watch;
 use crate::webrtc::{PcId, Webrtc};
+use sleep::Sleep;
 
 /// The world around the clients.
 #[derive(Debug)]
@@ -64,24 +66,51 @@ pub struct Client {
     polling: bool,
     /// Wakes that are under way.
     wakes: BTreeSet<Instant>,
+    /// The latest question to the token provider.
+    fetching: Option<Fetch>,
+    /// A token that the provider answered with before, and its end.
+    cached: Option<(String, Instant)>,
+    /// Messages that the last frame has let surface.
+    pub surfaced: Vec<Json>,
+    /// What happens while its page sleeps.
+    pub sleep: Sleep,
+}
+
+/// A question to the token provider.
+#[derive(Clone, Copy, Debug)]
+struct Fetch {
+    op: OperationId,
+    at: Instant,
+    /// It is asked on behalf of a connection that stands.
+    is_renewal: bool,
+    /// The page has slept since.
+    slept: bool,
 }
 
 impl Client {
     /// A client that does nothing yet.
-    pub fn new(seed: u64, who: Who, role: Role, plan: ClientPlan, channel: Channel) -> Self {
+    pub fn new(seed: u64, who: Who, world: &Plan, channel: Channel) -> Self {
+        let (role, plan) = (world.role, world.clients[who.client].clone());
         let credential = match plan.login {
             Login::Key => Credential::ApiKey(Secret::new("pk_live_dev")),
             Login::Token(_) => Credential::TokenProvider,
         };
         let url = ServerUrl::parse("wss://server.test").expect("an address");
-        let config = Config::new(url, credential);
+        let Habits { reconnect, inactivity_ms, auto_resubscribe, refresh_ms, .. } = plan.habits;
+        let config = Config {
+            reconnect,
+            inactivity_timeout_ms: inactivity_ms,
+            auto_resubscribe,
+            refresh_before_expiry_ms: refresh_ms,
+            ..Config::new(url, credential)
+        };
         Self {
             who,
             core: match role {
                 Role::Peer => Core::room(config, seed),
                 Role::Client => Core::signalling(config, seed),
             },
-            watch: Watch::new(role),
+            watch: Watch::new(role, &plan, world.lateness),
             role,
             plan,
             app: App::new(who, channel.clone()),
@@ -92,6 +121,10 @@ impl Client {
             calls: 0,
             polling: false,
             wakes: BTreeSet::new(),
+            fetching: None,
+            cached: None,
+            surfaced: Vec::new(),
+            sleep: Sleep::default(),
         }
     }
 
@@ -128,11 +161,21 @@ impl Client {
 
     /// The application does something.
     pub fn act(&mut self, out: &mut Outside) {
-        match out.kernel.dice.below(20) {
-            0..2 => self.spurious_timeout(out),
-            2..5 => self.add_media(out),
+        match (out.kernel.dice.below(20), self.role) {
+            (0..2, _) => self.spurious_timeout(out),
+            (2..5, Role::Peer) => self.add_media(out),
+            (2..4, Role::Client) => self.check_link(out),
+            (4..7, Role::Client) => self.waver(out),
             _ => self.call_something(out),
         }
+    }
+
+    /// The page is visible again, or the network is back.
+    pub fn check_link(&mut self, out: &mut Outside) {
+        out.kernel.note(format_args!("{} checks its link", self.who));
+        self.watch.silence.doubted(out.kernel.now);
+        self.watch.backoff.hurried(out.kernel.now, out.plan.lateness);
+        self.input(out, Input::CheckLink);
     }
 
     fn call_something(&mut self, out: &mut Outside) {
@@ -165,14 +208,17 @@ impl Client {
                 // leads to say when it is over.
                 if !self.polling {
                     self.watch.backoff.end();
+                    self.watch.connections.closing(self.watch.sockets.has_one());
                 }
                 self.watch.wishes.forget();
             }
-            Call::Subscribe { channel, .. } => {
-                let is_connected = self.core.signalling_state() == SignallingState::Connected;
-                self.watch.wishes.subscribed(channel, is_connected);
+            Call::Subscribe { channel, include_sender_metadata } => {
+                self.watch.wishes.called(id, channel, Some(*include_sender_metadata));
             }
-            Call::Unsubscribe { channel } => self.watch.wishes.unsubscribed(channel),
+            Call::Unsubscribe { channel } => {
+                self.watch.wishes.called(id, channel, None);
+                self.watch.presence.gave_up(channel);
+            }
             _ => {}
         }
         self.input(out, Input::Call(id, call));
@@ -199,9 +245,13 @@ impl Client {
 
     /// The token provider answers.
     pub fn token(&mut self, out: &mut Outside, op: OperationId, too_late: bool) {
-        let Login::Token(sub) = &self.plan.login else { return };
+        let Login::Token(sub) = self.plan.login.clone() else { return };
         if too_late {
-            self.input(out, Input::Token(op, Ok(Secret::new(token(sub, None)))));
+            // After a sleep it might come in time, since the core's clock has slept too.
+            if self.fetching.is_some_and(|fetch| fetch.op == op && fetch.slept) {
+                return;
+            }
+            self.input(out, Input::Token(op, Ok(Secret::new(token(&sub, None)))));
             return;
         }
         let dice = &mut out.kernel.dice;
@@ -217,11 +267,19 @@ impl Client {
             let end = out.kernel.now.0 + dice.between((5_000, 120_000));
             let ends = dice.percent(50) && out.troubled;
             let end = if ends && end < out.plan.quiet_at { Some(end) } else { None };
-            Ok(Secret::new(token(sub, end)))
+            let fresh = (token(&sub, end), Instant(end.unwrap_or_default()));
+            let cached = self.cached.take().filter(|(_, end)| out.kernel.now.after(1_000) < *end);
+            let (token, end) = cached.unwrap_or(fresh);
+            self.cached = self.plan.habits.caches_token.then(|| (token.clone(), end));
+            Ok(Secret::new(token))
         };
         let usable = matches!(&answer, Ok(token) if !token.expose().is_empty());
-        if !usable {
-            self.watch.backoff.lost(out.kernel.now, CloseCode::ABNORMAL);
+        if let Some(Fetch { is_renewal, .. }) = self.fetching.take_if(|fetching| fetching.op == op) {
+            if is_renewal {
+                self.watch.tokens.answered(&mut out.kernel, usable);
+            } else if !usable {
+                self.watch.backoff.lost(out.kernel.now, CloseCode::ABNORMAL);
+            }
         }
         out.kernel.note(format_args!("{} <= token, usable: {usable}", self.who));
         self.input(out, Input::Token(op, answer));
@@ -233,7 +291,13 @@ impl Client {
         match serde_json::from_str::<Json>(text) {
             Ok(frame) => {
                 if self.watch.sockets.listens(socket) {
-                    self.watch.frame(&mut out.kernel, out.plan.lateness, &frame, self.channel.as_str());
+                    self.watch.frame(
+                        &mut out.kernel,
+                        out.plan.lateness,
+                        socket,
+                        &frame,
+                        self.channel.as_str(),
+                    );
                 }
                 self.input(out, Input::Socket(socket, SocketEvent::Frame(frame)));
             }
@@ -243,17 +307,15 @@ impl Client {
 
     /// A frame has come that is none.
     pub fn garbage(&mut self, out: &mut Outside, socket: SocketId) {
+        if self.watch.sockets.listens(socket) {
+            self.watch.heard(&mut out.kernel);
+        }
         self.input(out, Input::Socket(socket, SocketEvent::Garbage));
     }
 
     /// A socket reports its end.
     pub fn socket_closed(&mut self, out: &mut Outside, socket: SocketId, code: CloseCode, reason: &str) {
-        if self.watch.sockets.closed(socket) {
-            match code.retry() {
-                Retry::Never => self.watch.backoff.end(),
-                _ => self.watch.backoff.lost(out.kernel.now, code),
-            }
-        }
+        self.watch.closed(&mut out.kernel, self.who, socket, code);
         let reason = reason.to_owned();
         self.input(out, Input::Socket(socket, SocketEvent::Closed { code, reason }));
     }
@@ -283,10 +345,17 @@ impl Client {
         }
     }
 
-    /// Looks for what should have happened by now.
+    /// Looks for what should have happened by now. Nothing happens to those who sleep.
     pub fn inspect(&self, kernel: &mut Kernel, lateness: u64) {
-        self.watch.calls.inspect(kernel, self.who, lateness);
-        self.watch.backoff.inspect(kernel, self.who, lateness);
+        if !self.sleep.is_deep() {
+            self.watch.inspect(kernel, self.who, lateness);
+        }
+    }
+
+    /// The link of the socket that the core listens to.
+    pub fn link(&self) -> Option<LinkId> {
+        let mut links = self.links.iter().rev();
+        links.find(|(socket, _)| self.watch.sockets.listens(**socket)).map(|(_, link)| *link)
     }
 
     /// Looks for what should not be left when all is done.

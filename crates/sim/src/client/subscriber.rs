@@ -13,7 +13,10 @@ impl Client {
             SignallingEvent::StateChange { from, to } => {
                 self.watch.state.changed(kernel, who, from.as_str(), to.as_str());
                 if to == SignallingState::Closed {
-                    self.watch.backoff.end();
+                    // From inside a handler, `connect()` may have been called again before this is told.
+                    if self.is_closed() {
+                        self.watch.backoff.end();
+                    }
                     // A `connect()` that was rejected is called again for that. Who was connected before goes on
                     // with the same client or makes a new one.
                     if from != SignallingState::Connecting {
@@ -27,18 +30,23 @@ impl Client {
                 }
             }
             SignallingEvent::Connected(connected) => {
-                self.watch.connections.connected(kernel, who, connected.is_reconnect);
+                let (peer, resumed) = (connected.peer_id.as_str(), connected.resumed);
+                self.watch.connections.connected(kernel, who, peer, connected.is_reconnect, resumed);
             }
             SignallingEvent::Disconnected { will_reconnect, .. } => {
                 if !will_reconnect {
                     kernel.saw("terminal close");
                 }
-                self.watch.connections.disconnected(kernel, who);
+                if self.watch.connections.disconnected(kernel, who, will_reconnect) {
+                    self.watch.backoff.told(kernel, who, will_reconnect);
+                }
             }
             SignallingEvent::Message { data, .. } | SignallingEvent::Direct { data, .. } => {
                 self.watch.messages.surfaced(kernel, who, &data);
+                self.surfaced.push(data);
             }
-            SignallingEvent::Presence { joined, .. } => {
+            SignallingEvent::Presence { channel, joined, left } => {
+                self.watch.presence.changed(&channel, &joined, &left);
                 self.acquaintances.extend(joined.into_iter().map(|peer| peer.peer_id));
                 let surplus = self.acquaintances.len().saturating_sub(8);
                 self.acquaintances.drain(..surplus);
@@ -52,6 +60,13 @@ impl Client {
 
     pub(super) fn something_to_do_with_channels(&mut self, out: &mut Outside, may_close: bool) -> Call<Json> {
         self.app.act_with_channels(&mut out.kernel.dice, &self.acquaintances, may_close)
+    }
+
+    /// The application subscribes and unsubscribes in one breath.
+    pub(super) fn waver(&mut self, out: &mut Outside) {
+        for call in self.app.waver(&mut out.kernel.dice) {
+            self.call(out, call);
+        }
     }
 }
 

@@ -1,43 +1,81 @@
-//! Bare clients: in the end each is connected and subscribed to exactly what its application asked for.
+//! Bare clients: in the end each is connected and subscribed to exactly what its application asked for, and its
+//! application knows who else is.
 //!
 //! In the last round everybody publishes to every channel and sends to everybody: every subscriber and every
 //! receiver gets each message once, and nobody else any.
 
+use std::collections::BTreeSet;
+
 use metered_core::SignallingState;
+use metered_protocol::Channel;
 
 use super::Said;
 use crate::app::{CHANNELS, channel};
+use crate::client::Client;
+use crate::plan::Plan;
+use crate::watch::Wish;
 use crate::world::World;
 
 /// What is missing to everybody having what they asked for.
 pub(super) fn check(world: &World) -> Result<(), String> {
-    for client in &world.clients {
+    let World { out, server, clients, .. } = world;
+    for client in clients {
         let state = client.core.signalling_state();
         if state != SignallingState::Connected {
             return Err(format!("{} is {}", client.who, state.as_str()));
         }
     }
     for channel in CHANNELS.map(channel) {
-        let wishing = world.clients.iter().filter(|client| client.watch.wishes.contains(&channel));
-        let mut ids: Vec<_> = wishing.filter_map(|client| client.core.peer_id().cloned()).collect();
-        ids.sort();
-        let peers = world.server.peers(&channel);
+        let mut ids = BTreeSet::new();
+        for client in clients {
+            let (wish, given) = (client.watch.wishes.wish(&channel), given(world, client, &channel));
+            let is_open = client.watch.wishes.is_open(&channel, may_be_refused(&out.plan, &channel));
+            if wish != given && !is_open {
+                return Err(format!("{} wants {wish:?} of {channel} and has {given:?}", client.who));
+            }
+            ids.extend(client.core.peer_id().filter(|_| given.is_some()).cloned());
+        }
+        let peers: BTreeSet<_> = server.peers(&channel).into_iter().collect();
         if peers != ids {
             return Err(format!("channel {channel} has {peers:?}, and it was {ids:?} who asked for it"));
+        }
+        // Changes that lag behind a snapshot are left out of it.
+        for client in clients.iter().filter(|_| out.plan.presence_lag == (0, 0)) {
+            let own = client.core.peer_id();
+            if given(world, client, &channel).is_some()
+                && let Some(known) = client.watch.presence.of(&channel)
+                && !known.iter().eq(peers.iter().filter(|peer| Some(*peer) != own))
+            {
+                return Err(format!("{} thinks {known:?} are in {channel}, it is {peers:?}", client.who));
+            }
         }
     }
     Ok(())
 }
 
+/// What the server has for a client.
+fn given(world: &World, client: &Client, channel: &Channel) -> Wish {
+    world.server.ledger.channels(client.link()?).get(channel).copied()
+}
+
+/// Whether the server may refuse a subscription.
+fn may_be_refused(plan: &Plan, channel: &Channel) -> bool {
+    let [.., last] = CHANNELS;
+    (plan.channels as usize) < CHANNELS.len() || (plan.forbidden_channel && channel.as_str() == last)
+}
+
 /// The last round.
 pub(super) fn last_round(world: &mut World) -> Vec<Said> {
-    let World { out, clients, .. } = world;
-    let ids: Vec<_> = clients.iter().map(|client| client.core.peer_id().cloned()).collect();
+    let ids: Vec<_> = world.clients.iter().map(|client| client.core.peer_id().cloned()).collect();
     let channels = CHANNELS.map(channel);
     let subscribers = channels.each_ref().map(|channel| -> Vec<usize> {
-        let wishing = clients.iter().enumerate().filter(|(_, client)| client.watch.wishes.contains(channel));
-        wishing.map(|(index, _)| index).collect()
+        let clients = world.clients.iter().enumerate();
+        clients
+            .filter(|(_, client)| given(world, client, channel).is_some())
+            .map(|(index, _)| index)
+            .collect()
     });
+    let World { out, clients, .. } = world;
     let mut said = Vec::new();
     for (from, client) in clients.iter_mut().enumerate() {
         for (channel, subscribers) in channels.iter().zip(&subscribers) {
@@ -49,4 +87,12 @@ pub(super) fn last_round(world: &mut World) -> Vec<Said> {
         }
     }
     said
+}
+
+/// What the server still owes to anybody.
+pub(super) fn debts(world: &World) -> Option<String> {
+    let ledger = &world.server.ledger;
+    let debtor = |client: &&Client| client.link().is_some_and(|link| ledger.owed(link) > 0);
+    let client = world.clients.iter().find(debtor)?;
+    Some(format!("{}: {}", client.who, client.link().map(|link| ledger.show(link)).unwrap_or_default()))
 }

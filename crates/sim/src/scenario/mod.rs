@@ -81,10 +81,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs both worlds of a seed to their ends.
+/// Runs both worlds of a seed to their ends, or the one that is asked for.
 pub fn run(seed: u64, settings: Settings) -> Result<Report, Failure> {
     let mut report = Report::default();
-    for role in [Role::Peer, Role::Client] {
+    let is_wanted = |role: &Role| settings.role.is_none_or(|wanted| wanted == *role);
+    for role in [Role::Peer, Role::Client].into_iter().filter(is_wanted) {
         report.add(run_world(seed, role, settings)?);
     }
     Ok(report)
@@ -178,7 +179,8 @@ impl Run {
 
     /// What is missing to being converged.
     fn check(&self) -> Result<(), String> {
-        if self.world.out.network.has_undiscovered_ends() || self.world.server.is_lagging() {
+        let now = self.world.out.kernel.now;
+        if self.world.out.network.has_undiscovered_ends(now) || self.world.server.is_lagging() {
             return Err("not everybody knows yet what has happened".to_owned());
         }
         match self.world.out.plan.role {
@@ -197,6 +199,9 @@ impl Run {
     }
 
     fn check_round(&mut self, Round { said, connections, .. }: Round) {
+        if let Some(debt) = clients::debts(&self.world) {
+            self.world.out.kernel.violated("a session loses, repeats and reorders nothing", debt);
+        }
         let World { out: Outside { kernel, .. }, clients, .. } = &mut self.world;
         if rooms::connections(clients) != connections {
             let what = "adding media has changed connections".to_owned();

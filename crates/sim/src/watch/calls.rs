@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use metered_core::{CallId, Instant, limits};
+use metered_core::{CallError, CallId, Instant, limits};
+use serde_json::Value as Json;
 
 use crate::kernel::{Kernel, Who};
 
@@ -16,7 +17,12 @@ pub struct Calls(BTreeMap<CallId, Waiting>);
 struct Waiting {
     method: &'static str,
     since: Instant,
+    /// How long the page has slept meanwhile.
+    slept: u64,
 }
+
+/// How a call ends.
+type Ending = Result<(), CallError<Json>>;
 
 impl Waiting {
     /// Where the method must have ended.
@@ -27,20 +33,27 @@ impl Waiting {
             "close" => limits::CLOSE_FLUSH_MS,
             _ => limits::ACK_TIMEOUT_MS,
         };
-        self.since.after(ms + lateness)
+        self.since.after(ms + lateness + self.slept)
     }
 }
 
 impl Calls {
     /// A method was called.
     pub fn called(&mut self, now: Instant, call: CallId, method: &'static str) {
-        self.0.insert(call, Waiting { method, since: now });
+        self.0.insert(call, Waiting { method, since: now, slept: 0 });
     }
 
     /// A call has settled. Answers the method.
-    pub fn settled(&mut self, kernel: &mut Kernel, who: Who, call: CallId) -> &'static str {
+    pub fn settled(&mut self, kernel: &mut Kernel, who: Who, call: CallId, result: &Ending) -> &'static str {
         match self.0.remove(&call) {
-            Some(waiting) => waiting.method,
+            Some(waiting) => {
+                let is_patient = kernel.now >= waiting.since.after(limits::ACK_TIMEOUT_MS);
+                if matches!(result, Err(CallError::AckTimeout { .. })) && !is_patient {
+                    let what = format!("{who} {}() waited from {:?} only", waiting.method, waiting.since);
+                    kernel.violated(RULE, what);
+                }
+                waiting.method
+            }
             None => {
                 kernel.violated(RULE, format!("{who} call {} settled without waiting", call.0));
                 ""
@@ -56,6 +69,11 @@ impl Calls {
                 kernel.violated(RULE, what);
             }
         }
+    }
+
+    /// The page has slept.
+    pub fn slept(&mut self, ms: u64) {
+        self.0.values_mut().for_each(|waiting| waiting.slept += ms);
     }
 
     /// Whether nothing waits.

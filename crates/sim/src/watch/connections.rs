@@ -1,4 +1,6 @@
-//! `connected` and `disconnected` tell the truth about each other.
+//! `connected` and `disconnected` tell the truth about each other, about sessions and about the state.
+
+use serde_json::Value as Json;
 
 use crate::kernel::{Kernel, Who};
 
@@ -9,29 +11,85 @@ const RULE: &str = "connected and disconnected tell the truth";
 pub struct Connections {
     count: u32,
     connected: bool,
+    /// The server's words about the connection that is about to be announced.
+    welcome: Option<(String, bool)>,
+    /// Whose the latest one was.
+    peer: String,
+    /// No attempt will follow.
+    ended: bool,
+    /// `connect()` was called again before the end of the connection before was announced.
+    owes_end: bool,
+    /// How many ends without a next attempt a `close()` has to announce, and has announced.
+    closing: Option<(u32, u32)>,
 }
 
 impl Connections {
     /// `connect()` was called.
     pub fn begin(&mut self) {
-        *self = Self::default();
+        let peer = std::mem::take(&mut self.peer);
+        *self = Self { peer, owes_end: self.connected, ..Self::default() };
+    }
+
+    /// A welcome is about to be handed in.
+    pub fn welcomed(&mut self, welcome: &Json) {
+        let peer = welcome["peerId"].as_str().unwrap_or_default().to_owned();
+        self.welcome = Some((peer, welcome["resumed"] == true));
     }
 
     /// `connected`
-    pub fn connected(&mut self, kernel: &mut Kernel, who: Who, is_reconnect: bool) {
-        if self.connected || is_reconnect != (self.count > 0) {
-            let what = format!("{who} connected, again: {is_reconnect}, but {self:?}");
+    pub fn connected(&mut self, kernel: &mut Kernel, who: Who, peer: &str, again: bool, resumed: bool) {
+        let welcome = self.welcome.take();
+        let is_true = welcome.as_ref().is_some_and(|(id, said)| id == peer && *said == resumed);
+        let is_same = !resumed || self.peer == peer;
+        if self.connected || again != (self.count > 0) || !is_true || !is_same {
+            let what = format!(
+                "{who} connected as {peer}, again: {again}, resumed: {resumed}, but {self:?} {welcome:?}"
+            );
             kernel.violated(RULE, what);
         }
         self.count += 1;
         self.connected = true;
+        peer.clone_into(&mut self.peer);
     }
 
-    /// `disconnected`, which also follows each attempt to reconnect that fails.
-    pub fn disconnected(&mut self, kernel: &mut Kernel, who: Who) {
-        if self.count == 0 {
-            kernel.violated(RULE, format!("{who} disconnected and never was connected"));
+    /// `disconnected`, which also follows each attempt to reconnect that fails. Answers whether it is about the latest
+    /// `connect()`.
+    pub fn disconnected(&mut self, kernel: &mut Kernel, who: Who, will_reconnect: bool) -> bool {
+        if std::mem::take(&mut self.owes_end) && !will_reconnect {
+            return false;
+        }
+        if self.count == 0 || self.ended {
+            kernel.violated(RULE, format!("{who} disconnected out of turn: {self:?}"));
         }
         self.connected = false;
+        self.ended = !will_reconnect;
+        if let Some((_, told)) = self.closing.as_mut().filter(|_| !will_reconnect) {
+            *told += 1;
+        }
+        true
+    }
+
+    /// `close()` was called, and nothing else is under way. A socket that is there is one to announce the end of, unless
+    /// it is that of a `connect()` that has not ended.
+    pub fn closing(&mut self, has_socket: bool) {
+        self.closing = Some((u32::from(has_socket && self.count > 0), 0));
+    }
+
+    /// An input has been handled.
+    pub fn settled(&mut self, kernel: &mut Kernel, who: Who, state: &str) {
+        let is_state_true = match (self.connected, self.ended) {
+            _ if self.count == 0 => true,
+            (true, _) => matches!(state, "connected"),
+            (false, true) => state == "closed",
+            (false, false) => matches!(state, "reconnecting" | "closed"),
+        };
+        if !is_state_true || self.owes_end {
+            kernel.violated(RULE, format!("{who} is {state}, but {self:?}"));
+        }
+        if let Some((due, told)) = self.closing.take()
+            && due != told
+        {
+            kernel.violated(RULE, format!("{who} said {told} times that it closed a connection, not {due}"));
+        }
     }
 }

@@ -7,27 +7,34 @@ mod backoff;
 mod calls;
 mod connections;
 mod messages;
+mod presence;
 mod remotes;
 mod roster;
+mod silence;
 mod sockets;
 mod states;
+mod tokens;
 mod wishes;
 
 pub use backoff::Backoff;
 pub use calls::Calls;
 pub use connections::Connections;
 pub use messages::Messages;
+pub use presence::Presence;
 pub use remotes::Remotes;
 pub use roster::Roster;
+pub use silence::Silence;
 pub use sockets::Sockets;
 pub use states::Chain;
-pub use wishes::Wishes;
+pub use tokens::Tokens;
+pub use wishes::{Wish, Wishes};
 
-use metered_core::{Core, RoomState};
+use metered_core::{Core, Instant, RoomState, SocketId};
+use metered_protocol::{CloseCode, Retry};
 use serde_json::Value as Json;
 
 use crate::kernel::{Kernel, Who};
-use crate::plan::Role;
+use crate::plan::{ClientPlan, Login, Role};
 
 /// All rules of one client's life.
 #[derive(Debug)]
@@ -44,6 +51,14 @@ pub struct Watch {
     pub sockets: Sockets,
     /// Attempts come neither too early nor too late.
     pub backoff: Backoff,
+    /// A connection is left for its silence when that has lasted.
+    pub silence: Silence,
+    /// A token is renewed in time and once.
+    pub tokens: Tokens,
+    /// Who is in which channel, to an application that follows.
+    pub presence: Presence,
+    /// The socket that has been welcomed.
+    connected: Option<SocketId>,
     /// The roster is what the server's presence says.
     pub roster: Roster,
     /// Messages come once each.
@@ -55,7 +70,10 @@ pub struct Watch {
 
 impl Watch {
     /// The watch over a new core.
-    pub fn new(role: Role) -> Self {
+    pub fn new(role: Role, plan: &ClientPlan, lateness: u64) -> Self {
+        let habits = &plan.habits;
+        let renews = matches!(plan.login, Login::Token(_)) && habits.reconnect.is_some();
+        let is_good = habits.provider_ms.1 <= 500 && !habits.caches_token;
         Self {
             role,
             calls: Calls::default(),
@@ -64,22 +82,46 @@ impl Watch {
                 Role::Client => Chain::client(),
             },
             connections: Connections::default(),
-            wishes: Wishes::default(),
+            wishes: Wishes::new(habits.auto_resubscribe),
             sockets: Sockets::default(),
-            backoff: Backoff::default(),
+            backoff: Backoff::new(habits.reconnect),
+            silence: Silence::new(habits.inactivity_ms, lateness),
+            tokens: Tokens::new(if renews { habits.refresh_ms } else { 0 }, lateness, is_good),
+            presence: Presence::default(),
+            connected: None,
             roster: Roster::default(),
             messages: Messages::default(),
             remotes: Remotes::default(),
         }
     }
 
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
+        self.connected.is_some()
+    }
+
+    /// Something is about to be handed in, frame or not, from the socket that the core listens to.
+    pub fn heard(&mut self, kernel: &mut Kernel) {
+        if self.is_connected() {
+            self.silence.heard(kernel.now);
+        }
+    }
+
     /// A frame is about to be handed in, from the socket that the core listens to.
-    pub fn frame(&mut self, kernel: &mut Kernel, lateness: u64, frame: &Json, channel: &str) {
+    pub fn frame(
+        &mut self,
+        kernel: &mut Kernel,
+        lateness: u64,
+        socket: SocketId,
+        frame: &Json,
+        channel: &str,
+    ) {
+        self.heard(kernel);
         match frame["type"].as_str() {
-            Some("welcome") => {
-                self.backoff.welcomed();
-                self.roster.welcomed(kernel.now, lateness, frame);
-            }
+            // A second one means nothing.
+            Some("welcome") if self.is_connected() => {}
+            Some("welcome") => self.welcomed(kernel, lateness, socket, frame),
+            Some("ack") => self.wishes.agreed(frame["requestId"].as_str().unwrap_or_default()),
             Some("presence") if frame["channel"] == channel => self.roster.presence(frame),
             Some("message" | "direct") if self.role == Role::Client => {
                 self.messages.arriving(frame, Some(true))
@@ -97,12 +139,84 @@ impl Watch {
         }
     }
 
+    fn welcomed(&mut self, kernel: &mut Kernel, lateness: u64, socket: SocketId, welcome: &Json) {
+        let resumed = welcome["resumed"] == true;
+        self.connected = Some(socket);
+        self.backoff.welcomed();
+        self.roster.welcomed(kernel.now, lateness, welcome);
+        self.connections.welcomed(welcome);
+        self.wishes.welcomed(resumed);
+        self.presence.welcomed(resumed);
+        self.silence.heard(kernel.now);
+        self.tokens.welcomed(kernel.now, welcome);
+    }
+
+    /// The core closes a socket.
+    pub fn closes(&mut self, kernel: &mut Kernel, who: Who, socket: SocketId, code: CloseCode, reason: &str) {
+        if !self.sockets.closed(socket) {
+            return;
+        }
+        match (code, reason) {
+            (CloseCode::CLIENT_INACTIVITY, "inactivity timeout") => {
+                kernel.saw("inactivity timeout");
+                self.silence.left(kernel, who);
+                self.backoff.lost(kernel.now, code);
+            }
+            (CloseCode::CLIENT_INACTIVITY, "no welcome") => {
+                kernel.saw("no welcome");
+                self.backoff.lost(kernel.now, code);
+            }
+            (CloseCode::TOKEN_EXPIRED, "token refresh") => {
+                kernel.saw("connection with a new token");
+                self.tokens.replaced(kernel, who);
+            }
+            _ => {}
+        }
+        self.disconnected(kernel, who, CloseCode::NORMAL);
+    }
+
+    /// A socket reports its end.
+    pub fn closed(&mut self, kernel: &mut Kernel, who: Who, socket: SocketId, code: CloseCode) {
+        if !self.sockets.closed(socket) {
+            return;
+        }
+        match code.retry() {
+            Retry::Never => self.backoff.end(),
+            _ => self.backoff.lost(kernel.now, code),
+        }
+        self.disconnected(kernel, who, code);
+    }
+
+    fn disconnected(&mut self, kernel: &mut Kernel, who: Who, code: CloseCode) {
+        self.connected = None;
+        self.silence.over();
+        self.tokens.closed(kernel, who, code);
+    }
+
+    /// The page has slept until now.
+    pub fn slept(&mut self, now: Instant, ms: u64) {
+        self.calls.slept(ms);
+        self.backoff.slept(now, ms);
+        self.silence.slept(now, ms);
+        self.tokens.slept(ms);
+    }
+
+    /// Looks for what should have happened by now.
+    pub fn inspect(&self, kernel: &mut Kernel, who: Who, lateness: u64) {
+        self.calls.inspect(kernel, who, lateness);
+        self.backoff.inspect(kernel, who, lateness);
+        self.silence.inspect(kernel, who);
+        self.tokens.inspect(kernel, who);
+    }
+
     /// An input has been handled and all its outputs carried out.
     pub fn settled(&mut self, kernel: &mut Kernel, who: Who, core: &Core<Json>) {
         match self.role {
             Role::Client => {
                 self.messages.settled(kernel, who, true);
-                self.state.is_now(kernel, who, core.signalling_state().as_str());
+                let state = core.signalling_state().as_str();
+                self.state.is_now(kernel, who, state);
+                self.connections.settled(kernel, who, state);
             }
             Role::Peer => {
                 let state = core.room_state();

@@ -33,6 +33,11 @@ impl Sockets {
         self.0.remove(&socket)
     }
 
+    /// Whether there is a socket that the core listens to.
+    pub fn has_one(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Whether the core listens to a socket.
     pub fn listens(&self, socket: SocketId) -> bool {
         self.0.contains(&socket)

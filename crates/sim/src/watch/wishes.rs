@@ -1,34 +1,111 @@
 //! Subscriptions converge to what the application asked for.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use metered_core::{CallError, CallId};
 use metered_protocol::Channel;
+use serde_json::Value as Json;
 
-/// The reference: a set of channels.
-#[derive(Debug, Default)]
-pub struct Wishes(BTreeSet<Channel>);
+/// `includeSenderMetadata` of a subscription, or `None` for no subscription.
+pub type Wish = Option<bool>;
+
+/// The reference: of each channel, the calls that have not failed, in their order. The last one is what holds.
+///
+/// A call that the server refused has never been. One whose answer was lost stands: the server may have done it, and
+/// is asked again by the next connection.
+#[derive(Debug)]
+pub struct Wishes {
+    /// Whether subscriptions outlive sessions.
+    are_renewed: bool,
+    asked: BTreeMap<Channel, Vec<Asked>>,
+    /// The requests on the present connection, by their ids.
+    requests: BTreeMap<String, (Channel, Wish)>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    call: CallId,
+    wish: Wish,
+    /// The server has agreed to the same in this session.
+    sure: bool,
+}
 
 impl Wishes {
-    /// `subscribe()`. Refused, and not remembered, while there is no connection; but the options of what is
-    /// remembered already can be changed at any time.
-    pub fn subscribed(&mut self, channel: &Channel, is_connected: bool) {
-        if is_connected {
-            self.0.insert(channel.clone());
+    /// Those of a client that has not wished for anything.
+    pub fn new(are_renewed: bool) -> Self {
+        Self { are_renewed, asked: BTreeMap::new(), requests: BTreeMap::new() }
+    }
+
+    /// `subscribe()` or `unsubscribe()` was called.
+    pub fn called(&mut self, call: CallId, channel: &Channel, wish: Wish) {
+        self.asked.entry(channel.clone()).or_default().push(Asked { call, wish, sure: false });
+    }
+
+    /// A call has settled. Answers whether it was a `subscribe()` that the server refused.
+    pub fn settled(&mut self, call: CallId, result: &Result<(), CallError<Json>>) -> bool {
+        let Some((calls, at)) = self.asked.values_mut().find_map(|calls| {
+            let at = calls.iter().position(|asked| asked.call == call)?;
+            Some((calls, at))
+        }) else {
+            return false;
+        };
+        match result {
+            Ok(()) => {
+                calls[at].sure = true;
+                calls.drain(..at);
+            }
+            Err(CallError::Server { .. }) => {
+                calls.remove(at);
+                return true;
+            }
+            Err(CallError::NotConnected) if calls[at].wish.is_some() => {
+                calls.remove(at);
+            }
+            Err(_) => {}
+        }
+        false
+    }
+
+    /// A request has left.
+    pub fn requested(&mut self, id: &str, channel: &Channel, wish: Wish) {
+        self.requests.insert(id.to_owned(), (channel.clone(), wish));
+    }
+
+    /// The server has agreed to a request.
+    pub fn agreed(&mut self, id: &str) {
+        if let Some((channel, wish)) = self.requests.remove(id)
+            && let Some(last) = self.asked.get_mut(&channel).and_then(|calls| calls.last_mut())
+        {
+            last.sure |= last.wish == wish;
         }
     }
 
-    /// `unsubscribe()`, which holds whatever the server says.
-    pub fn unsubscribed(&mut self, channel: &Channel) {
-        self.0.remove(channel);
+    /// A connection begins.
+    pub fn welcomed(&mut self, resumed: bool) {
+        self.requests.clear();
+        if !resumed {
+            let calls = self.asked.values_mut().flatten();
+            calls.for_each(|asked| asked.sure = false);
+            if !self.are_renewed {
+                self.asked.clear();
+            }
+        }
     }
 
     /// `close()`
     pub fn forget(&mut self) {
-        self.0.clear();
+        self.asked.clear();
     }
 
-    /// Whether the application wants a channel.
-    pub fn contains(&self, channel: &Channel) -> bool {
-        self.0.contains(channel)
+    /// What the application wants of a channel.
+    pub fn wish(&self, channel: &Channel) -> Wish {
+        self.asked.get(channel)?.last()?.wish
+    }
+
+    /// Whether the server may have less: its answer was lost and may have been a refusal, or the request itself was
+    /// and the application renews its subscriptions itself.
+    pub fn is_open(&self, channel: &Channel, may_be_refused: bool) -> bool {
+        let last = self.asked.get(channel).and_then(|calls| calls.last());
+        last.is_some_and(|asked| asked.wish.is_some() && !asked.sure) && (may_be_refused || !self.are_renewed)
     }
 }
