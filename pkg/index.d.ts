@@ -408,7 +408,8 @@ export interface MeteredPeerEventMap {
   /**
    * Something the application must react to; `err.name` says what: `invalid_token`, `channel_not_authorized`,
    * `account_suspended` or `admin_disconnect` when the server has closed the connection for good, the server's code when
-   * it refuses something unasked, `TokenProviderError` when the token provider keeps failing.
+   * it refuses something unasked, `TokenProviderError` when the token provider keeps failing, `ReconcileTimeoutError`
+   * when no roster arrives after a reconnect.
    */
   error: { err: Error };
 }
@@ -461,11 +462,19 @@ export interface RemotePeerEventMap {
   "state-change": { from: PeerConnectionState; to: PeerConnectionState };
   /** The remote opened a data channel. Wrap it in a {@link DataChannel}. */
   "data-channel": { channel: RTCDataChannel };
-  /** A step of the negotiation failed. The SDK tries again. */
+  /**
+   * A step of the negotiation failed; the SDK tries again. Only an {@link IceRestartExhaustedError} is final: the
+   * connection failed and every attempt to restart it, over some four minutes, did too. It is fired once, and the
+   * connection still comes back if the remote moves.
+   */
   "negotiation-error": { err: Error };
   /** A candidate of the remote was refused. Usually harmless. */
   "ice-candidate-error": { err: Error };
-  /** The connection was replaced: `pc` is another object, and data channels of the old one are gone. */
+  /**
+   * The connection was replaced: `pc` is another object, and data channels of the old one are gone. That happens when the
+   * remote has a new connection itself, and after a drop of the signalling connection in which the others have seen us
+   * leave; a server that resumes sessions keeps it from happening.
+   */
   "connection-reset": Record<string, never>;
 }
 
@@ -632,6 +641,20 @@ export class DataChannelOverflowError extends Error {
   readonly code: "data_channel_overflow";
   readonly queued: number;
   readonly cap: number;
+}
+
+/** A connection failed, and so did every attempt to restart ICE on it. */
+export class IceRestartExhaustedError extends Error {
+  constructor();
+  readonly name: "IceRestartExhaustedError";
+  readonly code: "ice_restart_exhausted";
+}
+
+/** No roster arrived after a reconnect, although it was asked for three times, 10 s apart. */
+export class ReconcileTimeoutError extends Error {
+  constructor();
+  readonly name: "ReconcileTimeoutError";
+  readonly code: "reconcile_timeout";
 }
 
 // ---------------------------------------------------------------------------------------------- rest

@@ -1,9 +1,9 @@
 // Every public member in use, as its documentation shows it. Compiled only.
 
 import {
-  AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DisconnectedError, MeteredPeer,
-  MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
-  OversizedPayloadError, RemotePeer, ServerRequestError, SignallingClient, SignallingConnectError, WsCloseCode,
+  AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DisconnectedError,
+  IceRestartExhaustedError, MeteredPeer, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
+  OversizedPayloadError, ReconcileTimeoutError, RemotePeer, ServerRequestError, SignallingClient, SignallingConnectError, WsCloseCode,
 } from "metered-realtime";
 import type {
   ChannelMessage, DataChannelEventMap, DataChannelOptions, DirectMessageEvent, Emitting, ErrorCode, EventStream, EventStreamOptions,
@@ -146,6 +146,7 @@ export function explain(error: unknown): string {
   if (error instanceof OversizedPayloadError || error instanceof MeteredPeerOversizedError) return `${error.size - error.cap} ${error.code}`;
   if (error instanceof MeteredPeerSendError) return error.code === "self_send" ? "me" : error.code;
   if (error instanceof MeteredPeerStateError) return `${error.code} ${error.method} ${error.currentState}`;
+  if (error instanceof IceRestartExhaustedError || error instanceof ReconcileTimeoutError) return error.code;
   if (error instanceof DataChannelOverflowError) return `${error.queued} of ${error.cap}: ${error.code}`;
   return error instanceof Error ? error.stack ?? error.message : "?";
 }
