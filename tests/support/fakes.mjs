@@ -77,6 +77,8 @@ export class FakeSocket extends Target {
 export class FakeServer {
   sockets = [];
   roster = [];
+  /** What its welcomes say besides. */
+  welcome = {};
   onFrame = () => false;
   /** Whether sockets are closed instead of welcomed. */
   isDown = false;
@@ -85,7 +87,7 @@ export class FakeServer {
   factory = (url) => {
     const socket = new FakeSocket(url, (frame) => queueMicrotask(() => this.#answer(frame, socket)));
     this.sockets.push(socket);
-    queueMicrotask(() => socket.readyState === 0 && (this.isDown ? socket.drop() : socket.welcome()));
+    queueMicrotask(() => socket.readyState === 0 && (this.isDown ? socket.drop() : socket.welcome(this.welcome)));
     return socket;
   };
 
