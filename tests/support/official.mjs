@@ -19,10 +19,16 @@ export const officialClient = async (t, options) => {
   return client;
 };
 
-/** A peer of the official SDK in a channel, closed when the test ends. */
-export const officialJoin = async (t, channel, options, joinOptions) => {
+/** A peer of the official SDK that is closed when the test ends. */
+export const officialPeer = async (t, options) => {
   const peer = new official.MeteredPeer({ ...(await access()), ...platform, ...options });
   t.after(() => peer.close());
+  return peer;
+};
+
+/** A peer of the official SDK in a channel, closed when the test ends. */
+export const officialJoin = async (t, channel, options, joinOptions) => {
+  const peer = await officialPeer(t, options);
   await peer.join(channel, joinOptions);
   return peer;
 };

@@ -266,7 +266,7 @@ impl<V: Value> Signalling<V> {
     }
 
     fn request_about(&mut self, now: Instant, origin: Origin, channel: Channel, wish: Wish) {
-        let about = Some((channel.clone(), wish));
+        let about = Some(channel.clone());
         let frame = match wish {
             Some(include_sender_metadata) => {
                 ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata }
@@ -323,7 +323,7 @@ impl<V: Value> Signalling<V> {
         &mut self,
         now: Instant,
         origin: Origin,
-        about: Option<(Channel, Wish)>,
+        about: Option<Channel>,
         payload_bytes: usize,
         mut frame: ClientFrame<Payload<V>>,
     ) {
@@ -352,15 +352,17 @@ impl<V: Value> Signalling<V> {
         if origin == Origin::Signal {
             self.pace.answered(number);
         }
-        if let Some((channel, wish)) = about {
+        if let Some(channel) = about {
             let answer = match (&result, &origin) {
                 (Ok(()), _) => Answer::Agreed,
                 // A replay is nobody's call that has failed.
                 (Err(CallError::Server { .. }), Origin::Call(_) | Origin::Room(_)) => Answer::Refused,
                 (Err(_), _) => Answer::Unknown,
             };
-            self.subscriptions.answered(&channel, number, wish, answer);
-            if origin == Origin::Replay && result.is_err() && self.subscriptions.schedule_retry(&channel, now)
+            self.subscriptions.answered(&channel, number, answer);
+            if origin == Origin::Replay
+                && result.is_err()
+                && self.subscriptions.schedule_retry(&channel, number, now)
             {
                 self.log(Level::Warn, "a subscription is to be replayed again");
                 self.rearm_replays();

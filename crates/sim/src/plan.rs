@@ -73,6 +73,8 @@ pub struct ClientPlan {
     pub start: u64,
     /// How it is configured.
     pub habits: Habits,
+    /// Whether it knows nothing of sessions and has new connections after every reconnect, as the official SDKs do.
+    pub forgets_sessions: bool,
 }
 
 /// The knobs of a world, all drawn from its seed.
@@ -133,12 +135,19 @@ pub struct Plan {
     pub forbidden_channel: bool,
     /// Whether pages fall asleep now and then.
     pub sleeps: bool,
+    /// Whether nothing breaks but the signalling, for less time than the server keeps sessions.
+    pub steady: bool,
 }
 
 impl Plan {
     /// Whether nothing ever goes wrong: no fault strikes and nobody leaves.
     pub fn is_perfect(&self) -> bool {
         self.is_calm() && !self.comings_and_goings
+    }
+
+    /// Whether no drop of the signalling connection is a reason for anything to happen to a connection.
+    pub fn is_steady(&self) -> bool {
+        self.steady
     }
 
     /// The plan of a world.
@@ -153,8 +162,10 @@ impl Plan {
         let keys = *dice.pick(&[0, 30, 50, 70, 100]);
         let explicit = *dice.pick(&[0, 50, 100]);
         let spread = *dice.pick(&[0, 500, 10_000]);
+        let forgetful = *dice.pick(&[0, 0, 30, 100]);
         let clients = (0..count)
             .map(|_| ClientPlan {
+                forgets_sessions: role == Role::Peer && dice.percent(forgetful),
                 login: if dice.percent(keys) { Login::Key } else { Login::Token(dice.hex()) },
                 stack: if dice.percent(explicit) { Stack::ExplicitRollback } else { Stack::Browser },
                 start: dice.between((0, spread)),
@@ -197,8 +208,31 @@ impl Plan {
             channels: Limits::default().channels_per_connection,
             forbidden_channel: false,
             sleeps: false,
+            steady: false,
         };
-        if role == Role::Client { plan.for_bare_clients(dice) } else { plan }
+        match role {
+            Role::Client => plan.for_bare_clients(dice),
+            Role::Peer if dice.percent(15) => plan.steady(),
+            Role::Peer => plan,
+        }
+    }
+
+    /// What only a room has in which just the signalling breaks.
+    fn steady(mut self) -> Self {
+        for client in &mut self.clients {
+            client.forgets_sessions = false;
+        }
+        Self {
+            steady: true,
+            presence_lag: (0, 0),
+            resume_grace: 60_000,
+            quiet_at: self.quiet_at + 60_000,
+            fault_gap: self.fault_gap.map(|_| (10_000, 40_000)),
+            refusals: 0,
+            token_failures: 0,
+            comings_and_goings: false,
+            ..self
+        }
     }
 
     /// What only worlds of bare clients have.

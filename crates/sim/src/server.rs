@@ -197,7 +197,9 @@ impl Server {
             self.drain(kernel, network, plan, Told::Else);
         }
         for link in network.live() {
-            let cut = *kernel.dice.pick(&[Cut::Both, Cut::Both, Cut::Both, Cut::Silent]);
+            let cuts: &[Cut] =
+                if plan.steady { &[Cut::Both] } else { &[Cut::Both, Cut::Both, Cut::Both, Cut::Silent] };
+            let cut = *kernel.dice.pick(cuts);
             if how == Restart::Crash {
                 network.server_closed(link);
                 network.cut(kernel, link, cut);

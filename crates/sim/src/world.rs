@@ -216,7 +216,24 @@ impl World {
         }
         let Self { out, server, clients, .. } = self;
         let live = out.network.live();
-        match out.kernel.dice.below(100) {
+        let fault = if out.plan.steady {
+            out.kernel.dice.between((100, 109))
+        } else {
+            out.kernel.dice.between((0, 99))
+        };
+        match fault {
+            // Those of a steady world: the client finds out no later than the server, so that it is back in time.
+            100..106 if !live.is_empty() => {
+                let link = *out.kernel.dice.pick(&live);
+                let cut = *out.kernel.dice.pick(&[Cut::Both, Cut::ClientFirst, Cut::Silent]);
+                out.network.cut(&mut out.kernel, link, cut);
+            }
+            106..108 => {
+                let how = *out.kernel.dice.pick(&[Restart::Graceful, Restart::Crash]);
+                server.restart(&mut out.kernel, &mut out.network, &out.plan, how);
+            }
+            108 => out.webrtc.blip(&mut out.kernel),
+            109 => out.webrtc.break_path(&mut out.kernel),
             0..10 if !live.is_empty() => {
                 let link = *out.kernel.dice.pick(&live);
                 out.network.stall(&mut out.kernel, link);

@@ -16,6 +16,7 @@ use crate::process::say;
 mod bench;
 mod browser;
 mod examples;
+mod interop;
 mod lint;
 mod native;
 mod node;
@@ -71,7 +72,7 @@ impl Part {
             Self::Package => packed::run(bench),
             Self::Examples => examples::run(bench),
             Self::Node => node::run(bench, "tests/node"),
-            Self::Interop => node::run(bench, "tests/interop"),
+            Self::Interop => interop::run(bench),
             Self::DropIn => node::run(bench, "tests/drop-in"),
             Self::Browser => browser::run(bench),
             Self::WasmPack => wasm_pack::run(bench),

@@ -6,8 +6,9 @@
 //! - The session was **resumed**: nothing. The roster stands, signals and changes of presence that were missed arrive
 //!   now, and the room goes on.
 //! - The server is another one, or the same after a restart, but we have **kept our identity**, and were not away for
-//!   longer than it keeps a session: nobody was told that we left. A snapshot comes. Who is in it and connected is left
-//!   alone; who is connected and not in it may be on the way back as we were, and gets the same time to appear.
+//!   longer than it keeps a session: nobody was told that we left. A snapshot comes. A connection to somebody in it that
+//!   was ever connected is left alone, since the other side has its end of it; who is not in it may be on the way back as
+//!   we were, and gets the same time to appear. A connection that was still being made gets a successor.
 //! - Otherwise the others have seen us **leave**, and have closed their side: every remote in the snapshot gets a new
 //!   connection.
 //!
@@ -26,7 +27,7 @@ use crate::signalling::{Origin, RoomRequest, Signalling};
 pub(super) struct Snapshot {
     deadline: Instant,
     requests: u32,
-    /// Until when remotes that are connected may be missing from it; `None` if we have been seen to leave.
+    /// Until when remotes whose connections were made may be missing from it; `None` if we have been seen to leave.
     pub(super) patience: Option<Instant>,
 }
 

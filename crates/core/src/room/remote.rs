@@ -25,7 +25,7 @@ pub(crate) struct Remote<V> {
     /// It is not in the snapshot that is being taken in.
     pub(super) is_leaving: bool,
     state: RemoteState,
-    is_connected: bool,
+    has_connected: bool,
 }
 
 impl<V> Remote<V> {
@@ -47,7 +47,7 @@ impl<V> Remote<V> {
             missing_until: None,
             is_leaving: false,
             state: RemoteState::Idle,
-            is_connected: false,
+            has_connected: false,
         }
     }
 
@@ -55,9 +55,9 @@ impl<V> Remote<V> {
         self.state
     }
 
-    /// Whether its connection is there and works.
-    pub(super) fn is_connected(&self) -> bool {
-        self.is_connected
+    /// Whether its connection has been connected: if it is not now, it can be restarted.
+    pub(super) fn has_connected(&self) -> bool {
+        self.has_connected
     }
 
     /// Starts over with a new connection.
@@ -65,14 +65,13 @@ impl<V> Remote<V> {
         self.connection = connection;
         self.answer_due = None;
         self.ladder = Ladder::default();
-        self.is_connected = false;
+        self.has_connected = false;
         self.negotiation = Negotiation::new(polite);
     }
 
     /// Follows the connection. A connection that comes back, itself or by its successor, is `reconnecting`
     /// until it is connected: the application does not see `connecting` a second time.
     pub(super) fn connection_state(&mut self, now: Instant, state: ConnectionState, out: &mut Outbox<V>) {
-        self.is_connected = state == ConnectionState::Connected;
         match state {
             ConnectionState::New => {}
             ConnectionState::Connecting => {
@@ -81,6 +80,7 @@ impl<V> Remote<V> {
                 }
             }
             ConnectionState::Connected => {
+                self.has_connected = true;
                 self.ladder.recovered();
                 self.negotiation.cancel_restart();
                 self.transition(RemoteState::Connected, out);

@@ -27,7 +27,7 @@ impl<V: Value> Room<V> {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
             for remote in &mut self.remotes {
                 let is_present = joined.iter().any(|peer| peer.peer_id == remote.peer_id);
-                remote.missing_until = patience.filter(|_| !is_present && remote.is_connected());
+                remote.missing_until = patience.filter(|_| !is_present && remote.has_connected());
                 remote.is_leaving = !is_present && remote.missing_until.is_none();
             }
             while let Some(at) = self.remotes.iter().position(|remote| remote.is_leaving) {
@@ -44,7 +44,7 @@ impl<V: Value> Room<V> {
                     if !(reconcile || was_missing) {
                         continue;
                     }
-                    if remote.is_connected() && (patience.is_some() || was_missing) {
+                    if remote.has_connected() && (patience.is_some() || was_missing) {
                         remote.negotiation.signals_lost(&mut self.last_id);
                         self.act(now, at, link);
                     } else {

@@ -3,7 +3,6 @@
 use metered_protocol::{Channel, RequestId};
 
 use super::Origin;
-use super::subscriptions::Wish;
 use crate::Instant;
 use crate::limits::ACK_TIMEOUT_MS;
 
@@ -22,8 +21,8 @@ pub(super) struct Requests {
 pub(super) struct Request {
     pub(super) number: Number,
     pub(super) origin: Origin,
-    /// What it asks for, if it is about a subscription.
-    pub(super) about: Option<(Channel, Wish)>,
+    /// The channel, if it is about a subscription.
+    pub(super) about: Option<Channel>,
     sent: Instant,
 }
 
@@ -48,7 +47,7 @@ impl Requests {
         self.last + 1
     }
 
-    pub(super) fn insert(&mut self, origin: Origin, about: Option<(Channel, Wish)>, now: Instant) {
+    pub(super) fn insert(&mut self, origin: Origin, about: Option<Channel>, now: Instant) {
         self.last += 1;
         self.waiting.push(Request { number: self.last, origin, about, sent: now });
     }

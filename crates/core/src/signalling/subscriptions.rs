@@ -1,8 +1,9 @@
 //! What the application is subscribed to, and how the server comes to know it.
 //!
-//! A subscription is what the application *wants* of a channel and what the server has *agreed* to. The two differ
-//! while a request is under way, and stay apart when its answer is lost with the connection. A welcome settles that: a
-//! new session knows nothing, so everything is replayed; a resumed one stands, so only what was not answered is.
+//! A subscription is what the server has *agreed* to and what has been *asked* for since, of which the last is what the
+//! application wants. A request that the server refuses has never been; one whose answer is lost stands. A welcome
+//! settles that: a new session knows nothing, so everything is replayed; a resumed one stands, so only what was not
+//! answered is.
 
 use metered_protocol::Channel;
 
@@ -20,13 +21,21 @@ pub(super) type Wish = Option<bool>;
 #[derive(Debug)]
 struct Subscription {
     channel: Channel,
-    wanted: Wish,
     agreed: Wish,
-    /// The latest request about it, until that is answered for good.
-    unanswered: Option<Number>,
+    /// The requests since that, in their order, until they are answered.
+    asked: Vec<(Number, Wish)>,
     /// Replays that failed on this connection.
     failures: u32,
     retry_at: Option<Instant>,
+}
+
+/// The number of what was asked for without a request.
+const UNSENT: Number = 0;
+
+impl Subscription {
+    fn wanted(&self) -> Wish {
+        self.asked.last().map_or(self.agreed, |(_, wish)| *wish)
+    }
 }
 
 /// How a request about a channel ended.
@@ -43,14 +52,14 @@ impl Subscriptions {
     pub(super) fn request(&mut self, channel: &Channel, wanted: Wish, request: Number) {
         match self.find(channel) {
             Some(found) => {
-                (found.wanted, found.unanswered, found.retry_at) = (wanted, Some(request), None);
+                found.asked.push((request, wanted));
+                found.retry_at = None;
             }
             None if wanted.is_none() => {}
             None => self.0.push(Subscription {
                 channel: channel.clone(),
-                wanted,
                 agreed: None,
-                unanswered: Some(request),
+                asked: vec![(request, wanted)],
                 failures: 0,
                 retry_at: None,
             }),
@@ -60,25 +69,25 @@ impl Subscriptions {
     /// The application no longer wants a channel, and there is no connection to say so.
     pub(super) fn give_up(&mut self, channel: &Channel) {
         if let Some(found) = self.find(channel) {
-            found.wanted = None;
+            found.asked = vec![(UNSENT, None)];
         }
     }
 
-    /// A request about a channel ended, in which `wanted` was asked for. One that the server refuses leaves things as
-    /// they were: its caller is told that it failed.
-    pub(super) fn answered(&mut self, channel: &Channel, request: Number, wanted: Wish, answer: Answer) {
+    /// A request about a channel ended. What was asked for before one that the server did, or may have done, does not
+    /// matter any more.
+    pub(super) fn answered(&mut self, channel: &Channel, request: Number, answer: Answer) {
         let Some(found) = self.find(channel) else { return };
-        let is_latest = found.unanswered == Some(request);
-        match answer {
-            Answer::Agreed => found.agreed = wanted,
-            Answer::Refused if is_latest && wanted.is_some() => found.wanted = found.agreed,
-            Answer::Refused | Answer::Unknown => {}
+        let Some(at) = found.asked.iter().position(|(number, _)| *number == request) else { return };
+        if answer == Answer::Refused {
+            found.asked.remove(at);
+        } else {
+            found.asked.drain(..at);
         }
-        if is_latest && answer != Answer::Unknown {
-            found.unanswered = None;
-            if found.wanted.is_none() {
-                self.0.retain(|subscription| subscription.channel != *channel);
-            }
+        if answer == Answer::Agreed {
+            (_, found.agreed) = found.asked.remove(0);
+        }
+        if found.asked.is_empty() && found.agreed.is_none() {
+            self.0.retain(|subscription| subscription.channel != *channel);
         }
     }
 
@@ -90,18 +99,21 @@ impl Subscriptions {
     /// subscriptions itself still has those ended that it gave up.
     pub(super) fn start_replay(&mut self, resumed: bool, renew: bool) -> Vec<(Channel, Wish)> {
         if !resumed {
-            self.0.retain(|subscription| subscription.wanted.is_some() && renew);
+            self.0.retain(|subscription| subscription.wanted().is_some() && renew);
         }
         let mut replays = Vec::new();
         for subscription in &mut self.0 {
             subscription.failures = 0;
             subscription.retry_at = None;
+            let wanted = subscription.wanted();
             if !resumed {
                 subscription.agreed = None;
             }
-            let is_open = subscription.agreed != subscription.wanted || subscription.unanswered.is_some();
-            if is_open && (renew || subscription.wanted.is_none()) {
-                replays.push((subscription.channel.clone(), subscription.wanted));
+            if !resumed || !subscription.asked.is_empty() {
+                subscription.asked = vec![(UNSENT, wanted)];
+            }
+            if !subscription.asked.is_empty() && (renew || wanted.is_none()) {
+                replays.push((subscription.channel.clone(), wanted));
             }
         }
         replays
@@ -110,15 +122,19 @@ impl Subscriptions {
     /// A replay is on its way.
     pub(super) fn replaying(&mut self, channel: &Channel, request: Number) {
         if let Some(found) = self.find(channel) {
-            found.unanswered = Some(request);
+            let wanted = found.wanted();
+            found.asked.retain(|(number, _)| *number != UNSENT);
+            found.asked.push((request, wanted));
         }
     }
 
     /// A replay failed. Answers whether another will follow.
-    pub(super) fn schedule_retry(&mut self, channel: &Channel, now: Instant) -> bool {
-        let Some(found) = self.find(channel).filter(|found| found.failures < REPLAY_RETRIES) else {
+    pub(super) fn schedule_retry(&mut self, channel: &Channel, request: Number, now: Instant) -> bool {
+        let Some(found) = self.find(channel) else { return false };
+        let is_latest = found.asked.last().is_some_and(|(number, _)| *number == request);
+        if !is_latest || found.failures >= REPLAY_RETRIES {
             return false;
-        };
+        }
         found.failures += 1;
         found.retry_at = Some(now.after(REPLAY_RETRY_DELAY_MS));
         true
@@ -133,7 +149,7 @@ impl Subscriptions {
         let is_due = |subscription: &&mut Subscription| subscription.retry_at.is_some_and(|at| at <= now);
         let subscription = self.0.iter_mut().find(is_due)?;
         subscription.retry_at = None;
-        Some((subscription.channel.clone(), subscription.wanted))
+        Some((subscription.channel.clone(), subscription.wanted()))
     }
 
     fn find(&mut self, channel: &Channel) -> Option<&mut Subscription> {

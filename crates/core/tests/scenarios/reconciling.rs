@@ -102,15 +102,15 @@ fn who_is_connected_may_come_back_later_than_we_do() {
 }
 
 #[test]
-fn who_comes_back_later_and_is_no_longer_connected_gets_a_new_connection() {
+fn a_connection_that_has_failed_meanwhile_is_restarted() {
     let mut hand = joined(&["bob"]);
-    blinks(&mut hand);
+    hand.drop_socket(1006);
+    hand.state(2, ConnectionState::Failed);
+    hand.pass(700);
     welcome(&mut hand, "me", false);
-    hand.presence(&[], &[]);
-    hand.state(2, ConnectionState::Disconnected);
     hand.said();
     hand.presence(&["bob"], &[]);
-    assert_eq!(hand.said(), ["k2 close", "k3 to r1 bob", "r1 reset"]);
+    assert_eq!(hand.said(), ["room reconnecting → joined", "k2 create offer to restart ICE"]);
 }
 
 #[test]

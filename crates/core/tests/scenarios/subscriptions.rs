@@ -102,6 +102,19 @@ fn an_unsubscribe_cancels_a_replay_that_waits() {
 }
 
 #[test]
+fn a_replay_that_fails_after_the_application_has_asked_otherwise_is_not_tried_again() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
+    hand.said();
+    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
+    hand.pass(14_000);
+    assert_eq!(hand.said(), [""; 0]);
+}
+
+#[test]
 fn an_unsubscribe_while_offline_holds() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
@@ -128,6 +141,40 @@ fn a_refused_change_of_options_leaves_those_that_hold() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
     hand.ack(1);
+    hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
+    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    assert_eq!(
+        hand.said_about("subscribe"),
+        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c"}"#]
+    );
+}
+
+#[test]
+fn a_refused_subscribe_does_not_undo_an_unsubscribe_whose_answer_is_lost_or_late() {
+    for late in [false, true] {
+        let mut hand = Hand::connected();
+        hand.call(subscribe("c"));
+        hand.ack(1);
+        hand.call(unsubscribe("c"));
+        hand.call(subscribe("c"));
+        hand.frame(json!({"type": "error", "requestId": "3", "code": "channel_limit_exceeded"}));
+        if late {
+            hand.ack(2);
+        }
+        hand.drop_socket(1006);
+        hand.said();
+        hand.comes_back("me");
+        assert_eq!(subscribed(&mut hand), [""; 0], "late: {late}");
+    }
+}
+
+#[test]
+fn a_refused_change_leaves_what_was_asked_for_before_it_even_if_that_is_not_answered() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
     hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
     hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
     hand.drop_socket(1006);

@@ -289,7 +289,12 @@ impl Client {
     pub fn frame(&mut self, out: &mut Outside, socket: SocketId, text: &str) {
         out.kernel.note(format_args!("{} <= {text}", self.who));
         match serde_json::from_str::<Json>(text) {
-            Ok(frame) => {
+            Ok(mut frame) => {
+                if self.plan.forgets_sessions
+                    && let Some(welcome) = frame.as_object_mut()
+                {
+                    welcome.remove("resume");
+                }
                 if self.watch.sockets.listens(socket) {
                     self.watch.frame(
                         &mut out.kernel,
@@ -327,8 +332,11 @@ impl Client {
         connection: ConnectionId,
         event: ConnectionEvent<Json>,
     ) {
-        if let ConnectionEvent::State(ConnectionState::Failed) = event {
-            out.kernel.saw("failed connection");
+        if let ConnectionEvent::State(state) = event {
+            self.watch.remotes.connection_is(out.kernel.now, connection, state);
+            if state == ConnectionState::Failed {
+                out.kernel.saw("failed connection");
+            }
         }
         out.kernel.note(format_args!("{} <= connection {} {event:?}", self.who, connection.0));
         self.input(out, Input::Connection(connection, event));

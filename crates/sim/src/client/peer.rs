@@ -10,6 +10,7 @@ use crate::kernel::Event;
 use crate::webrtc::PcId;
 
 const PERFECT: &str = "nothing fails where nothing goes wrong";
+const HEALTHY: &str = "a healthy connection is not thrown away";
 
 impl Client {
     pub(super) fn room_event(&mut self, out: &mut Outside, event: RoomEvent<Json>) {
@@ -45,8 +46,15 @@ impl Client {
             }
             RemoteEvent::ConnectionReset => {
                 kernel.saw("connection-reset");
+                let was_healthy = self.watch.remotes.reset(remote);
                 if out.plan.is_perfect() {
                     kernel.violated(PERFECT, format!("{who} replaces its connection"));
+                }
+                if was_healthy {
+                    kernel.saw("a healthy connection was thrown away");
+                    if out.plan.is_steady() {
+                        kernel.violated(HEALTHY, format!("{who} replaces that to remote {}", remote.0));
+                    }
                 }
                 self.open_channel(out, remote);
             }

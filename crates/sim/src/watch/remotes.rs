@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use metered_core::{ConnectionId, RemoteId};
+use metered_core::{ConnectionId, ConnectionState, Instant, RemoteId};
 use metered_protocol::PeerId;
 
 use super::Chain;
 use crate::kernel::{Kernel, Who};
 
 const RULE: &str = "remotes come and go in order";
+
+/// After so many milliseconds both sides know that they are connected.
+const KNOWN_MS: u64 = 1_000;
 
 /// A remote that is there.
 #[derive(Debug)]
@@ -17,6 +20,10 @@ pub struct Remote {
     pub peer_id: PeerId,
     /// Its present connection.
     pub connection: ConnectionId,
+    /// Since when that is connected.
+    connected: Option<Instant>,
+    /// Whether the last connection that was closed was connected, and the other side must have known.
+    lost_a_healthy_one: bool,
     announced: bool,
     states: Chain,
 }
@@ -56,7 +63,9 @@ impl Remotes {
             }
             None => {
                 let states = Chain::remote();
-                let fresh = Remote { peer_id: peer_id.clone(), connection, announced: false, states };
+                let peer_id = peer_id.clone();
+                let (connected, lost_a_healthy_one, announced) = (None, false, false);
+                let fresh = Remote { peer_id, connection, connected, lost_a_healthy_one, announced, states };
                 self.present.insert(remote, fresh);
             }
         }
@@ -73,6 +82,26 @@ impl Remotes {
     pub fn connection_closed(&mut self, kernel: &mut Kernel, who: Who, connection: ConnectionId) {
         self.connection_used(kernel, who, connection);
         self.connections.remove(&connection);
+        if let Some(remote) = self.of(connection) {
+            let connected = remote.connected.take();
+            remote.lost_a_healthy_one = connected.is_some_and(|at| kernel.now.since(at) > KNOWN_MS);
+        }
+    }
+
+    /// A connection has reported its state.
+    pub fn connection_is(&mut self, now: Instant, connection: ConnectionId, state: ConnectionState) {
+        if let Some(remote) = self.of(connection) {
+            remote.connected = (state == ConnectionState::Connected).then_some(now);
+        }
+    }
+
+    /// `connection-reset`. Answers whether a connection that was connected was thrown away.
+    pub fn reset(&mut self, remote: RemoteId) -> bool {
+        self.present.get_mut(&remote).is_some_and(|remote| std::mem::take(&mut remote.lost_a_healthy_one))
+    }
+
+    fn of(&mut self, connection: ConnectionId) -> Option<&mut Remote> {
+        self.present.values_mut().find(|remote| remote.connection == connection)
     }
 
     /// `peer-joined`

@@ -4,7 +4,7 @@
 //! process dies by a signal is therefore run once more, and both facts are told; a failed test is a
 //! failed test, and is not run again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -29,15 +29,20 @@ pub fn run_files(directory: &str, prepare: impl Fn(&mut Command)) -> Result<Tall
     if files.is_empty() {
         bail!("there is no test file in {directory}");
     }
+    run_these(&files, prepare)
+}
+
+/// Runs test files with what `prepare` tells each process.
+pub fn run_these(files: &[PathBuf], prepare: impl Fn(&mut Command)) -> Result<Tally> {
     let mut tally = Tally::default();
     for file in files {
         let once = || {
             let mut node = command("node");
-            node.arg("--test-reporter=spec").arg(&file);
+            node.arg("--test-reporter=spec").arg(file);
             prepare(&mut node);
             tee(&mut node, LIMIT)
         };
-        tally.add(run_file(&file, once)?);
+        tally.add(run_file(file, once)?);
     }
     Ok(tally)
 }
