@@ -225,7 +225,8 @@ impl Plan {
         Self {
             steady: true,
             presence_lag: (0, 0),
-            resume_grace: 60_000,
+            // Longer than a client takes to find a silent socket dead.
+            resume_grace: 90_000,
             quiet_at: self.quiet_at + 60_000,
             fault_gap: self.fault_gap.map(|_| (10_000, 40_000)),
             refusals: 0,

@@ -196,7 +196,7 @@ impl Hub {
     /// A socket is gone: its client has closed it with this code, or it broke, which is [`CloseCode::ABNORMAL`].
     /// Unless the code says that its client does not come back, its session stays for a while.
     pub fn disconnect(&mut self, now: UnixMillis, conn: ConnId, code: CloseCode) {
-        if session::is_final(code) { self.end(conn) } else { self.detach(now, conn) }
+        if session::is_final(code) { self.say_goodbye(conn) } else { self.detach(now, conn) }
     }
 
     /// Closes a connection: its driver found it too slow, an administrator removed it. As with

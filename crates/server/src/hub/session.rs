@@ -122,8 +122,8 @@ impl Hub {
         self.insert(conn, connection);
     }
 
-    /// Gives the claimed session to this socket, if there is one that can go on from where its client is. If it
-    /// cannot go on, it ends.
+    /// Gives the claimed session to this socket, if there is one that can go on from where its client is. One that
+    /// cannot go on can never be had back.
     pub(super) fn resume(&mut self, now: UnixMillis, conn: ConnId, arrival: &Arrival) -> bool {
         let Arrival { identity, claim: Some(claim), .. } = arrival else { return false };
         let Some(old) = self.sessions.get(&claim.ticket.session).copied() else { return false };
@@ -139,7 +139,10 @@ impl Hub {
             self.outputs.push_back(Output::Close { conn: old, code, reason });
         }
         if !can_go_on {
-            self.end(old);
+            // What is left of it stays in its channels for a while: the client is about to subscribe again, and
+            // nobody shall see its peer go and come.
+            self.sessions.remove(&claim.ticket.session);
+            self.detach(now, old);
             return false;
         }
         self.move_session(now, (old, conn), identity, &claim.ticket, received);
@@ -226,6 +229,25 @@ impl Hub {
         while let Some((_, conn)) = self.detached.first().copied().filter(|(at, _)| *at <= now) {
             self.end(conn);
         }
+    }
+
+    /// A connection is over and does not come back, so nothing waits for its peer either: what is left of sessions
+    /// that could not go on ends with it.
+    pub(super) fn say_goodbye(&mut self, conn: ConnId) {
+        let Some(peer) = self.connections.get(&conn).map(|connection| connection.identity.peer_id.clone())
+        else {
+            return;
+        };
+        self.end(conn);
+        let others = self.peers.get(&peer).into_iter().flatten().copied();
+        for left_over in others.filter(|conn| self.is_left_over(*conn)).collect::<Vec<_>>() {
+            self.end(left_over);
+        }
+    }
+
+    fn is_left_over(&self, conn: ConnId) -> bool {
+        let session = self.connections.get(&conn).and_then(|connection| connection.session.as_ref());
+        session.is_some_and(|session| self.sessions.get(&session.id) != Some(&conn))
     }
 
     /// A connection, or the session that is left of it, is over.

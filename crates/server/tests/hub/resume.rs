@@ -246,12 +246,30 @@ fn what_cannot_be_continued_ends_and_begins_afresh_with_the_same_peer() {
         }
         let (alice, welcome) = resume(&mut world, seen);
         assert_eq!((&welcome["resumed"], &welcome["peerId"]), (&json!(false), &json!("alice")));
-        assert_eq!(world.take(bob), [left("room", &["alice"])]);
         assert_eq!(world.close_of(old).is_some(), !was_lost);
         assert!(world.take(alice).is_empty());
         world.subscribe(alice, "room");
         assert_eq!(world.take(alice), [joined("room", &["bob"])]);
-        assert_eq!(world.take(bob), [joined("room", &["alice"])]);
+        world.wait(60_000);
+        assert!(world.take(bob).is_empty(), "nobody sees the peer go and come");
+        let (_, again) = resume(&mut world, 1);
+        assert_eq!(again["resumed"], false, "what was lost once is not to be had a second time");
+    }
+}
+
+#[test]
+fn who_begins_afresh_and_does_not_subscribe_again_has_left_after_the_grace_or_with_a_goodbye() {
+    for says_goodbye in [false, true] {
+        let (mut world, old, bob) = room_of_two(Limits::default());
+        world.lose(old);
+        let (alice, _) = resume(&mut world, u64::MAX);
+        if says_goodbye {
+            world.disconnect(alice);
+        } else {
+            assert!(world.take(bob).is_empty());
+            world.wait(15_000);
+        }
+        assert_eq!(world.take(bob), [left("room", &["alice"])]);
     }
 }
 

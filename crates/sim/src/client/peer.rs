@@ -58,6 +58,7 @@ impl Client {
                 }
                 self.open_channel(out, remote);
             }
+            RemoteEvent::SignalsLost | RemoteEvent::TrackMeta(_) => {}
             RemoteEvent::NegotiationError(error) => {
                 kernel.saw("negotiation-error");
                 // Before, an answer may be to an offer of the connection that ours replaced.

@@ -78,7 +78,7 @@ impl Roster {
         let mut others = ours.difference(&self.peers);
         let may_linger = kernel.now < self.until;
         if !self.peers.is_subset(&ours)
-            || others.any(|name| !(may_linger && self.lingering.contains(name)) && !self.fresh)
+            || others.any(|name| !(self.fresh || may_linger && self.lingering.contains(name)))
         {
             kernel.violated(RULE, format!("{who} has {ours:?}, presence said {:?}", self.peers));
         }
