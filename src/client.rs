@@ -2,11 +2,12 @@
 
 use js_sys::Array;
 use metered_core::{
-    Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Measured,
-    OperationId, Outcome, Reconnect, RemoteId, SocketEvent, SocketId, TokenFailure,
+    Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, JsonText,
+    Measured, OperationId, Outcome, Reconnect, RemoteId, SocketEvent, SocketId, TokenFailure,
 };
 use metered_protocol::{
-    Candidate, Channel, CloseCode, Description, Field, InvalidName, PeerId, SdpType, Secret, ServerUrl, Value,
+    Candidate, Channel, CloseCode, Description, Field, InvalidName, PeerId, SdpType, Secret, ServerUrl,
+    TrackMeta, Value,
 };
 use wasm_bindgen::prelude::*;
 
@@ -169,6 +170,27 @@ impl Client {
 
     /// The number of the state: of the room, or without one, of the connection to the server.
     pub fn state(&self, is_room: bool) -> u32 {
+    /// Tells a remote about a track, before the offer that carries it. `metadata` is JSON text; absent, it clears.
+    #[wasm_bindgen(js_name = describeTrack)]
+    pub fn describe_track(
+        &self,
+        host: &Host,
+        remote: u32,
+        track_id: String,
+        kind: String,
+        stream_id: Option<String>,
+        metadata: Option<String>,
+    ) {
+        let meta = TrackMeta { track_id, metadata: metadata.map(JsonText), stream_id, kind: Some(kind) };
+        self.driver.input(host, Input::DescribeTrack(RemoteId(remote), meta));
+    }
+
+    /// The longest frame that the server takes, in bytes.
+    #[wasm_bindgen(js_name = maxMessageSize)]
+    pub fn max_message_size(&self) -> u32 {
+        self.driver.read(|core| core.max_message_size() as u32)
+    }
+
         self.driver.read(
             |core| {
                 if is_room { core.room_state() as u32 } else { core.signalling_state() as u32 }

@@ -191,6 +191,14 @@ fn emit(host: &Host, event: &Event<Json>) {
                 host.remote_state_change(remote.0, *from as u32, *to as u32);
             }
             RemoteEvent::ConnectionReset => host.connection_reset(remote.0),
+            RemoteEvent::TrackMeta(meta) => host.track_meta(
+                remote.0,
+                &meta.track_id,
+                meta.kind.as_deref(),
+                meta.stream_id.as_deref(),
+                &value(&meta.metadata),
+            ),
+            RemoteEvent::SignalsLost => host.signals_lost(remote.0),
             RemoteEvent::NegotiationError(Json(error)) => host.remote_error(remote.0, false, error),
             RemoteEvent::IceCandidateError(Json(error)) => host.remote_error(remote.0, true, error),
             RemoteEvent::IceRestartExhausted => host.ice_restart_exhausted(remote.0),

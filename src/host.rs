@@ -102,6 +102,17 @@ extern "C" {
     pub(crate) fn remote_state_change(this: &Host, remote: u32, from: u32, to: u32);
     #[wasm_bindgen(method, js_name = connectionReset)]
     pub(crate) fn connection_reset(this: &Host, remote: u32);
+    #[wasm_bindgen(method, js_name = trackMeta)]
+    pub(crate) fn track_meta(
+        this: &Host,
+        remote: u32,
+        track_id: &str,
+        kind: Option<&str>,
+        stream_id: Option<&str>,
+        metadata: &JsValue,
+    );
+    #[wasm_bindgen(method, js_name = signalsLost)]
+    pub(crate) fn signals_lost(this: &Host, remote: u32);
     #[wasm_bindgen(method, js_name = remoteError)]
     pub(crate) fn remote_error(this: &Host, remote: u32, is_candidate: bool, error: &JsValue);
     #[wasm_bindgen(method, js_name = iceRestartExhausted)]

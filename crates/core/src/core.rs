@@ -70,6 +70,10 @@ impl<V: Value> Core<V> {
                 if let Some(room) = room {
                     room.handle_timeout(now, signalling);
                 }
+            (Input::DescribeTrack(remote, meta), Some(room)) => {
+                room.describe_track(now, remote, meta, signalling);
+            }
+            (Input::DescribeTrack(..), None) => {}
             }
         }
         self.pump(now);
@@ -99,6 +103,11 @@ impl<V: Value> Core<V> {
     /// `MeteredPeer.state`; `idle` without a room.
     pub fn room_state(&self) -> RoomState {
         self.room.as_ref().map_or(RoomState::Idle, Room::state)
+    }
+
+    /// The longest frame that the server takes, in bytes, as of the latest welcome.
+    pub fn max_message_size(&self) -> usize {
+        self.signalling.max_message_size()
     }
 
     /// Our peer id, as of the latest welcome.

@@ -1,8 +1,9 @@
 //! What the driver tells the core.
 
-use metered_protocol::{Candidate, Channel, CloseCode, Description, PeerId, Secret};
+use metered_protocol::{Candidate, Channel, CloseCode, Description, PeerId, Secret, TrackMeta};
 
-use crate::ids::{CallId, ConnectionId, OperationId, SocketId};
+use crate::ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId};
+use crate::output::JsonText;
 
 /// Something that happened. `V` is the user's JSON: inbound a parsed value, outbound whatever the driver can
 /// splice into a frame.
@@ -21,6 +22,8 @@ pub enum Input<V> {
     CheckLink,
     /// The moment of [`crate::Core::poll_timeout`] has come. Harmless at any other moment.
     Timeout,
+    /// Tell a remote this about a track, before the offer that carries it. Nobody hears of the end of it.
+    DescribeTrack(RemoteId, TrackMeta<JsonText>),
 }
 
 /// A method call. Names are checked already; sizes and states are the core's to judge.

@@ -48,5 +48,7 @@ pub const WAITING_SIGNALS: usize = 4096;
 pub const QUEUED_SIGNALS: usize = 256;
 /// Most signals kept for peers whose presence has not arrived.
 pub const EARLY_SIGNALS: usize = 512;
-/// Most bytes of SDP and candidates kept for peers whose presence has not arrived.
+/// What the metadata of a track counts for among them, in bytes: it is the user's, and its size is not ours to know.
+pub const EARLY_METADATA_BYTES: usize = 4 * 1024;
+/// Most bytes of signals kept for peers whose presence has not arrived.
 pub const EARLY_SIGNAL_BYTES: usize = 1024 * 1024;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use metered_protocol::{
     Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, PeerId, PresencePeer, Secret, Signal,
-    ToJson,
+    ToJson, TrackMeta,
 };
 
 use crate::ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId};
@@ -354,6 +354,11 @@ pub enum RemoteEvent<V> {
     },
     /// The connection was replaced by a new one. What the application made on the old one is gone.
     ConnectionReset,
+    /// The remote says this about a track.
+    TrackMeta(TrackMeta<V>),
+    /// What was to be sent may never have arrived, and the connection stays: what [`crate::Input::DescribeTrack`] said is
+    /// to be said again. The negotiation sees to its own signals.
+    SignalsLost,
     /// A step of a negotiation failed.
     NegotiationError(V),
     /// A candidate of the remote was refused.

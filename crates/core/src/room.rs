@@ -65,7 +65,7 @@ pub(crate) struct Room<V> {
     snapshot: Option<Snapshot>,
     /// When the signalling connection was lost.
     dropped_at: Instant,
-    early: EarlySignals,
+    early: EarlySignals<V>,
     last_id: u32,
 }
 

@@ -25,7 +25,7 @@ mod requests;
 mod subscriptions;
 
 use fastrand::Rng;
-use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, RequestId, Secret, Signal, Value};
+use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, RequestId, Secret, Signal, ToJson, Value};
 
 use crate::config::Config;
 use crate::ids::{CallId, OperationId, SocketId};
@@ -184,6 +184,10 @@ impl<V: Value> Signalling<V> {
         self.peer_id.as_ref()
     }
 
+    pub(crate) fn max_message_size(&self) -> usize {
+        self.max_message_size
+    }
+
     /// The latest round trip to the server, in milliseconds.
     pub(crate) fn latency_ms(&self) -> Option<u64> {
         self.latency_ms
@@ -311,7 +315,7 @@ impl<V: Value> Signalling<V> {
                 self.pace.leaves(self.requests.next(), &to, &signal);
             }
             let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
-            self.request(now, Origin::Signal, None, 0, frame);
+            self.request(now, Origin::Signal, None, text.len(), frame);
         }
         if let Some(at) = self.pace.next() {
             self.timers.set(Timer::Pace, at);
@@ -320,6 +324,8 @@ impl<V: Value> Signalling<V> {
 
     /// Sends a frame that is answered. `payload_bytes` counts towards the server's limit.
     fn request(
+            let mut text = String::new();
+            signal.write_json(&mut text);
         &mut self,
         now: Instant,
         origin: Origin,
@@ -445,3 +451,7 @@ impl<V: Value> Signalling<V> {
         self.out.log(level, message);
     }
 }
+            // It would cost the connection, here and again after each reconnect.
+            (Origin::Signal, _) if matches!(result, Err(CallError::Oversized { .. })) => {
+                self.log(Level::Warn, "dropped a signal: it is longer than the server takes");
+            }

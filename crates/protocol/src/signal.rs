@@ -16,16 +16,21 @@ pub enum Signal<V> {
     /// `rtc-ice`: a candidate, or `None` when there are no more.
     Candidate(Option<Candidate>),
     /// `__meteredTrackMeta`: the metadata of a track that a later offer carries.
-    TrackMeta {
-        /// The sender's track id. Firefox and Safari mint their own at the receiver.
-        track_id: String,
-        /// The metadata; `None` clears it.
-        metadata: Option<V>,
-        /// The id of the track's stream, to find the track by when its id does not match.
-        stream_id: Option<String>,
-        /// `audio` or `video`, to find the track by when its id does not match.
-        kind: Option<String>,
-    },
+    TrackMeta(TrackMeta<V>),
+}
+
+/// What the sender of a track says about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackMeta<V> {
+    /// The sender's track id. At the receiver the track may have another: Firefox and Safari mint their own, and so
+    /// does every stack for a track that an answer brings.
+    pub track_id: String,
+    /// The metadata, an object; `None` clears it.
+    pub metadata: Option<V>,
+    /// The id of the track's stream, to find the track by when its id does not match.
+    pub stream_id: Option<String>,
+    /// `audio` or `video`, to find the track by when its id does not match.
+    pub kind: Option<String>,
 }
 
 /// The two types of description that cross the wire.
@@ -129,7 +134,7 @@ impl<V: Value> Signal<V> {
     /// Reads a payload: a signal, `None` for the user's own data, or an error for a signal gone wrong.
     pub fn parse(data: &V) -> Result<Option<Self>, Malformed> {
         if let Some(meta) = data.field(Field::TrackMeta) {
-            return Self::parse_track_meta(&meta).map(Some);
+            return Ok(Some(Self::TrackMeta(TrackMeta::parse(&meta)?)));
         }
         match data.field(Field::Type).and_then(|t| t.string()).as_deref() {
             Some("rtc-description") => {
@@ -143,15 +148,17 @@ impl<V: Value> Signal<V> {
             _ => Ok(None),
         }
     }
+}
 
-    fn parse_track_meta(meta: &V) -> Result<Self, Malformed> {
+impl<V: Value> TrackMeta<V> {
+    fn parse(meta: &V) -> Result<Self, Malformed> {
         let text = |field| optional(meta, field).and_then(|v| v.string());
-        Ok(Self::TrackMeta {
-            track_id: required_string(meta, Field::TrackId)?,
-            metadata: optional(meta, Field::Metadata).filter(Value::is_object),
-            stream_id: text(Field::StreamId),
-            kind: text(Field::Kind),
-        })
+        let metadata = optional(meta, Field::Metadata);
+        if metadata.as_ref().is_some_and(|metadata| !metadata.is_object()) {
+            return Err(Malformed(Field::Metadata));
+        }
+        let track_id = required_string(meta, Field::TrackId)?;
+        Ok(Self { track_id, metadata, stream_id: text(Field::StreamId), kind: text(Field::Kind) })
     }
 }
 
@@ -190,17 +197,17 @@ impl<V: ToJson> ToJson for Signal<V> {
                     Some(candidate) => candidate.write_json(out),
                 }
             }
-            Self::TrackMeta { track_id, metadata, stream_id, kind } => {
+            Self::TrackMeta(meta) => {
                 write_name(out, Field::TrackMeta);
                 out.push('{');
-                write_string_field(out, Field::TrackId, track_id);
-                write_name(out, Field::Metadata);
-                match metadata {
-                    None => out.push_str("null"),
-                    Some(metadata) => metadata.write_json(out),
+                write_string_field(out, Field::TrackId, &meta.track_id);
+                // To clear, the field is left out: the official JavaScript SDK takes a null for data of the user's.
+                if let Some(metadata) = &meta.metadata {
+                    write_name(out, Field::Metadata);
+                    metadata.write_json(out);
                 }
-                write_optional(out, Field::StreamId, stream_id);
-                write_optional(out, Field::Kind, kind);
+                write_optional(out, Field::StreamId, &meta.stream_id);
+                write_optional(out, Field::Kind, &meta.kind);
                 out.push('}');
             }
         }
@@ -244,13 +251,18 @@ mod tests {
                 sdp_m_line_index: Some(0),
                 username_fragment: Some("abcd".into()),
             })),
-            Signal::TrackMeta { track_id: "t".into(), metadata: None, stream_id: None, kind: None },
-            Signal::TrackMeta {
+            Signal::TrackMeta(TrackMeta {
+                track_id: "t".into(),
+                metadata: None,
+                stream_id: None,
+                kind: None,
+            }),
+            Signal::TrackMeta(TrackMeta {
                 track_id: "t".into(),
                 metadata: Some(json!({"role": "camera"})),
                 stream_id: Some("s".into()),
                 kind: Some("video".into()),
-            },
+            }),
         ];
         for signal in signals {
             let mut text = String::new();
@@ -278,8 +290,19 @@ mod tests {
             json!({"type": "rtc-ice", "candidate": {"candidate": "x".repeat(1001)}}),
             json!({"__meteredTrackMeta": 5}),
             json!({"__meteredTrackMeta": {"trackId": 5}}),
+            json!({"__meteredTrackMeta": {"trackId": "t", "metadata": "camera"}}),
+            json!({"__meteredTrackMeta": {"trackId": "t", "metadata": [1]}}),
         ] {
             assert!(Signal::parse(&data).is_err(), "{data}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_cleared_by_its_absence_and_by_null() {
+        for meta in [json!({"trackId": "t"}), json!({"trackId": "t", "metadata": null, "streamId": 5})] {
+            let cleared = TrackMeta { track_id: "t".into(), metadata: None, stream_id: None, kind: None };
+            let signal = Signal::parse(&json!({"__meteredTrackMeta": meta}));
+            assert_eq!(signal, Ok(Some(Signal::TrackMeta(cleared))));
         }
     }
 

@@ -1,21 +1,26 @@
 //! Signals that came before the presence of their sender.
 
-use metered_protocol::PeerId;
+use metered_protocol::{PeerId, Signal};
 
-use crate::limits::{EARLY_SIGNAL_BYTES, EARLY_SIGNALS};
-use crate::negotiation::RemoteSignal;
+use crate::limits::{EARLY_METADATA_BYTES, EARLY_SIGNAL_BYTES, EARLY_SIGNALS};
 
 /// A queue bounded in signals and bytes. When it is full the newest is refused: a peer whose presence comes
 /// after all finds the beginning of what it sent, and an incomplete negotiation is made good by its timeout.
-#[derive(Debug, Default)]
-pub(super) struct EarlySignals {
-    signals: Vec<(PeerId, RemoteSignal)>,
+#[derive(Debug)]
+pub(super) struct EarlySignals<V> {
+    signals: Vec<(PeerId, Signal<V>)>,
     bytes: usize,
 }
 
-impl EarlySignals {
+impl<V> Default for EarlySignals<V> {
+    fn default() -> Self {
+        Self { signals: Vec::new(), bytes: 0 }
+    }
+}
+
+impl<V> EarlySignals<V> {
     /// Keeps a signal. Answers whether there was room.
-    pub(super) fn push(&mut self, from: PeerId, signal: RemoteSignal) -> bool {
+    pub(super) fn push(&mut self, from: PeerId, signal: Signal<V>) -> bool {
         let size = size(&signal);
         if self.signals.len() >= EARLY_SIGNALS || self.bytes + size > EARLY_SIGNAL_BYTES {
             return false;
@@ -26,7 +31,7 @@ impl EarlySignals {
     }
 
     /// The signals in the order they came.
-    pub(super) fn into_signals(self) -> Vec<(PeerId, RemoteSignal)> {
+    pub(super) fn into_signals(self) -> Vec<(PeerId, Signal<V>)> {
         self.signals
     }
 
@@ -35,11 +40,12 @@ impl EarlySignals {
     }
 }
 
-fn size(signal: &RemoteSignal) -> usize {
+fn size<V>(signal: &Signal<V>) -> usize {
     match signal {
-        RemoteSignal::Description(description) => description.sdp.len(),
-        RemoteSignal::Candidate(Some(candidate)) => candidate.candidate.len(),
-        RemoteSignal::Candidate(None) => 0,
+        Signal::Description(description) => description.sdp.len(),
+        Signal::Candidate(Some(candidate)) => candidate.candidate.len(),
+        Signal::Candidate(None) => 0,
+        Signal::TrackMeta(_) => EARLY_METADATA_BYTES,
     }
 }
 
@@ -48,8 +54,8 @@ mod tests {
     use super::*;
     use metered_protocol::{Description, SdpType};
 
-    fn offer(bytes: usize) -> RemoteSignal {
-        RemoteSignal::Description(Description { kind: SdpType::Offer, sdp: "x".repeat(bytes) })
+    fn offer(bytes: usize) -> Signal<()> {
+        Signal::Description(Description { kind: SdpType::Offer, sdp: "x".repeat(bytes) })
     }
 
     fn peer(id: &str) -> PeerId {
@@ -69,7 +75,7 @@ mod tests {
     #[test]
     fn a_flood_is_bounded_in_signals_and_bytes() {
         let mut early = EarlySignals::default();
-        let kept = (0..10_000).filter(|_| early.push(peer("a"), RemoteSignal::Candidate(None))).count();
+        let kept = (0..10_000).filter(|_| early.push(peer("a"), Signal::Candidate(None))).count();
         assert_eq!(kept, EARLY_SIGNALS);
         early.clear();
         let kept = (0..100).filter(|_| early.push(peer("a"), offer(EARLY_SIGNAL_BYTES / 4))).count();

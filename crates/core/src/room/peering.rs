@@ -1,15 +1,15 @@
 //! Each remote's negotiation, between the signals of the remote and the events of the connection.
 
-use metered_protocol::{PeerId, Signal, Value};
+use metered_protocol::{PeerId, Signal, TrackMeta, Value};
 
 use super::Room;
 use super::ladder::Due;
 use crate::Instant;
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionEvent;
 use crate::limits::ANSWER_TIMEOUT_MS;
 use crate::negotiation::{Action, RemoteSignal};
-use crate::output::{Command, Event, Level, RemoteEvent, RoomState};
+use crate::output::{Command, Event, JsonText, Level, RemoteEvent, RoomState};
 use crate::signalling::Signalling;
 
 impl<V: Value> Room<V> {
@@ -20,11 +20,6 @@ impl<V: Value> Room<V> {
         signal: Signal<V>,
         link: &mut Signalling<V>,
     ) {
-        let signal = match signal {
-            Signal::Description(description) => RemoteSignal::Description(description),
-            Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
-            Signal::TrackMeta { .. } => return,
-        };
         if self.local_id.as_ref() == Some(&from) {
             return;
         }
@@ -38,16 +33,37 @@ impl<V: Value> Room<V> {
         }
     }
 
-    pub(super) fn deliver(
-        &mut self,
-        now: Instant,
-        at: usize,
-        signal: RemoteSignal,
-        link: &mut Signalling<V>,
-    ) {
+    pub(super) fn deliver(&mut self, now: Instant, at: usize, signal: Signal<V>, link: &mut Signalling<V>) {
+        let signal = match signal {
+            Signal::Description(description) => RemoteSignal::Description(description),
+            Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
+            Signal::TrackMeta(meta) => {
+                if let Some(remote) = self.remotes.get(at) {
+                    link.out.event(Event::Remote(remote.id, RemoteEvent::TrackMeta(meta)));
+                }
+                return;
+            }
+        };
+        self.negotiate(now, at, signal, link);
+    }
+
+    fn negotiate(&mut self, now: Instant, at: usize, signal: RemoteSignal, link: &mut Signalling<V>) {
         if let Some(remote) = self.remotes.get_mut(at) {
             remote.negotiation.received(signal, &mut self.last_id);
             self.act(now, at, link);
+        }
+    }
+
+    /// Tells a remote about a track, ahead of every description that is made from now on.
+    pub(crate) fn describe_track(
+        &self,
+        now: Instant,
+        remote: RemoteId,
+        meta: TrackMeta<JsonText>,
+        link: &mut Signalling<V>,
+    ) {
+        if let Some(remote) = self.remotes.iter().find(|other| other.id == remote) {
+            link.send_signal(now, remote.peer_id.clone(), Signal::TrackMeta(meta));
         }
     }
 
@@ -126,7 +142,7 @@ impl<V: Value> Room<V> {
                     // The last action of its negotiation.
                     self.replace(at, link);
                     while let Some(signal) = signals.pop() {
-                        self.deliver(now, at, signal, link);
+                        self.negotiate(now, at, signal, link);
                     }
                     return;
                 }

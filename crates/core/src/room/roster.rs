@@ -45,6 +45,7 @@ impl<V: Value> Room<V> {
                         continue;
                     }
                     if remote.has_connected() && (patience.is_some() || was_missing) {
+                        link.out.event(Event::Remote(remote.id, RemoteEvent::SignalsLost));
                         remote.negotiation.signals_lost(&mut self.last_id);
                         self.act(now, at, link);
                     } else {

@@ -364,6 +364,12 @@ fn say_event(event: Event<Json>) -> String {
                 format!("r{} {} → {}", remote.0, from.as_str(), to.as_str())
             }
             RemoteEvent::ConnectionReset => format!("r{} reset", remote.0),
+            RemoteEvent::SignalsLost => format!("r{} signals lost", remote.0),
+            RemoteEvent::TrackMeta(meta) => {
+                let metadata = meta.metadata.unwrap_or_default();
+                let place = [meta.stream_id, meta.kind].map(Option::unwrap_or_default).join("/");
+                format!("r{} track {} {metadata} {place}", remote.0, meta.track_id)
+            }
             RemoteEvent::NegotiationError(error) => format!("r{} negotiation error {error}", remote.0),
             RemoteEvent::IceRestartExhausted => format!("r{} ICE restarts exhausted", remote.0),
             RemoteEvent::IceCandidateError(error) => format!("r{} candidate error {error}", remote.0),

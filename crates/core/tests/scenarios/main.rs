@@ -5,6 +5,7 @@
 
 mod hand;
 
+mod closed_connections;
 mod connecting;
 mod doubts;
 mod hostile;
@@ -20,3 +21,4 @@ mod room;
 mod roster;
 mod signals;
 mod subscriptions;
+mod track_metadata;

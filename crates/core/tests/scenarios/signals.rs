@@ -46,7 +46,7 @@ fn signals_never_surface_however_broken() {
         json!({"type": "rtc-ice", "candidate": "candidate:1"}),
         json!({"type": "rtc-ice", "candidate": {"candidate": "x".repeat(1001)}}),
         json!({"__meteredTrackMeta": 5}),
-        json!({"__meteredTrackMeta": {"trackId": "t", "metadata": {}}}),
+        json!({"__meteredTrackMeta": {"trackId": "t", "metadata": "camera"}}),
     ] {
         hand.direct("bob", data);
     }
