@@ -287,3 +287,17 @@ test("events of a connection with anything in them do not throw", async (t) => {
   await settle();
   assert.equal(peer.state, "joined");
 });
+
+test("what a platform quotes of a description in its errors is without its credentials", async (t) => {
+  const { connections, direct, remote } = await room(t);
+  const errors = record(remote, "negotiation-error");
+  connections[0].setRemoteDescription = async ({ sdp }) => {
+    throw Object.assign(new Error(`Failed to parse SessionDescription. ${sdp} Invalid line`), { name: "OperationError" });
+  };
+  direct(offer("v=0\r\na=ice-ufrag:abcd\r\na=ice-pwd:secret-of-ice\r\n"));
+  await errors.reach(1);
+  const [{ err }] = errors.payloads;
+  assert.equal(err.name, "OperationError");
+  assert.match(err.message, /ice-ufrag:\*\*\*\s+a=ice-pwd:\*\*\*/);
+  assert.ok(!`${err.message}${err.stack}${JSON.stringify(err)}`.includes("secret-of-ice"));
+});
