@@ -5,6 +5,7 @@ import { bindings } from "./bindings.js";
 import { Emitter } from "./emitter.js";
 import { errors } from "./errors.js";
 import { payloadBytes } from "./host.js";
+import { LastingChannel } from "./lasting_channel.js";
 import { atLeast, option } from "./options.js";
 import { listen } from "./platform.js";
 
@@ -12,6 +13,9 @@ import { listen } from "./platform.js";
 const SENT = 0;
 const QUEUED = 1;
 const OVERFLOW = 2;
+
+/** What the gate counts in has 32 bits, and of a channel that has no room the highest of those are buffered. */
+const MAX_HIGH = 2 ** 32 - 2;
 
 const notOpen = () => errors.named("InvalidStateError", "the data channel is not open");
 
@@ -32,7 +36,7 @@ export class DataChannel extends Emitter {
   constructor(channel, options) {
     if (channel !== Object(channel)) throw errors.invalid("channel", "must be an RTCDataChannel", channel);
     super(option(options, "logger", "object"));
-    const high = atLeast(options, "maxBufferedAmount", 1) ?? 1024 * 1024;
+    const high = Math.min(atLeast(options, "maxBufferedAmount", 1) ?? 1024 * 1024, MAX_HIGH);
     const low = atLeast(options, "bufferedAmountLowThreshold", 0) ?? Math.floor(high / 2);
     this.#maxQueuedSends = atLeast(options, "maxQueuedSends", 0) ?? 256;
     this.#channel = channel;
@@ -66,12 +70,13 @@ export class DataChannel extends Emitter {
   }
 
   get bufferedAmount() {
-    return this.#channel.bufferedAmount;
+    const amount = this.#channel.bufferedAmount;
+    return amount === Infinity ? 0 : amount;
   }
 
   send(data) {
     // The channel may be open already, with the event still on its way.
-    if (!this.#open && this.readyState !== "open") return Promise.reject(notOpen());
+    if (!this.#open && this.readyState !== "open" && !this.#opensAgain) return Promise.reject(notOpen());
     const bytes = payloadBytes(data);
     if (bytes === undefined) {
       return Promise.reject(errors.invalid("data", "must be a string, an ArrayBuffer or a view of one", data));
@@ -97,10 +102,16 @@ export class DataChannel extends Emitter {
     this.#closed();
   }
 
+  /** Whether sends may wait for the channel to be open: it is a lasting one, and not closed for good. */
+  get #opensAgain() {
+    return this.#channel instanceof LastingChannel && this.readyState !== "closed";
+  }
+
   #opened() {
     if (this.#announced || this.#detach === undefined) return;
     this.#announced = true;
     this.#open = true;
+    this.#release();
     this.emit("open");
   }
 
@@ -108,6 +119,11 @@ export class DataChannel extends Emitter {
     this.#open = false;
     clearTimeout(this.#recheck);
     if (this.#detach === undefined) return;
+    if (this.#opensAgain) {
+      this.#announced = false;
+      this.emit("close");
+      return;
+    }
     this.#detach();
     this.#detach = undefined;
     for (let call; (call = this.#gate.abandon()) !== undefined; ) this.#take(call).reject(notOpen());
@@ -145,6 +161,7 @@ export class DataChannel extends Emitter {
   /** Looks at the buffer again by itself: `@roamhq/wrtc` does not announce that it is low. */
   #scheduleRecheck() {
     clearTimeout(this.#recheck);
+    if (this.readyState !== "open") return;
     const delay = this.#gate.recheckMs();
     if (delay !== undefined) this.#recheck = setTimeout(() => this.#release(), delay);
   }

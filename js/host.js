@@ -34,6 +34,7 @@ const STATE = 8;
 const DONE = 9;
 const FAILED = 10;
 const CHECK_LINK = 11;
+const ABORTED = 12;
 
 // The states, by the numbers of the core's enums.
 const CLIENT_STATES = ["idle", "connecting", "connected", "reconnecting", "closed"];
@@ -128,11 +129,10 @@ export class Host {
     });
   }
 
-  /** Nobody waits for a call any more. What was sent stays sent, but a connection that is not there yet is given up. */
+  /** Nobody waits for a call any more. */
   #abort(id, reason) {
-    const { kind, reject } = this.#take(id);
-    reject(reason);
-    if (kind === CONNECT) this.call(CLOSE, undefined, "aborted", 1000);
+    this.#take(id).reject(reason);
+    this.#notify(ABORTED, id);
   }
 
   /** Makes a call with a payload. */
@@ -445,7 +445,9 @@ export class Host {
   }
 
   connectionReset(id) {
-    this.#remotes.get(id)?.emit("connection-reset", {});
+    const peer = this.#remotes.get(id);
+    peer?._reopenChannels();
+    peer?.emit("connection-reset", {});
   }
 
   iceRestartExhausted(id) {

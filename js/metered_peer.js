@@ -45,18 +45,30 @@ export class MeteredPeer extends Emitter {
 
   async join(channel, options) {
     const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
-    return this.#host.call(JOIN, "channel", channel, Number(metadata));
+    return this.#host.call(JOIN, "channel", channel, Number(metadata), undefined, options);
   }
 
-  async send(data) {
+  async joined(channel, options) {
+    await this.join(channel, options);
+    return this;
+  }
+
+  async send(data, options) {
     checkData(data);
-    return this.#host.send(BROADCAST, undefined, undefined, data);
+    return this.#host.send(BROADCAST, undefined, undefined, data, options);
   }
 
-  async sendTo(peerId, data) {
+  async sendTo(peerId, data, options) {
     check(typeof peerId === "string" && peerId !== "", "peerId", "must be a string that is not empty", peerId);
     checkData(data);
-    return this.#host.send(SEND_TO, "peerId", peerId, data);
+    return this.#host.send(SEND_TO, "peerId", peerId, data, options);
+  }
+
+  async getStats() {
+    const remotes = this.remotePeers;
+    const stats = await Promise.allSettled(remotes.map((remote) => remote.getStats()));
+    const known = remotes.map(({ id }, at) => [id, stats[at].value]).filter(([, value]) => value);
+    return { latencyMs: this.#host.latencyMs, peers: new Map(known) };
   }
 
   close(reason) {

@@ -2,7 +2,10 @@
 
 import { Emitter } from "./emitter.js";
 import { errors } from "./errors.js";
+import { DataChannel } from "./data_channel.js";
 import { SEND_TO } from "./host.js";
+import { LastingChannel } from "./lasting_channel.js";
+import { summarize } from "./stats.js";
 
 export class RemotePeer extends Emitter {
   #host;
@@ -11,6 +14,7 @@ export class RemotePeer extends Emitter {
   #pc;
   #left = false;
   #lastMetadata;
+  #lasting = new Set();
 
   constructor(host, remote, id, logger) {
     super(logger);
@@ -39,9 +43,9 @@ export class RemotePeer extends Emitter {
     return this.#pc;
   }
 
-  async send(data) {
+  async send(data, options) {
     this.#mustBePresent();
-    return this.#host.send(SEND_TO, "peerId", this.#id, data);
+    return this.#host.send(SEND_TO, "peerId", this.#id, data, options);
   }
 
   createDataChannel(label, init = {}) {
@@ -49,6 +53,18 @@ export class RemotePeer extends Emitter {
     this.#mustBePresent();
     if (this.#pc === null) throw errors.named("InvalidStateError", "there is no RTCPeerConnection to this peer");
     return this.#pc.createDataChannel(label, init);
+  }
+
+  openDataChannel(label, init) {
+    const lasting = new LastingChannel(this, label, { ...init }, this.#lasting);
+    const channel = new DataChannel(lasting, init);
+    lasting.open();
+    return channel;
+  }
+
+  async getStats() {
+    this.#mustBePresent();
+    return summarize(await this.#pc?.getStats?.());
   }
 
   toJSON() {
@@ -60,10 +76,16 @@ export class RemotePeer extends Emitter {
     this.#pc = pc;
   }
 
+  /** For the host: whoever looks finds the new connection now. */
+  _reopenChannels() {
+    for (const channel of [...this.#lasting]) channel.reopen();
+  }
+
   /** For the host: the peer has left, with this metadata. */
   _leave(metadata) {
     this.#left = true;
     this.#lastMetadata = metadata;
+    for (const channel of [...this.#lasting]) channel.close();
   }
 
   #mustBePresent() {

@@ -47,6 +47,7 @@ mod happened {
     pub(super) const DONE: u32 = 9;
     pub(super) const FAILED: u32 = 10;
     pub(super) const CHECK_LINK: u32 = 11;
+    pub(super) const ABORTED: u32 = 12;
 }
 
 #[wasm_bindgen]
@@ -130,7 +131,7 @@ impl Client {
         Ok(())
     }
 
-    /// Something happened to the socket or connection `id`, to the operation `operation` of it, or to time.
+    /// Something happened to the socket, connection or call `id`, to the operation `operation` of it, or to time.
     pub fn notify(&self, host: &Host, kind: u32, id: u32, operation: u32, value: JsValue) {
         let connection = |event| Input::Connection(ConnectionId(id), event);
         let op = OperationId(operation);
@@ -163,6 +164,7 @@ impl Client {
             happened::DONE => connection(ConnectionEvent::Done(op, Ok(outcome(&Json(value))))),
             happened::FAILED => connection(ConnectionEvent::Done(op, Err(Json(value)))),
             happened::CHECK_LINK => Input::CheckLink,
+            happened::ABORTED => Input::Aborted(CallId(id)),
             _ => return,
         };
         self.driver.input(host, input);

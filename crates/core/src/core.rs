@@ -58,6 +58,11 @@ impl<V: Value> Core<V> {
         match (input, &mut self.room) {
             (Input::Call(id, call), None) => Self::call_signalling(now, id, call, signalling),
             (Input::Call(id, call), Some(room)) => Self::call_room(now, id, call, room, signalling),
+            (Input::Aborted(id), room) => {
+                if room.as_ref().is_some_and(|room| room.is_joining(id)) || signalling.is_connecting(id) {
+                    signalling.give_up_connecting(now);
+                }
+            }
             (Input::Socket(socket, event), _) => signalling.handle_socket(now, socket, event),
             (Input::Token(op, token), _) => signalling.handle_token(now, op, token),
             (Input::Connection(connection, event), Some(room)) => {

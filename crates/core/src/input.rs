@@ -11,6 +11,8 @@ use crate::output::JsonText;
 pub enum Input<V> {
     /// The application called a method. Answered by one [`crate::Output::Settle`] with the same id.
     Call(CallId, Call<V>),
+    /// Nobody waits for this call any more. What was sent stays sent; a connect or a join under way is given up.
+    Aborted(CallId),
     /// A socket did something.
     Socket(SocketId, SocketEvent<V>),
     /// The token that [`crate::Command::FetchToken`] asked for, or why there is none.

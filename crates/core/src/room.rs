@@ -160,6 +160,11 @@ impl<V: Value> Room<V> {
         }
     }
 
+    /// Whether this call is the join under way.
+    pub(crate) fn is_joining(&self, call: CallId) -> bool {
+        self.joining == Some(call)
+    }
+
     pub(crate) fn broadcast(
         &mut self,
         now: Instant,

@@ -250,6 +250,16 @@ impl<V: Value> Signalling<V> {
         }
     }
 
+    /// Whether this call is the connect under way.
+    pub(crate) fn is_connecting(&self, call: CallId) -> bool {
+        self.connecting == Some(Origin::Call(call))
+    }
+
+    /// Closes a connection that nobody wants any more before it was of use.
+    pub(crate) fn give_up_connecting(&mut self, now: Instant) {
+        self.close(now, Origin::Room(RoomRequest::Unwatched), CloseCode::NORMAL, "aborted");
+    }
+
     pub(crate) fn subscribe(&mut self, now: Instant, origin: Origin, channel: Channel, metadata: bool) {
         self.ask(now, origin, channel, Some(metadata));
     }

@@ -1,6 +1,6 @@
 //! The life of a room.
 
-use metered_core::{Call, RoomState};
+use metered_core::{Call, CallId, Input, RoomState};
 use serde_json::json;
 
 use crate::hand::{Hand, close, join, payload, peer};
@@ -250,6 +250,36 @@ fn sends_are_refused_outside_the_room_to_oneself_and_when_too_large() {
     hand.call(Call::Broadcast { data: payload(too_long) });
     let said = hand.said();
     assert!(said[0].starts_with("call 5 Oversized { size: 655"), "{said:?}");
+}
+
+#[test]
+fn a_join_that_nobody_waits_for_any_more_leaves_the_room_idle_and_the_next_one_works() {
+    for is_connected in [false, true] {
+        let mut hand = Hand::room();
+        hand.call(join("room"));
+        if is_connected {
+            hand.welcome("me");
+        }
+        hand.said();
+        hand.input(Input::Aborted(CallId(1)));
+        let said = hand.said();
+        assert!(said.contains(&String::from("room joining → idle")), "{said:?}");
+        assert!(said.iter().any(|line| line.starts_with("close s1")), "{said:?}");
+
+        hand.call(join("room"));
+        assert!(hand.said().iter().any(|line| line.starts_with("open s")));
+        hand.welcome("me");
+        hand.ack(if is_connected { 2 } else { 1 });
+        assert!(hand.said().contains(&String::from("call 2 ok")));
+    }
+}
+
+#[test]
+fn to_give_up_a_join_that_has_ended_changes_nothing() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.input(Input::Aborted(CallId(1)));
+    hand.input(Input::Aborted(CallId(7)));
+    assert_eq!(hand.said(), [""; 0]);
 }
 
 #[test]
