@@ -70,15 +70,15 @@ impl<V: Value> Core<V> {
             }
             (Input::Connection(..), None) => {}
             (Input::CheckLink, _) => signalling.check_link(now),
+            (Input::DescribeTrack(remote, meta), Some(room)) => {
+                room.describe_track(now, remote, meta, signalling);
+            }
+            (Input::DescribeTrack(..), None) => {}
             (Input::Timeout, room) => {
                 signalling.handle_timeout(now);
                 if let Some(room) = room {
                     room.handle_timeout(now, signalling);
                 }
-            (Input::DescribeTrack(remote, meta), Some(room)) => {
-                room.describe_track(now, remote, meta, signalling);
-            }
-            (Input::DescribeTrack(..), None) => {}
             }
         }
         self.pump(now);
@@ -105,14 +105,14 @@ impl<V: Value> Core<V> {
         self.signalling.latency_ms()
     }
 
-    /// `MeteredPeer.state`; `idle` without a room.
-    pub fn room_state(&self) -> RoomState {
-        self.room.as_ref().map_or(RoomState::Idle, Room::state)
-    }
-
     /// The longest frame that the server takes, in bytes, as of the latest welcome.
     pub fn max_message_size(&self) -> usize {
         self.signalling.max_message_size()
+    }
+
+    /// `MeteredPeer.state`; `idle` without a room.
+    pub fn room_state(&self) -> RoomState {
+        self.room.as_ref().map_or(RoomState::Idle, Room::state)
     }
 
     /// Our peer id, as of the latest welcome.

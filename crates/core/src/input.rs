@@ -22,10 +22,10 @@ pub enum Input<V> {
     /// There is reason to doubt the connection, or hope for one: the network is back, the page became visible, the
     /// machine woke up. A connection is probed at once, a backoff ends.
     CheckLink,
-    /// The moment of [`crate::Core::poll_timeout`] has come. Harmless at any other moment.
-    Timeout,
     /// Tell a remote this about a track, before the offer that carries it. Nobody hears of the end of it.
     DescribeTrack(RemoteId, TrackMeta<JsonText>),
+    /// The moment of [`crate::Core::poll_timeout`] has come. Harmless at any other moment.
+    Timeout,
 }
 
 /// A method call. Names are checked already; sizes and states are the core's to judge.
