@@ -14,7 +14,7 @@ struct Options {
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
     /// Run so many seeds
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, default_value_t = 2000)]
     seeds: u64,
     /// The first seed
     #[arg(long, default_value_t = 1)]

@@ -160,6 +160,11 @@ impl Network {
         self.links.iter().filter(|(_, link)| link.client == ClientEnd::Live).map(|(id, _)| *id).collect()
     }
 
+    /// Whether what has waited while a link stood still has only just arrived.
+    pub fn brings_backlog(&self, id: LinkId, now: Instant) -> bool {
+        self.links.get(&id).is_some_and(|link| now < link.stalled.after(2_000))
+    }
+
     /// Whether one end of a link has yet to find out what became of the other, or of what is between them.
     pub fn has_undiscovered_ends(&self, now: Instant) -> bool {
         self.links.values().any(|link| {

@@ -241,7 +241,11 @@ impl Plan {
         for client in &mut self.clients {
             client.habits = Habits::draw(dice);
         }
+        let act_gap = *dice.pick(&[self.act_gap, Some((20, 300)), Some((100, 1_000)), Some((500, 4_000))]);
+        let faults = if self.clients.len() > 8 { (10_000, 40_000) } else { (20_000, 150_000) };
         Self {
+            act_gap,
+            quiet_at: dice.between(faults),
             mischief: if self.is_calm() { Mischief::default() } else { Mischief::draw(dice) },
             kept_frames: *dice.pick(&[self.kept_frames, self.kept_frames, 5]),
             channels: *dice.pick(&[self.channels, self.channels, 2]),

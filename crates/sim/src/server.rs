@@ -261,12 +261,13 @@ impl Server {
                     }
                 }
                 Output::Close { conn, code, reason } => {
-                    // What applications say is theirs to pace.
-                    let is_paced = plan.role == Role::Peer && reason != KICKED;
-                    if code == CloseCode::OVER_MESSAGE_RATE && is_paced {
+                    let link = LinkId(conn.0);
+                    // What applications say is theirs to pace, and nobody can pace what a network holds back.
+                    let is_paced = plan.role == Role::Peer && !network.brings_backlog(link, kernel.now);
+                    if code == CloseCode::OVER_MESSAGE_RATE && reason != KICKED && is_paced {
                         kernel.violated("nobody sends faster than servers take", format!("{conn:?}"));
                     }
-                    network.send_down(kernel, plan, LinkId(conn.0), Down::Close(code, reason));
+                    network.send_down(kernel, plan, link, Down::Close(code, reason));
                 }
             }
         }

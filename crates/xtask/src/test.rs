@@ -41,7 +41,7 @@ enum Part {
     Lint,
     /// Unit, integration and documentation tests of the crates
     Native,
-    /// Simulated worlds, one for each of 500 seeds
+    /// Simulated worlds, two for each of 2,000 seeds
     Sim,
     /// The npm package: its budget, and importing it in every way
     Package,

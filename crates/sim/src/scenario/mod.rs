@@ -32,6 +32,9 @@ pub const BOUND_MS: u64 = 240_000;
 /// So long it must stay converged: longer than any wait of the negotiation.
 pub const HOLD_MS: u64 = 60_000;
 
+/// So long it must have been converged to count: what is still under way may undo and redo something.
+const SETTLED_MS: u64 = 5_000;
+
 /// So long the last round may take.
 const ROUND_MS: u64 = 20_000;
 
@@ -160,13 +163,15 @@ impl Run {
             return false;
         }
         if let Err(missing) = self.check() {
-            if self.converged.is_some() || now > quiet_at.after(BOUND_MS) {
+            let converged = self.converged.take();
+            let was_settled = converged.is_some_and(|since| now.since(since) >= SETTLED_MS);
+            if was_settled || now > quiet_at.after(BOUND_MS) {
                 self.world.out.kernel.violated("a world converges and stays so", missing);
             }
             return false;
         }
-        self.world.out.settled = true;
         let since = *self.converged.get_or_insert(now);
+        self.world.out.settled = now.since(since) >= SETTLED_MS;
         if let Some(round) = self.round.take() {
             self.check_round(round);
             return true;

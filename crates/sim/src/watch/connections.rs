@@ -17,8 +17,9 @@ pub struct Connections {
     peer: String,
     /// No attempt will follow.
     ended: bool,
-    /// `connect()` was called again before the end of the connection before was announced.
-    owes_end: bool,
+    /// `connect()` was called again before the end of the connection before was announced: whether that may come yet,
+    /// and whether it must.
+    owes_end: (bool, bool),
     /// How many ends without a next attempt a `close()` has to announce, and has announced.
     closing: Option<(u32, u32)>,
 }
@@ -27,7 +28,8 @@ impl Connections {
     /// `connect()` was called.
     pub fn begin(&mut self) {
         let peer = std::mem::take(&mut self.peer);
-        *self = Self { peer, owes_end: self.connected, ..Self::default() };
+        let owes_end = (self.count > 0 && !self.ended, self.connected);
+        *self = Self { peer, owes_end, ..Self::default() };
     }
 
     /// A welcome is about to be handed in.
@@ -55,7 +57,8 @@ impl Connections {
     /// `disconnected`, which also follows each attempt to reconnect that fails. Answers whether it is about the latest
     /// `connect()`.
     pub fn disconnected(&mut self, kernel: &mut Kernel, who: Who, will_reconnect: bool) -> bool {
-        if std::mem::take(&mut self.owes_end) && !will_reconnect {
+        let (may_come, _) = std::mem::take(&mut self.owes_end);
+        if may_come && !will_reconnect {
             return false;
         }
         if self.count == 0 || self.ended {
@@ -83,7 +86,8 @@ impl Connections {
             (false, true) => state == "closed",
             (false, false) => matches!(state, "reconnecting" | "closed"),
         };
-        if !is_state_true || self.owes_end {
+        let (_, is_missing) = std::mem::take(&mut self.owes_end);
+        if !is_state_true || is_missing {
             kernel.violated(RULE, format!("{who} is {state}, but {self:?}"));
         }
         if let Some((due, told)) = self.closing.take()

@@ -7,7 +7,7 @@ use crate::process::{cargo, on_path};
 use crate::sim;
 
 /// The worlds of a test run.
-const SEEDS: &str = "500";
+const SEEDS: &str = "2000";
 
 /// The crates' tests, by nextest where it is installed, and their documentation's examples.
 pub fn crates() -> Result<Tally> {
