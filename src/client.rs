@@ -170,8 +170,6 @@ impl Client {
         self.driver.input(host, input);
     }
 
-    /// The number of the state: of the room, or without one, of the connection to the server.
-    pub fn state(&self, is_room: bool) -> u32 {
     /// Tells a remote about a track, before the offer that carries it. `metadata` is JSON text; absent, it clears.
     #[wasm_bindgen(js_name = describeTrack)]
     pub fn describe_track(
@@ -193,6 +191,8 @@ impl Client {
         self.driver.read(|core| core.max_message_size() as u32)
     }
 
+    /// The number of the state: of the room, or without one, of the connection to the server.
+    pub fn state(&self, is_room: bool) -> u32 {
         self.driver.read(
             |core| {
                 if is_room { core.room_state() as u32 } else { core.signalling_state() as u32 }

@@ -324,6 +324,8 @@ impl<V: Value> Signalling<V> {
             if self.session.is_some() {
                 self.pace.leaves(self.requests.next(), &to, &signal);
             }
+            let mut text = String::new();
+            signal.write_json(&mut text);
             let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
             self.request(now, Origin::Signal, None, text.len(), frame);
         }
@@ -334,8 +336,6 @@ impl<V: Value> Signalling<V> {
 
     /// Sends a frame that is answered. `payload_bytes` counts towards the server's limit.
     fn request(
-            let mut text = String::new();
-            signal.write_json(&mut text);
         &mut self,
         now: Instant,
         origin: Origin,
@@ -453,6 +453,10 @@ impl<V: Value> Signalling<V> {
         match (origin, &mut self.news) {
             (Origin::Call(call), _) => self.out.settle(call, result),
             (Origin::Room(request), Some(news)) => news.push(News::Done(request, result)),
+            // It would cost the connection, here and again after each reconnect.
+            (Origin::Signal, _) if matches!(result, Err(CallError::Oversized { .. })) => {
+                self.log(Level::Warn, "dropped a signal: it is longer than the server takes");
+            }
             (Origin::Room(_), None) | (Origin::Replay | Origin::Signal, _) => {}
         }
     }
@@ -461,7 +465,3 @@ impl<V: Value> Signalling<V> {
         self.out.log(level, message);
     }
 }
-            // It would cost the connection, here and again after each reconnect.
-            (Origin::Signal, _) if matches!(result, Err(CallError::Oversized { .. })) => {
-                self.log(Level::Warn, "dropped a signal: it is longer than the server takes");
-            }
