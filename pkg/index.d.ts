@@ -145,7 +145,7 @@ export interface WebSocketLike {
 export interface CallOptions {
   /**
    * Stops the waiting: the call is rejected with the signal's reason. What was sent by then stays sent, and may take
-   * effect; an attempt to connect is given up, and the client is `closed`.
+   * effect. An attempt to connect is given up, and the client is `closed`; a join is given up, and the peer is `idle`.
    */
   signal?: AbortSignal;
 }
@@ -374,8 +374,8 @@ export interface StreamMetadata {
   [key: string]: unknown;
 }
 
-/** Options of {@link MeteredPeer.join}. */
-export interface JoinOptions {
+/** Options of {@link MeteredPeer.join} and {@link MeteredPeer.joined}. */
+export interface JoinOptions extends CallOptions {
   /** Whether broadcasts shall carry their senders' metadata. Default false. */
   includeSenderMetadata?: boolean;
 }
@@ -430,23 +430,39 @@ export class MeteredPeer {
   /** The remote with a peer id. */
   remotePeer(peerId: string): RemotePeer | undefined;
   /**
-   * Connects and enters a channel. Only in `idle`; after a failure the peer is `idle` again.
+   * Connects and enters a channel. Only in `idle`; after a failure, or when `signal` is aborted before it is in, the peer
+   * is `idle` again and can join.
    * @throws MeteredPeerStateError, MeteredPeerSendError (`reserved_channel`), and as `connect` and `subscribe` do.
    */
   join(channel: string, options?: JoinOptions): Promise<void>;
+  /**
+   * Joins as `join` does and answers this peer, for `await using room = await peer.joined("room-42")`: at the end of the
+   * block the room is left and the peer closed. A join that fails leaves nothing to close.
+   */
+  joined(channel: string, options?: JoinOptions): Promise<this>;
   /**
    * Sends a JSON value to everybody in the channel, by way of the server.
    * @throws MeteredPeerSendError (`not_joined`; `invalid_args` without `data`), MeteredPeerOversizedError, and as
    *   `publish` does.
    */
-  send(data: unknown): Promise<void>;
+  send(data: unknown, options?: SendOptions): Promise<void>;
   /** Sends a JSON value to one peer, by way of the server. Fails as `send` does, without a peer id too, and with `self_send`. */
-  sendTo(peerId: string, data: unknown): Promise<void>;
+  sendTo(peerId: string, data: unknown, options?: SendOptions): Promise<void>;
+  /** What is known of the connections now. A remote that leaves meanwhile is not in it. */
+  getStats(): Promise<MeteredPeerStats>;
   /** Leaves for good and closes every connection. */
   close(reason?: string): Promise<void>;
   toJSON(): { state: MeteredPeerState; peerId: string | null; channel: string | null };
   /** Closes. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What {@link MeteredPeer.getStats} answers. */
+export interface MeteredPeerStats {
+  /** The latest round trip to the server in milliseconds, as of {@link SignallingClient.latencyMs}. */
+  latencyMs: number | undefined;
+  /** The connection to each remote, by its peer id. */
+  peers: Map<string, RemotePeerStats>;
 }
 
 // ---------------------------------------------------------------------------------------------- RemotePeer
@@ -471,12 +487,35 @@ export interface RemotePeerEventMap {
   /** A candidate of the remote was refused. Usually harmless. */
   "ice-candidate-error": { err: Error };
   /**
-   * The connection was replaced: `pc` is another object, and data channels of the old one are gone. That happens when the
-   * remote has a new connection itself, and after a drop of the signalling connection in which the others have seen us
-   * leave; a server that resumes sessions keeps it from happening.
+   * The connection was replaced: `pc` is another object, and what `createDataChannel` opened on the old one is gone; what
+   * `openDataChannel` opened is being opened again already. That happens when the remote has a new connection itself, and
+   * after a drop of the signalling connection in which the others have seen us leave; a server that resumes sessions
+   * keeps it from happening.
    */
   "connection-reset": Record<string, never>;
 }
+
+/** How the data of a connection goes: `host` directly, `srflx` and `prflx` through a NAT, `relay` by way of a TURN server. */
+export type CandidateType = "host" | "srflx" | "prflx" | "relay";
+
+/** What {@link RemotePeer.getStats} answers, of the present connection. Until it is connected, most of it is undefined. */
+export interface RemotePeerStats {
+  /** The less direct of the two ends' types. */
+  route: CandidateType | undefined;
+  localCandidateType: CandidateType | undefined;
+  remoteCandidateType: CandidateType | undefined;
+  /** Of our end. Between us and a TURN server it may be another one. */
+  protocol: "udp" | "tcp" | undefined;
+  /** The latest round trip of the connection's own checks, in milliseconds. */
+  roundTripTimeMs: number | undefined;
+  /** Bytes sent, of media and data channels together. A new connection begins at 0. */
+  bytesSent: number;
+  /** Bytes received, of media and data channels together. A new connection begins at 0. */
+  bytesReceived: number;
+}
+
+/** Options of {@link RemotePeer.openDataChannel}: those of the native channel, and those of the wrapper around it. */
+export interface OpenDataChannelOptions extends RTCDataChannelInit, DataChannelOptions {}
 
 export interface RemotePeer extends Emitting<RemotePeerEventMap> {}
 
@@ -492,12 +531,35 @@ export class RemotePeer {
   /** The native connection. Read it again after `connection-reset`. */
   readonly pc: RTCPeerConnection;
   /** Sends a JSON value to this peer, by way of the server. Fails as {@link MeteredPeer.sendTo} does. */
-  send(data: unknown): Promise<void>;
+  send(data: unknown, options?: SendOptions): Promise<void>;
   /**
-   * Opens a data channel on the present connection; negotiation is taken care of.
+   * Opens a data channel that lasts as long as the peer is there; negotiation is taken care of.
+   *
+   * When the connection is replaced or its channels die, the channel is opened again by itself, with the same label and
+   * options: `close` fires with `readyState` "connecting", and `open` when it is there. Sends that are made before the
+   * first `open` or in between wait, at most `maxQueuedSends` of them, and leave in their order. What the platform had
+   * taken before, so that its `send()` was resolved, may be lost: a `close` says that nobody knows. The other side gets a
+   * `data-channel` event with a new channel each time.
+   *
+   * It ends with a `close` and `readyState` "closed": by `close()`, when the peer leaves, or when the other side closes
+   * the channel. The other side has done so if the connection is still well a second later; until then `readyState` is
+   * "closing" and sends wait. On a connection that cannot hold it, the channel is tried again after 1 s, and then after
+   * growing pauses up to 30 s, or when there is a new connection.
+   *
+   * With `negotiated` and `id` both sides open it, each for itself, and there is no `data-channel` event.
+   * @throws `InvalidStateError` once the peer has left, `TypeError` for a bad option, and what the native method throws.
+   */
+  openDataChannel(label: string, options?: OpenDataChannelOptions): DataChannel;
+  /**
+   * Opens a native data channel on the present connection, with which it ends; negotiation is taken care of.
    * @throws `InvalidStateError` once the peer has left, and what the native method throws.
    */
   createDataChannel(label: string, init?: RTCDataChannelInit): RTCDataChannel;
+  /**
+   * What is known of the connection now.
+   * @throws `InvalidStateError` once the peer has left.
+   */
+  getStats(): Promise<RemotePeerStats>;
   toJSON(): { id: string; state: PeerConnectionState };
 }
 
@@ -509,14 +571,19 @@ export interface DataChannelOptions {
   maxBufferedAmount?: number;
   /** Low-water mark: waiting sends go on when `bufferedAmount` has fallen to it. Default half the high-water mark. */
   bufferedAmountLowThreshold?: number;
-  /** Most sends that wait. Default 256. */
+  /** Most sends that wait, for the buffer or for the channel to be opened again. Default 256. */
   maxQueuedSends?: number;
   logger?: Partial<Logger>;
 }
 
 /** The events of a {@link DataChannel}. */
 export interface DataChannelEventMap {
+  /** It can send now. Again and again, if it is one of `openDataChannel`. */
   open: void;
+  /**
+   * It cannot send any more. With `readyState` "closed" that is for good and the last event; with "connecting", of a
+   * channel of `openDataChannel`, it will be open again.
+   */
   close: void;
   error: { err: Error };
   message: { data: string | ArrayBuffer };
@@ -538,7 +605,10 @@ export interface RTCDataChannelLike {
 
 export interface DataChannel extends Emitting<DataChannelEventMap> {}
 
-/** A native data channel with backpressure: `await send()` never overruns its buffer. */
+/**
+ * A data channel with backpressure: `await send()` never overruns its buffer. Made around a native channel, or by
+ * {@link RemotePeer.openDataChannel}.
+ */
 export class DataChannel {
   constructor(channel: RTCDataChannel | RTCDataChannelLike, options?: DataChannelOptions);
   readonly label: string;
@@ -546,8 +616,9 @@ export class DataChannel {
   readonly bufferedAmount: number;
   /**
    * Sends a string or bytes, in the order of the calls. Resolves when the channel has taken them, which may have to
-   * wait for its buffer.
-   * @throws DataChannelOverflowError when `maxQueuedSends` wait already; `InvalidStateError` when it is not open.
+   * wait for its buffer, or for one of `openDataChannel` to be open. Leave the bytes as they are until then.
+   * @throws DataChannelOverflowError when `maxQueuedSends` wait already; `InvalidStateError` when it is not open, or of
+   *   one of `openDataChannel` when it is closed for good.
    */
   send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
   /** Closes the channel; sends that wait are rejected. */

@@ -8,7 +8,7 @@ import {
 import type {
   ChannelMessage, DataChannelEventMap, DataChannelOptions, DirectMessageEvent, Emitting, ErrorCode, EventStream, EventStreamOptions,
   Handler, IceServerConfig, JoinOptions, Logger, LogLevel, MeteredPeerEventMap, MeteredPeerOptions, MeteredPeerState,
-  PeerConnectionState, PresenceEvent, PresencePeer, ReconnectOptions, RemotePeerEventMap, RTCDataChannelLike,
+  CandidateType, MeteredPeerStats, OpenDataChannelOptions, PeerConnectionState, PresenceEvent, PresencePeer, ReconnectOptions, RemotePeerEventMap, RemotePeerStats, RTCDataChannelLike,
   ServerErrorEvent, SignallingClientEventMap, SignallingClientOptions, SignallingClientState, SubscribeOptions,
   TokenProvider, WebSocketLike,
 } from "metered-realtime";
@@ -86,9 +86,15 @@ export async function room(): Promise<void> {
     .on("peer-left", ({ peer: remote }) => console.log(remote.id))
     .on("data", ({ senderPeerId, data, kind, senderMetadata }) => console.log(senderPeerId, data, kind === "broadcast", senderMetadata?.["x"]))
     .on("error", ({ err }: MeteredPeerEventMap["error"]) => console.log(err.name));
-  await peer.join("room", options);
-  await peer.send({ hello: "all" });
-  await peer.sendTo("peer-id", { hello: "you" });
+  await peer.join("room", { ...options, signal: AbortSignal.timeout(5_000) });
+  const { signal } = new AbortController();
+  await peer.send({ hello: "all" }, { signal });
+  await peer.sendTo("peer-id", { hello: "you" }, { signal });
+  const stats: MeteredPeerStats = await peer.getStats();
+  for (const [id, { route, roundTripTimeMs, bytesSent, bytesReceived }] of stats.peers) {
+    const kind: CandidateType | undefined = route;
+    console.log(id, kind, roundTripTimeMs?.toFixed(), bytesSent + bytesReceived, stats.latencyMs?.toFixed());
+  }
   const remotes: RemotePeer[] = peer.remotePeers;
   const one: RemotePeer | undefined = peer.remotePeer("peer-id");
   const { state, peerId, channel }: { state: MeteredPeerState; peerId: string | null; channel: string | null } = peer.toJSON();
@@ -108,7 +114,16 @@ function meet(remote: RemotePeer): void {
     .on("negotiation-error", ({ err }) => console.log(err.message))
     .on("ice-candidate-error", ({ err }) => console.log(err.message))
     .on("connection-reset", () => talk(new DataChannel(remote.createDataChannel("chat", { ordered: false, maxRetransmits: 0 }))));
-  void remote.send("hello");
+  void remote.send("hello", { signal: AbortSignal.timeout(1_000) });
+  const lasting: OpenDataChannelOptions = { ordered: false, maxRetransmits: 0, maxQueuedSends: 16, logger };
+  talk(remote.openDataChannel("chat"));
+  talk(remote.openDataChannel("game", lasting));
+  void remote.getStats().then((stats: RemotePeerStats) => console.log(stats.localCandidateType, stats.remoteCandidateType, stats.protocol));
+}
+
+export async function disposable(): Promise<void> {
+  await using room: MeteredPeer = await new MeteredPeer(withTokens).joined("room-42", { includeSenderMetadata: true });
+  await room.send("hello");
 }
 
 function talk(dc: DataChannel): void {
