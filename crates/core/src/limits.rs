@@ -32,6 +32,8 @@ pub const FAILED_EXCHANGES: u32 = 3;
 pub const ICE_RESTART_DELAYS_MS: [u64; 9] = [0, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000];
 /// How long an attempt to restart ICE has, first for its answer and from there on to connect, in milliseconds.
 pub const ICE_RESTART_TIMEOUT_MS: u64 = 15_000;
+/// How long a connection that the other side has closed waits for news of why, in milliseconds.
+pub const CLOSED_CONNECTION_MS: u64 = 300;
 /// How long the roster may take after a reconnect before it is asked for again, in milliseconds.
 pub const SNAPSHOT_TIMEOUT_MS: u64 = 10_000;
 /// How often the roster is asked for again.

@@ -51,6 +51,8 @@ pub(crate) enum Action<E> {
     Replace(Queue<RemoteSignal>),
     /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
     AwaitAnswer,
+    /// The offer that was sent is taken back: if it has not left yet, it shall not.
+    Withdrawn,
     /// No answer is due any more: it came, or another exchange has taken the offer's place.
     AnswerSettled,
     NegotiationError(E),
@@ -397,6 +399,9 @@ impl<E> Negotiation<E> {
     }
 
     fn operate(&mut self, ids: &mut u32, step: Step, operation: Operation) {
+        if let Operation::Rollback = operation {
+            self.actions.push(Action::Withdrawn);
+        }
         let op = OperationId::next(ids);
         self.step = step;
         self.under_way = Some(op);

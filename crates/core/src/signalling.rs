@@ -316,6 +316,11 @@ impl<V: Value> Signalling<V> {
         self.pace.forget(to);
     }
 
+    /// Forgets an offer that waits for somebody and was taken back: late, it would be an offer that nobody stands by.
+    pub(crate) fn forget_offer(&mut self, to: &PeerId) {
+        self.pace.forget_offer(to);
+    }
+
     fn send_signals(&mut self, now: Instant) {
         if self.state != SignallingState::Connected {
             return;

@@ -135,6 +135,11 @@ pub struct Plan {
     pub forbidden_channel: bool,
     /// Whether pages fall asleep now and then.
     pub sleeps: bool,
+    /// Percent of signals that get lost on their way to the server, and of those that come there twice, while faults
+    /// strike.
+    pub lost_signals: u64,
+    /// See [`Plan::lost_signals`].
+    pub repeated_signals: u64,
     /// Whether nothing breaks but the signalling, for less time than the server keeps sessions.
     pub steady: bool,
 }
@@ -208,6 +213,8 @@ impl Plan {
             channels: Limits::default().channels_per_connection,
             forbidden_channel: false,
             sleeps: false,
+            lost_signals: *dice.pick(&[0, 0, 0, 1, 10]),
+            repeated_signals: *dice.pick(&[0, 0, 0, 1, 10]),
             steady: false,
         };
         match role {
@@ -231,6 +238,7 @@ impl Plan {
             fault_gap: self.fault_gap.map(|_| (10_000, 40_000)),
             refusals: 0,
             token_failures: 0,
+            lost_signals: 0,
             comings_and_goings: false,
             ..self
         }

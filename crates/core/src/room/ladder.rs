@@ -4,9 +4,13 @@
 //! ([`ICE_RESTART_DELAYS_MS`]). An attempt ends well when the connection is connected; it has failed when the connection
 //! fails again, when no answer comes, or when nothing happens after the answer. After the last one the application is
 //! told, once; from there on the remote has to move.
+//!
+//! A connection that the other side has closed does not come back by any of that: it is replaced. First it waits for
+//! [`CLOSED_CONNECTION_MS`], because most who close a connection are leaving, which is told on another way, and the
+//! others may have an offer for us.
 
 use crate::Instant;
-use crate::limits::{ICE_RESTART_DELAYS_MS, ICE_RESTART_TIMEOUT_MS};
+use crate::limits::{CLOSED_CONNECTION_MS, ICE_RESTART_DELAYS_MS, ICE_RESTART_TIMEOUT_MS};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Step {
@@ -17,6 +21,8 @@ enum Step {
     Pausing(Instant),
     /// An attempt is under way, and has until then.
     Trying(Instant),
+    /// The other side has closed the connection, which is replaced then.
+    Closed(Instant),
     Exhausted,
 }
 
@@ -25,6 +31,8 @@ enum Step {
 pub(super) enum Due {
     /// Restart ICE.
     Restart,
+    /// Replace the connection.
+    Replace,
     /// Tell the application that there is no use in it.
     Exhausted,
 }
@@ -38,9 +46,16 @@ pub(super) struct Ladder {
 impl Ladder {
     /// The connection failed, or an attempt did.
     pub(super) fn failed(&mut self, now: Instant) {
-        if !matches!(self.step, Step::Exhausted | Step::Pausing(_)) {
+        if matches!(self.step, Step::Idle | Step::Trying(_)) {
             let delay = ICE_RESTART_DELAYS_MS.get(self.attempts).copied().unwrap_or_default();
             self.step = Step::Pausing(now.after(delay));
+        }
+    }
+
+    /// The other side has closed the connection.
+    pub(super) fn closed(&mut self, now: Instant) {
+        if !matches!(self.step, Step::Closed(_)) {
+            self.step = Step::Closed(now.after(CLOSED_CONNECTION_MS));
         }
     }
 
@@ -69,7 +84,7 @@ impl Ladder {
 
     pub(super) fn next(&self) -> Option<Instant> {
         match self.step {
-            Step::Pausing(at) | Step::Trying(at) => Some(at),
+            Step::Pausing(at) | Step::Trying(at) | Step::Closed(at) => Some(at),
             Step::Idle | Step::Exhausted => None,
         }
     }
@@ -79,9 +94,13 @@ impl Ladder {
         if self.next()? > now {
             return None;
         }
-        if let Step::Trying(_) = self.step {
-            self.failed(now);
-            return self.poll(now);
+        match self.step {
+            Step::Closed(_) => return Some(Due::Replace),
+            Step::Trying(_) => {
+                self.failed(now);
+                return self.poll(now);
+            }
+            Step::Idle | Step::Pausing(_) | Step::Exhausted => {}
         }
         if self.attempts == ICE_RESTART_DELAYS_MS.len() {
             self.step = Step::Exhausted;

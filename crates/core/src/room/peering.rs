@@ -101,9 +101,12 @@ impl<V: Value> Room<V> {
         }
     }
 
-    /// Brings a failed connection back. That takes signals, so without a server it waits.
+    /// Brings a broken connection back. That takes signals, so it waits for the server, and for who is missing there.
     pub(super) fn climb(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
-        let Some(remote) = self.remotes.get_mut(at).filter(|_| self.state == RoomState::Joined) else {
+        let is_joined = self.state == RoomState::Joined;
+        let Some(remote) =
+            self.remotes.get_mut(at).filter(|remote| is_joined && remote.missing_until.is_none())
+        else {
             return;
         };
         match remote.ladder.poll(now) {
@@ -112,6 +115,7 @@ impl<V: Value> Room<V> {
                 remote.negotiation.cancel_restart();
                 link.out.event(Event::Remote(remote.id, RemoteEvent::IceRestartExhausted));
             }
+            Some(Due::Replace) => return self.replace(at, link),
             None => return,
         }
         self.act(now, at, link);
@@ -126,6 +130,7 @@ impl<V: Value> Room<V> {
                     link.out.command(Command::Operate(remote.connection, op, operation));
                 }
                 Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
+                Action::Withdrawn => link.forget_offer(&remote.peer_id),
                 Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
                 Action::AnswerSettled => {
                     remote.answer_due = None;

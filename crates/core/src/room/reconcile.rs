@@ -114,8 +114,9 @@ impl<V: Value> Room<V> {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let remotes = self.remotes.iter().flat_map(|remote| {
-            // Without a server the ladders wait.
-            let rung = remote.ladder.next().filter(|_| self.state == RoomState::Joined);
+            // The ladders wait where `climb` does nothing.
+            let climbs = self.state == RoomState::Joined && remote.missing_until.is_none();
+            let rung = remote.ladder.next().filter(|_| climbs);
             [remote.answer_due, remote.missing_until, rung]
         });
         let snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.deadline).filter(|at| *at != NEVER);

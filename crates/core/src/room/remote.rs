@@ -85,9 +85,8 @@ impl<V> Remote<V> {
                 self.negotiation.cancel_restart();
                 self.transition(RemoteState::Connected, out);
             }
-            ConnectionState::Disconnected | ConnectionState::Closed => {
-                self.transition(RemoteState::Reconnecting, out);
-            }
+            ConnectionState::Disconnected => self.transition(RemoteState::Reconnecting, out),
+            ConnectionState::Closed => self.ladder.closed(now),
             ConnectionState::Failed => {
                 self.ladder.failed(now);
                 self.transition(RemoteState::Reconnecting, out);

@@ -22,12 +22,14 @@ impl<V: Value> Room<V> {
             return;
         }
         let is_snapshot = std::mem::take(&mut self.snapshot_due);
-        let patience = self.snapshot.take().and_then(|snapshot| snapshot.patience);
+        let patience =
+            self.snapshot.take().and_then(|snapshot| snapshot.patience).filter(|until| *until > now);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
             for remote in &mut self.remotes {
                 let is_present = joined.iter().any(|peer| peer.peer_id == remote.peer_id);
-                remote.missing_until = patience.filter(|_| !is_present && remote.has_connected());
+                let may_be_missing = |until: &Instant| *until > now && !is_present && remote.has_connected();
+                remote.missing_until = patience.filter(may_be_missing);
                 remote.is_leaving = !is_present && remote.missing_until.is_none();
             }
             while let Some(at) = self.remotes.iter().position(|remote| remote.is_leaving) {

@@ -9,7 +9,7 @@
 //! A signal counts as delivered when the server has answered it. Where a session can be resumed, signals that were not,
 //! and those made during the gap, leave again when it is: a receiver takes a repeated signal for what it is.
 
-use metered_protocol::{PeerId, Signal};
+use metered_protocol::{PeerId, SdpType, Signal};
 
 use crate::Instant;
 use crate::limits::{SIGNAL_BURST, SIGNAL_PAUSE_MS, SIGNALS_PER_SECOND, WAITING_SIGNALS};
@@ -90,6 +90,17 @@ impl Pace {
         self.unanswered.retain(|(_, (to, _))| to != peer);
     }
 
+    /// Forgets an offer for somebody.
+    pub(super) fn forget_offer(&mut self, peer: &PeerId) {
+        let is_offer = |(to, signal): &Waiting| {
+            let offers =
+                matches!(signal, Signal::Description(description) if description.kind == SdpType::Offer);
+            to == peer && offers
+        };
+        self.descriptions.retain(|waiting| !is_offer(waiting));
+        self.unanswered.retain(|(_, waiting)| !is_offer(waiting));
+    }
+
     fn queue(&mut self, signal: &Signal<JsonText>) -> &mut Queue<Waiting> {
         match signal {
             Signal::Candidate(_) => &mut self.candidates,
@@ -107,7 +118,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use metered_protocol::{Description, SdpType};
+    use metered_protocol::Description;
 
     fn candidate(pace: &mut Pace, to: &str) -> bool {
         pace.push(PeerId::parse(to).unwrap(), Signal::Candidate(None))

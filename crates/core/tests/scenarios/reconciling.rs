@@ -61,6 +61,21 @@ fn signals_of_the_gap_leave_when_the_session_is_resumed_those_without_an_answer_
 }
 
 #[test]
+fn an_offer_that_was_taken_back_does_not_leave_when_the_session_is_resumed() {
+    let mut hand = joined(&["zoe"]);
+    hand.drop_socket(1006);
+    hand.offers(2);
+    hand.pass(700);
+    hand.said();
+    // While nobody could hear it, the offer has waited in vain.
+    hand.pass(15_000);
+    hand.steps_succeed();
+    hand.said();
+    welcome(&mut hand, "me", true);
+    assert_eq!(hand.said_about(r#""offer""#).len(), 1, "the one that is made again");
+}
+
+#[test]
 fn signals_of_the_gap_are_dropped_with_the_session() {
     let mut hand = joined(&["bob"]);
     hand.gathered(2, "lost");

@@ -80,8 +80,18 @@ impl Client {
                 note_request(&mut self.watch, kernel, &frame);
                 let text = encode_frame(&frame);
                 kernel.note(format_args!("{who} => {text}"));
-                if let Some(link) = self.links.get(&socket) {
-                    out.network.send_up(kernel, &out.plan, *link, Up::Frame(text));
+                let times = match text.contains(r#"{"type":"rtc-"#) && out.troubled {
+                    true if kernel.dice.percent(out.plan.lost_signals) => 0,
+                    true if kernel.dice.percent(out.plan.repeated_signals) => 2,
+                    _ => 1,
+                };
+                if times != 1 {
+                    kernel.saw(if times == 0 { "lost signal" } else { "repeated signal" });
+                }
+                for _ in 0..times {
+                    if let Some(link) = self.links.get(&socket) {
+                        out.network.send_up(kernel, &out.plan, *link, Up::Frame(text.clone()));
+                    }
                 }
             }
             Command::CloseSocket(socket, code, reason) => {
