@@ -41,7 +41,18 @@ const CLIENT_STATES = ["idle", "connecting", "connected", "reconnecting", "close
 const ROOM_STATES = ["idle", "joining", "joined", "reconnecting", "leaving", "closed"];
 const REMOTE_STATES = CLIENT_STATES;
 const CONNECTION_STATES = ["new", "connecting", "connected", "disconnected", "failed", "closed"];
+const ENDED = CONNECTION_STATES.indexOf("closed");
 const LOG_LEVELS = ["debug", "info", "warn"];
+
+/**
+ * The state of a connection, as a number. `connectionState` alone does not tell it: when the other side closes its
+ * connection, only the transports say so and the rest takes that for silence; and `@roamhq/wrtc` may announce a failure
+ * while `connectionState` is not there yet, and not again. (It also crashes when asked for the DTLS transport.)
+ */
+const connectionState = (pc) => {
+  if (pc.sctp?.state === "closed") return ENDED;
+  return CONNECTION_STATES.indexOf(pc.iceConnectionState === "failed" ? "failed" : pc.connectionState);
+};
 
 const MAX_FRAME_LENGTH = 1024 * 1024;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -214,12 +225,25 @@ export class Host {
     let pc = null;
     try {
       pc = this.#options.rtcPeerConnectionFactory({ iceServers });
-      const detach = listen(pc, {
+      let last;
+      let sctp;
+      const look = () => {
+        if (!sctp) (sctp = pc.sctp)?.addEventListener?.("statechange", look);
+        const state = connectionState(pc);
+        if (state !== last) this.#notify(STATE, id, (last = state));
+      };
+      const unlisten = listen(pc, {
         negotiationneeded: () => this.#notify(NEGOTIATION_NEEDED, id),
         icecandidate: ({ candidate }) => this.#notify(CANDIDATE, id, 0, candidate),
-        connectionstatechange: () => this.#notify(STATE, id, CONNECTION_STATES.indexOf(pc.connectionState)),
+        connectionstatechange: look,
+        iceconnectionstatechange: look,
+        signalingstatechange: look,
         datachannel: ({ channel }) => this.#remotes.get(remote)?.emit("data-channel", { channel }),
       });
+      const detach = () => {
+        unlisten();
+        sctp?.removeEventListener?.("statechange", look);
+      };
       this.#connections.set(id, { pc, detach });
     } catch (err) {
       this.#surface.emit("error", { err: scrubbed(err) });

@@ -88,6 +88,7 @@ test("a peer that loses its own connection keeps its remotes, whose connections 
   const as = (sub, more) => ({ ...options, apiKey: undefined, tokenProvider: () => token({ sub, peerMetadata: { sub } }), ...more });
   const { a, b, toA, toB } = await pair(t, as("ann", { webSocketFactory }), as("bea"));
   const first = await openChannel(toB, toA);
+  await until(() => toB.state === "connected");
   const oldConnection = toB.pc;
   const closed = [once(first.ours, "close"), once(first.theirs, "close")];
   const left = record(a, "peer-left");
