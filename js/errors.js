@@ -77,6 +77,13 @@ export class MeteredPeerStateError extends Error {
   }
 }
 
+export class MeteredPeerReplaceTrackError extends Error {
+  constructor(succeeded, failed) {
+    super(`the track could not be replaced for ${failed.length} of ${succeeded.length + failed.length} peers`);
+    Object.assign(this, { succeeded, failed });
+  }
+}
+
 export class DataChannelOverflowError extends Error {
   constructor(queued, cap) {
     super(`${queued} sends wait already, at most ${cap} may: await send()`);
@@ -101,6 +108,7 @@ export class ReconcileTimeoutError extends Error {
 const classes = {
   SignallingConnectError, ServerRequestError, NotConnectedError, DisconnectedError, AckTimeoutError,
   OversizedPayloadError, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError,
+  MeteredPeerReplaceTrackError,
   DataChannelOverflowError, IceRestartExhaustedError, ReconcileTimeoutError,
 };
 nameClasses(classes);

@@ -4,6 +4,7 @@
 
 import { bindings } from "./bindings.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError } from "./errors.js";
+import { Outgoing } from "./media.js";
 import { abortSignal } from "./options.js";
 import { listen, watchPlatform } from "./platform.js";
 import { RemotePeer } from "./remote_peer.js";
@@ -79,14 +80,14 @@ export const payloadBytes = (data) =>
   : undefined;
 
 /** The JSON text of a payload, or a TypeError that says why there is none. */
-export const encodePayload = (data) => {
+export const encodePayload = (data, argument = "data") => {
   let text;
   try {
     text = JSON.stringify(data);
   } catch (error) {
-    throw new TypeError(`\`data\` cannot be written as JSON: ${error.message}`);
+    throw new TypeError(`\`${argument}\` cannot be written as JSON: ${error.message}`);
   }
-  if (text === undefined) throw errors.invalid("data", "must be a JSON value", data);
+  if (text === undefined) throw errors.invalid(argument, "must be a JSON value", data);
   return text;
 };
 
@@ -103,6 +104,8 @@ export class Host {
   #timer;
   #due = Infinity;
   #watching;
+  /** The tracks that a room sends. */
+  media = new Outgoing(this);
 
   /**
    * @param surface the public object, whose events these are
@@ -168,8 +171,13 @@ export class Host {
     return this.#core.channel();
   }
 
+  get maxMessageSize() {
+    return this.#core.maxMessageSize();
+  }
+
   get remotes() {
-    return this.#core.remotes().map((id) => this.#remotes.get(id));
+    // The core may know of somebody whose turn to be constructed has not come.
+    return this.#core.remotes().map((id) => this.#remotes.get(id)).filter((peer) => peer);
   }
 
   remoteState(id) {
@@ -183,6 +191,11 @@ export class Host {
 
   remoteMetadata(id) {
     return this.#core.remoteMetadata(id);
+  }
+
+  /** Tells a remote about a track of ours; without metadata, that there is nothing to tell any more. */
+  describeTrack(remote, { id, kind }, stream, metadata) {
+    this.#core.describeTrack(this, remote, id, kind, stream?.id, metadata);
   }
 
   get #states() {
@@ -223,6 +236,8 @@ export class Host {
 
   openConnection(id, remote, peerId, iceServers) {
     let pc = null;
+    const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
+    this.#remotes.set(remote, peer);
     try {
       pc = this.#options.rtcPeerConnectionFactory({ iceServers });
       let last;
@@ -237,20 +252,23 @@ export class Host {
         icecandidate: ({ candidate }) => this.#notify(CANDIDATE, id, 0, candidate),
         connectionstatechange: look,
         iceconnectionstatechange: look,
-        signalingstatechange: look,
-        datachannel: ({ channel }) => this.#remotes.get(remote)?.emit("data-channel", { channel }),
+        signalingstatechange: () => {
+          look();
+          if (pc.signalingState === "stable") peer._incoming.agreed();
+        },
+        datachannel: ({ channel }) => peer.emit("data-channel", { channel }),
+        track: (event) => peer._incoming.arrived(event),
       });
       const detach = () => {
         unlisten();
         sctp?.removeEventListener?.("statechange", look);
       };
-      this.#connections.set(id, { pc, detach });
+      this.#connections.set(id, { pc, detach, peer });
     } catch (err) {
       this.#surface.emit("error", { err: scrubbed(err) });
     }
-    const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
-    this.#remotes.set(remote, peer);
     peer._replaceConnection(pc);
+    this.media.attachAll(peer);
   }
 
   connection(id) {
@@ -274,10 +292,11 @@ export class Host {
   }
 
   closeConnection(id) {
-    const { pc, detach } = this.#connections.get(id) ?? {};
+    const { pc, detach, peer } = this.#connections.get(id) ?? {};
     this.#connections.delete(id);
     // The listeners go first: closing is our own doing and no news.
     detach?.();
+    peer?._incoming.release();
     try {
       pc?.close();
     } catch {
@@ -472,6 +491,15 @@ export class Host {
     const peer = this.#remotes.get(id);
     peer?._reopenChannels();
     peer?.emit("connection-reset", {});
+  }
+
+  trackMeta(id, trackId, kind, streamId, metadata) {
+    this.#remotes.get(id)?._incoming.describe(trackId, kind, streamId, metadata);
+  }
+
+  signalsLost(id) {
+    const peer = this.#remotes.get(id);
+    if (peer) this.media.describeAll(peer);
   }
 
   iceRestartExhausted(id) {

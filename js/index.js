@@ -21,6 +21,7 @@ export {
   DisconnectedError,
   IceRestartExhaustedError,
   MeteredPeerOversizedError,
+  MeteredPeerReplaceTrackError,
   MeteredPeerSendError,
   MeteredPeerStateError,
   NotConnectedError,

@@ -3,6 +3,7 @@
 import { Emitter } from "./emitter.js";
 import { errors, MeteredPeerSendError } from "./errors.js";
 import { BROADCAST, CLOSE, Host, JOIN, SEND_TO } from "./host.js";
+import { mustBeStream, mustBeTrack } from "./media.js";
 import { option, parseOptions } from "./options.js";
 
 /** Refuses an argument that cannot be meant, by the code that the methods of a room have for it. */
@@ -69,6 +70,42 @@ export class MeteredPeer extends Emitter {
     const stats = await Promise.allSettled(remotes.map((remote) => remote.getStats()));
     const known = remotes.map(({ id }, at) => [id, stats[at].value]).filter(([, value]) => value);
     return { latencyMs: this.#host.latencyMs, peers: new Map(known) };
+  }
+
+  addStream(stream, metadata) {
+    mustBeStream(stream);
+    this.#host.media.add("addStream", stream.getTracks(), stream, metadata ?? undefined);
+  }
+
+  removeStream(stream) {
+    mustBeStream(stream);
+    this.#host.media.remove("removeStream", this.#host.media.tracksOf(stream));
+  }
+
+  addTrack(track, stream, metadata) {
+    mustBeTrack("track", track);
+    if (stream != null) mustBeStream(stream);
+    this.#host.media.add("addTrack", [track], stream ?? undefined, metadata ?? undefined);
+  }
+
+  removeTrack(track) {
+    mustBeTrack("track", track);
+    this.#host.media.remove("removeTrack", [track]);
+  }
+
+  async replaceTrack(oldTrack, newTrack) {
+    mustBeTrack("oldTrack", oldTrack);
+    if (newTrack !== null) mustBeTrack("newTrack", newTrack);
+    return this.#host.media.replace(oldTrack, newTrack);
+  }
+
+  getTrackMetadata(track) {
+    return this.#host.media.metadataOf(track);
+  }
+
+  getStreamMetadata(stream) {
+    mustBeStream(stream);
+    return this.#host.media.metadataOf(this.#host.media.tracksOf(stream)[0]);
   }
 
   close(reason) {

@@ -4,6 +4,7 @@ import { Emitter } from "./emitter.js";
 import { errors } from "./errors.js";
 import { DataChannel } from "./data_channel.js";
 import { SEND_TO } from "./host.js";
+import { Incoming } from "./media.js";
 import { LastingChannel } from "./lasting_channel.js";
 import { summarize } from "./stats.js";
 
@@ -14,6 +15,7 @@ export class RemotePeer extends Emitter {
   #pc;
   #left = false;
   #lastMetadata;
+  #incoming = new Incoming(this);
   #lasting = new Set();
 
   constructor(host, remote, id, logger) {
@@ -71,9 +73,20 @@ export class RemotePeer extends Emitter {
     return { id: this.id, state: this.state };
   }
 
+  /** For the host: what this peer sends us. */
+  get _incoming() {
+    return this.#incoming;
+  }
+
+  /** For the media that we send: tells this peer about a track. */
+  _describe(track, stream, metadata) {
+    this.#host.describeTrack(this.#remote, track, stream, metadata);
+  }
+
   /** For the host: the connection is another one. */
   _replaceConnection(pc) {
     this.#pc = pc;
+    this.#incoming.renew();
   }
 
   /** For the host: whoever looks finds the new connection now. */
@@ -85,6 +98,7 @@ export class RemotePeer extends Emitter {
   _leave(metadata) {
     this.#left = true;
     this.#lastMetadata = metadata;
+    this.#incoming.end();
     for (const channel of [...this.#lasting]) channel.close();
   }
 
