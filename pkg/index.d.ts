@@ -450,6 +450,38 @@ export class MeteredPeer {
   sendTo(peerId: string, data: unknown, options?: SendOptions): Promise<void>;
   /** What is known of the connections now. A remote that leaves meanwhile is not in it. */
   getStats(): Promise<MeteredPeerStats>;
+  /**
+   * Sends every track of a stream to everybody in the room, now and whenever somebody comes. Each of its tracks has the
+   * metadata. What is sent already stays as it is.
+   * @param metadata A JSON object. The others get it by way of the server, with the stream's events.
+   * @throws MeteredPeerStateError: `track_already_attached` if a track is sent with another stream or none,
+   *   `invalid_state` once the room is left. MeteredPeerOversizedError for metadata longer than the server takes;
+   *   `TypeError` for what is no stream or no JSON object.
+   */
+  addStream(stream: MediaStream, metadata?: StreamMetadata): void;
+  /** Stops sending the tracks of a stream. Does nothing for those that are not sent. Fails as `addStream` does. */
+  removeStream(stream: MediaStream): void;
+  /**
+   * Sends one track to everybody in the room, now and whenever somebody comes. The same track with the same stream again
+   * does nothing.
+   * @param stream The stream that the others get it in; without, they get a track alone.
+   * @throws As `addStream`.
+   */
+  addTrack(track: MediaStreamTrack, stream?: MediaStream, metadata?: StreamMetadata): void;
+  /** Stops sending a track. Does nothing for one that is not sent. Fails as `addStream` does. */
+  removeTrack(track: MediaStreamTrack): void;
+  /**
+   * Sends another track of the same kind in a track's place, without negotiation; its stream and metadata stay. With
+   * `null` nothing is sent until a `replaceTrack` of the same track, `removeTrack` or `addTrack`. Does nothing for a
+   * track that is not sent.
+   * @throws MeteredPeerReplaceTrackError if somebody's connection refuses. If everybody's does, the old track stays;
+   *   otherwise the new one is sent to the others and to who comes. MeteredPeerStateError as `addTrack`.
+   */
+  replaceTrack(oldTrack: MediaStreamTrack, newTrack: MediaStreamTrack | null): Promise<void>;
+  /** A copy of a track's metadata; undefined if it is not sent or has none. */
+  getTrackMetadata(track: MediaStreamTrack): StreamMetadata | undefined;
+  /** A copy of the metadata of a stream's first track that is sent. */
+  getStreamMetadata(stream: MediaStream): StreamMetadata | undefined;
   /** Leaves for good and closes every connection. */
   close(reason?: string): Promise<void>;
   toJSON(): { state: MeteredPeerState; peerId: string | null; channel: string | null };
@@ -476,6 +508,21 @@ export type PeerConnectionState = "idle" | "connecting" | "connected" | "reconne
 /** The events of a {@link RemotePeer}. */
 export interface RemotePeerEventMap {
   "state-change": { from: PeerConnectionState; to: PeerConnectionState };
+  /**
+   * The remote sends a track, or sends it again: after a reconnect it comes as a new object. `metadata` is what the
+   * remote says about it.
+   */
+  track: { track: MediaStreamTrack; streams: ReadonlyArray<MediaStream>; metadata?: StreamMetadata };
+  /**
+   * The first track of a stream has arrived; `metadata` is that track's. Fires again when the connection was replaced,
+   * with a new object of the same `id`: show that one from then on.
+   */
+  "stream-added": { stream: MediaStream; metadata?: StreamMetadata };
+  /**
+   * The last track of a stream has gone: the remote removed it or has left. Not fired when the connection is replaced;
+   * a stream that was removed meanwhile is then not added again.
+   */
+  "stream-removed": { stream: MediaStream };
   /** The remote opened a data channel. Wrap it in a {@link DataChannel}. */
   "data-channel": { channel: RTCDataChannel };
   /**
@@ -703,6 +750,16 @@ export class MeteredPeerStateError extends Error {
   readonly code: "invalid_state" | "track_already_attached";
   readonly method: string;
   readonly currentState?: string;
+}
+
+/** {@link MeteredPeer.replaceTrack} did not succeed for everybody. */
+export class MeteredPeerReplaceTrackError extends Error {
+  constructor(succeeded: readonly string[], failed: ReadonlyArray<{ peerId: string; err: Error }>);
+  readonly name: "MeteredPeerReplaceTrackError";
+  /** The peer ids of those who get the new track. */
+  readonly succeeded: readonly string[];
+  /** Those who do not, and why. */
+  readonly failed: ReadonlyArray<{ peerId: string; err: Error }>;
 }
 
 /** Too many sends wait on a {@link DataChannel}. */

@@ -2,14 +2,14 @@
 
 import {
   AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DisconnectedError,
-  IceRestartExhaustedError, MeteredPeer, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
+  IceRestartExhaustedError, MeteredPeer, MeteredPeerOversizedError, MeteredPeerReplaceTrackError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
   OversizedPayloadError, ReconcileTimeoutError, RemotePeer, ServerRequestError, SignallingClient, SignallingConnectError, WsCloseCode,
 } from "metered-realtime";
 import type {
   ChannelMessage, DataChannelEventMap, DataChannelOptions, DirectMessageEvent, Emitting, ErrorCode, EventStream, EventStreamOptions,
   Handler, IceServerConfig, JoinOptions, Logger, LogLevel, MeteredPeerEventMap, MeteredPeerOptions, MeteredPeerState,
   CandidateType, MeteredPeerStats, OpenDataChannelOptions, PeerConnectionState, PresenceEvent, PresencePeer, ReconnectOptions, RemotePeerEventMap, RemotePeerStats, RTCDataChannelLike,
-  ServerErrorEvent, SignallingClientEventMap, SignallingClientOptions, SignallingClientState, SubscribeOptions,
+  ServerErrorEvent, SignallingClientEventMap, SignallingClientOptions, SignallingClientState, StreamMetadata, SubscribeOptions,
   TokenProvider, WebSocketLike,
 } from "metered-realtime";
 
@@ -121,6 +121,26 @@ function meet(remote: RemotePeer): void {
   void remote.getStats().then((stats: RemotePeerStats) => console.log(stats.localCandidateType, stats.remoteCandidateType, stats.protocol));
 }
 
+export async function call(peer: MeteredPeer, stream: MediaStream, screen: MediaStreamTrack): Promise<void> {
+  const metadata: StreamMetadata = { role: "camera", label: "front", lens: 35 };
+  peer.addStream(stream, metadata);
+  peer.addTrack(screen);
+  peer.addTrack(screen, stream, { role: "screen" });
+  const [camera = screen] = stream.getVideoTracks();
+  await peer.replaceTrack(camera, screen);
+  await peer.replaceTrack(screen, null);
+  console.log(peer.getTrackMetadata(screen)?.role, peer.getStreamMetadata(stream)?.["lens"]);
+  peer.removeTrack(screen);
+  peer.removeStream(stream);
+  const shown = new Map<string, MediaStream>();
+  for (const remote of peer.remotePeers) {
+    remote
+      .on("track", ({ track, streams, metadata: about }) => console.log(track.kind, streams[0]?.id, about?.label))
+      .on("stream-added", ({ stream: theirs, metadata: about }) => shown.set(`${theirs.id} ${about?.role}`, theirs))
+      .on("stream-removed", ({ stream: theirs }: RemotePeerEventMap["stream-removed"]) => shown.delete(theirs.id));
+  }
+}
+
 export async function disposable(): Promise<void> {
   await using room: MeteredPeer = await new MeteredPeer(withTokens).joined("room-42", { includeSenderMetadata: true });
   await room.send("hello");
@@ -161,6 +181,9 @@ export function explain(error: unknown): string {
   if (error instanceof OversizedPayloadError || error instanceof MeteredPeerOversizedError) return `${error.size - error.cap} ${error.code}`;
   if (error instanceof MeteredPeerSendError) return error.code === "self_send" ? "me" : error.code;
   if (error instanceof MeteredPeerStateError) return `${error.code} ${error.method} ${error.currentState}`;
+  if (error instanceof MeteredPeerReplaceTrackError) {
+    return [...error.succeeded, ...error.failed.map(({ peerId, err }) => `${peerId}: ${err.message}`)].join();
+  }
   if (error instanceof IceRestartExhaustedError || error instanceof ReconcileTimeoutError) return error.code;
   if (error instanceof DataChannelOverflowError) return `${error.queued} of ${error.cap}: ${error.code}`;
   return error instanceof Error ? error.stack ?? error.message : "?";

@@ -1,7 +1,8 @@
 // A program for the official SDK. It is compiled as it is, and once more with this package in the official one's place.
 
 import {
-  ConsoleLogger, DataChannel, DataChannelOverflowError, MeteredPeer, MeteredPeerOversizedError, MeteredPeerSendError,
+  ConsoleLogger, DataChannel, DataChannelOverflowError, MeteredPeer, MeteredPeerOversizedError,
+  MeteredPeerReplaceTrackError, MeteredPeerSendError,
   MeteredPeerStateError, NoopLogger, OversizedPayloadError, RemotePeer, SignallingClient, SignallingConnectError, WsCloseCode,
   WsCloseCodeValue,
 } from "@metered-ca/realtime";
@@ -151,6 +152,57 @@ export async function room(channel: string): Promise<void> {
   await peer.close("done");
 }
 
+// ---- media
+
+export const camera: StreamMetadata = { role: "camera", label: "front", lens: 35 };
+
+export class Tiles {
+  private readonly streams = new Map<string, MediaStream>();
+
+  constructor(private readonly peer: MeteredPeer, private readonly own: MediaStream) {
+    peer.addStream(own, camera);
+    peer.on("peer-joined", ({ peer: remote }) => this.watch(remote));
+  }
+
+  async show(screen: MediaStreamTrack): Promise<string[]> {
+    const [video] = this.own.getVideoTracks();
+    if (video === undefined) {
+      this.peer.addTrack(screen, this.own, { role: "screen" });
+      return [];
+    }
+    try {
+      await this.peer.replaceTrack(video, screen);
+      return [];
+    } catch (error) {
+      if (!(error instanceof MeteredPeerReplaceTrackError)) throw error;
+      const { succeeded, failed } = error;
+      for (const { peerId, err } of failed) console.warn(peerId, err.message, succeeded.length);
+      return failed.map(({ peerId }) => peerId);
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const track of this.own.getTracks()) {
+      const metadata: StreamMetadata | undefined = this.peer.getTrackMetadata(track);
+      if (metadata?.role === "screen") this.peer.removeTrack(track);
+      else await this.peer.replaceTrack(track, null);
+    }
+    console.log(this.peer.getStreamMetadata(this.own)?.label);
+    this.peer.removeStream(this.own);
+  }
+
+  private watch(remote: RemotePeer): void {
+    remote
+      .on("track", ({ track, streams, metadata }) => console.log(track.kind, streams.length, metadata?.["lens"]))
+      .on("stream-added", ({ stream, metadata }: RemotePeerEventMap["stream-added"]) => this.streams.set(`${stream.id} ${metadata?.role}`, stream))
+      .on("stream-removed", ({ stream }) => this.streams.delete(stream.id));
+  }
+
+  static explain(error: unknown): string {
+    return error instanceof MeteredPeerStateError && error.code === "track_already_attached" ? error.method : "";
+  }
+}
+
 // ---- a data channel
 
 const channelOptions: DataChannelOptions = {
@@ -178,4 +230,3 @@ export const wrap = (channel: RTCDataChannel): DataChannel => new DataChannel(ch
 
 export const welcome = ({ peerId, expiresAt, serverTime, maxMessageSize, metadata }: WelcomePayload): unknown[] =>
   [peerId, expiresAt, serverTime, maxMessageSize, metadata?.["iceServers"]];
-export const camera: StreamMetadata = { role: "camera", label: "front", lens: 35 };
