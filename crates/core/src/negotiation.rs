@@ -51,8 +51,9 @@ pub(crate) enum Action<E> {
     Replace(Queue<RemoteSignal>),
     /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
     AwaitAnswer,
-    /// The offer that was sent is taken back: if it has not left yet, it shall not.
-    Withdrawn,
+    /// The offer that was sent is taken back: if it has not left yet, it shall not. True if nothing was agreed on before,
+    /// so that no candidate of ours is of any use either.
+    Withdrawn(bool),
     /// No answer is due any more: it came, or another exchange has taken the offer's place.
     AnswerSettled,
     NegotiationError(E),
@@ -400,7 +401,7 @@ impl<E> Negotiation<E> {
 
     fn operate(&mut self, ids: &mut u32, step: Step, operation: Operation) {
         if let Operation::Rollback = operation {
-            self.actions.push(Action::Withdrawn);
+            self.actions.push(Action::Withdrawn(self.generation.is_none()));
         }
         let op = OperationId::next(ids);
         self.step = step;

@@ -317,8 +317,8 @@ impl<V: Value> Signalling<V> {
     }
 
     /// Forgets an offer that waits for somebody and was taken back: late, it would be an offer that nobody stands by.
-    pub(crate) fn forget_offer(&mut self, to: &PeerId) {
-        self.pace.forget_offer(to);
+    pub(crate) fn forget_offer(&mut self, to: &PeerId, and_candidates: bool) {
+        self.pace.forget_offer(to, and_candidates);
     }
 
     fn send_signals(&mut self, now: Instant) {

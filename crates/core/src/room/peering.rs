@@ -130,7 +130,7 @@ impl<V: Value> Room<V> {
                     link.out.command(Command::Operate(remote.connection, op, operation));
                 }
                 Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
-                Action::Withdrawn => link.forget_offer(&remote.peer_id),
+                Action::Withdrawn(is_first) => link.forget_offer(&remote.peer_id, is_first),
                 Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
                 Action::AnswerSettled => {
                     remote.answer_due = None;

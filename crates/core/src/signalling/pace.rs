@@ -90,15 +90,19 @@ impl Pace {
         self.unanswered.retain(|(_, (to, _))| to != peer);
     }
 
-    /// Forgets an offer for somebody.
-    pub(super) fn forget_offer(&mut self, peer: &PeerId) {
-        let is_offer = |(to, signal): &Waiting| {
-            let offers =
-                matches!(signal, Signal::Description(description) if description.kind == SdpType::Offer);
-            to == peer && offers
+    /// Forgets an offer for somebody, and the candidates that were gathered for it.
+    pub(super) fn forget_offer(&mut self, peer: &PeerId, and_candidates: bool) {
+        let goes = |(to, signal): &Waiting| {
+            let belongs = match signal {
+                Signal::Description(description) => description.kind == SdpType::Offer,
+                Signal::Candidate(_) => and_candidates,
+                Signal::TrackMeta { .. } => false,
+            };
+            to == peer && belongs
         };
-        self.descriptions.retain(|waiting| !is_offer(waiting));
-        self.unanswered.retain(|(_, waiting)| !is_offer(waiting));
+        self.descriptions.retain(|waiting| !goes(waiting));
+        self.candidates.retain(|waiting| !goes(waiting));
+        self.unanswered.retain(|(_, waiting)| !goes(waiting));
     }
 
     fn queue(&mut self, signal: &Signal<JsonText>) -> &mut Queue<Waiting> {
