@@ -67,7 +67,7 @@ class Program:
         includeSenderMetadata: bool = False,
         reopen: str | None = None,
     ) -> dict[str, Any]:
-        """`reopen` names a channel that is opened to everybody, and again after the server was away."""
+        """`reopen` names a channel that is opened to everybody, and again on each new connection."""
         self.reopen = reopen
 
         async def provide() -> str:
@@ -80,7 +80,7 @@ class Program:
         self.peer.on(PeerJoined, lambda event: self.met(event.peer))
         self.peer.on(PeerLeft, lambda event: tell("peer-left", peer=event.peer.id))
         self.peer.on(Data, self.heard)
-        self.peer.on(StateChange, self.moved)
+        self.peer.on(StateChange, lambda event: tell("state-change", to=event.to))
         self.peer.on(FatalError, lambda event: tell("error", error=repr(event.err)))
         self.peer.on(Left, lambda event: tell("left", reason=event.reason))
         await self.peer.join(channel, include_sender_metadata=includeSenderMetadata)
@@ -104,25 +104,30 @@ class Program:
 
     # ---- what happens
 
-    def moved(self, event: StateChange) -> None:
-        tell("state-change", to=event.to)
-        # Whoever stayed has a new connection by now, on which somebody must make the first offer.
-        if self.reopen and event.from_ == "reconnecting" and event.to == "joined":
-            for remote in self.peer.remote_peers:
-                self.open(remote, self.reopen)
-
     def heard(self, event: Data) -> None:
         metadata = {} if event.sender_metadata is None else {"senderMetadata": event.sender_metadata}
         tell("data", senderPeerId=event.sender_peer_id, data=event.data, kind=event.kind, **metadata)
 
     def met(self, remote: RemotePeer) -> None:
         self.remotes[remote.id] = remote
-        remote.on(StateChange, lambda event: tell("remote-state", peer=remote.id, to=event.to))
+        remote.on(StateChange, lambda event: self.changed(remote, event))
         remote.on(DataChannelOpened, lambda event: self.accept(remote, DataChannel(event.channel)))
         remote.on(NegotiationError, lambda event: tell("negotiation-error", peer=remote.id, error=repr(event.err)))
         tell("peer-joined", peer=remote.id, metadata=remote.metadata, polite=remote.polite)
         if self.reopen:
             self.open(remote, self.reopen)
+
+    async def changed(self, remote: RemotePeer, event: StateChange) -> None:
+        tell("remote-state", peer=remote.id, to=event.to)
+        # The SDK builds the connection anew and says nothing until it is connected, which without a channel in it is
+        # never: so the application looks for the new one, and opens there what it had opened.
+        connection = remote.pc
+        while remote.state == "reconnecting" and remote.pc is connection:
+            await asyncio.sleep(0.02)
+        if remote.state == "reconnecting":
+            for to, label in list(self.opened):
+                if to == remote.id:
+                    self.open(remote, label)
 
     def open(self, remote: RemotePeer, label: str) -> None:
         channel = DataChannel(remote.create_data_channel(label))

@@ -368,7 +368,9 @@ impl<E> Negotiation<E> {
     fn is_from_another_connection(&self, description: &Description) -> bool {
         match (&self.remote_fingerprint, description.fingerprint()) {
             (Some(known), Some(new)) => *known != new,
-            _ => false,
+            // A connection never loses what it once offered: one that offers nothing has just been made.
+            (Some(_), None) => description.kind == SdpType::Offer && description.is_empty(),
+            (None, _) => false,
         }
     }
 

@@ -78,7 +78,12 @@ impl Description {
         Some(Generation(self.attribute(b"a=ice-ufrag:")?.to_vec()))
     }
 
-    /// The value of an attribute where it first occurs.
+    /// Whether it describes no media and no data.
+    pub fn is_empty(&self) -> bool {
+        self.attribute(b"m=").is_none()
+    }
+
+    /// The value of a line where it first occurs.
     fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
         let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
         Some(lines.find_map(|line| line.strip_prefix(name))?.trim_ascii())
@@ -316,5 +321,6 @@ mod tests {
         assert_ne!(sdp("AA:BB").fingerprint(), sdp("AA:BC").fingerprint());
         let none = Description { kind: SdpType::Offer, sdp: "v=0\r\n".into() };
         assert_eq!(none.fingerprint(), None);
+        assert!(none.is_empty() && !sdp("AA:BB").is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The other side closes its end of a connection.
 
 use metered_core::ConnectionState;
-use metered_protocol::SdpType;
+use metered_protocol::{Description, SdpType};
 use serde_json::json;
 
 use crate::hand::{Hand, join, sdp};
@@ -61,6 +61,16 @@ fn the_offer_of_another_connection_is_the_news_that_was_waited_for() {
     hand.steps_succeed();
     hand.pass(60_000);
     assert_eq!(hand.said_about("reset"), [""; 0]);
+}
+
+#[test]
+fn an_offer_of_nothing_comes_from_another_connection_too() {
+    let mut hand = connected();
+    hand.description("bob", &Description { kind: SdpType::Offer, sdp: "v=0\r\na=group:BUNDLE \r\n".into() });
+    assert_eq!(hand.said_about("reset"), ["r1 reset"]);
+    hand.description("bob", &Description { kind: SdpType::Offer, sdp: "v=0\r\na=group:BUNDLE \r\n".into() });
+    hand.steps_succeed();
+    assert_eq!(hand.said_about("reset"), [""; 0], "once");
 }
 
 #[test]
