@@ -55,7 +55,13 @@ impl<V: Value> Room<V> {
             .resume_grace_ms
             .filter(|grace_ms| is_known && now.since(self.dropped_at) < *grace_ms)
             .map(|grace_ms| now.after(grace_ms));
-        if !connected.resumed {
+        if connected.resumed {
+            // That somebody has come back may be among what we missed.
+            let soon = now.after(SNAPSHOT_TIMEOUT_MS);
+            for remote in &mut self.remotes {
+                remote.missing_until = remote.missing_until.map(|until| until.max(soon));
+            }
+        } else {
             self.early.clear();
             self.snapshot_due = true;
             self.snapshot = Some(Snapshot { deadline: now, requests: 0, patience });
@@ -114,10 +120,10 @@ impl<V: Value> Room<V> {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let remotes = self.remotes.iter().flat_map(|remote| {
-            // The ladders wait where `climb` does nothing.
-            let climbs = self.state == RoomState::Joined && remote.missing_until.is_none();
-            let rung = remote.ladder.next().filter(|_| climbs);
-            [remote.answer_due, remote.missing_until, rung]
+            // Without the server nobody is missing, and ladders wait where `climb` does nothing.
+            let is_joined = self.state == RoomState::Joined;
+            let rung = remote.ladder.next().filter(|_| is_joined && remote.missing_until.is_none());
+            [remote.answer_due, remote.missing_until.filter(|_| is_joined), rung]
         });
         let snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.deadline).filter(|at| *at != NEVER);
         remotes.flatten().chain(snapshot).min()
@@ -126,7 +132,9 @@ impl<V: Value> Room<V> {
     pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
         self.handle_remote_timeouts(now, link);
         let is_over = |remote: &super::Remote<V>| remote.missing_until.is_some_and(|until| until <= now);
-        while let Some(at) = self.remotes.iter().position(is_over) {
+        while self.state == RoomState::Joined
+            && let Some(at) = self.remotes.iter().position(is_over)
+        {
             self.remove(at, link);
         }
         if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.deadline <= now) {

@@ -120,6 +120,23 @@ fn who_is_connected_may_come_back_later_than_we_do() {
 }
 
 #[test]
+fn who_may_have_come_back_while_we_were_away_ourselves_is_not_given_up_meanwhile() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.presence(&[], &[]);
+    hand.ack(2);
+    hand.pass(14_500);
+    hand.drop_socket(1006);
+    hand.pass(700);
+    hand.said();
+    welcome(&mut hand, "me", true);
+    hand.presence(&["bob"], &[]);
+    hand.pass(60_000);
+    assert_eq!(hand.said_about("r1"), ["r1 signals lost"], "and stays");
+}
+
+#[test]
 fn a_connection_that_has_failed_meanwhile_is_restarted() {
     let mut hand = joined(&["bob"]);
     hand.drop_socket(1006);

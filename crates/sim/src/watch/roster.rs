@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use metered_core::{Core, Instant};
+use metered_core::{Core, Instant, RoomState};
 use serde_json::Value as Json;
 
 use crate::kernel::{Kernel, Who};
@@ -31,6 +31,8 @@ impl Roster {
         let kept = own == self.own && welcome["resume"].is_object();
         self.own = own;
         if welcome["resumed"] == true {
+            // Whether they are back is told now.
+            self.until = self.until.max(now.after(10_500 + lateness));
             return;
         }
         self.fresh = true;
@@ -76,7 +78,7 @@ impl Roster {
     pub fn compare(&self, kernel: &mut Kernel, who: Who, core: &Core<Json>) {
         let ours: BTreeSet<String> = core.remotes().map(|(_, peer)| peer.as_str().to_owned()).collect();
         let mut others = ours.difference(&self.peers);
-        let may_linger = kernel.now < self.until;
+        let may_linger = kernel.now < self.until || core.room_state() != RoomState::Joined;
         if !self.peers.is_subset(&ours)
             || others.any(|name| !(self.fresh || may_linger && self.lingering.contains(name)))
         {
