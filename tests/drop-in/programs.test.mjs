@@ -9,6 +9,7 @@ import { access, startServer } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
 import { token } from "../support/token.mjs";
 import { within } from "../support/wait.mjs";
+import { media } from "./media-programs.mjs";
 import { rooms, signalling } from "./programs.mjs";
 
 /** Runs a program with an SDK and answers what it saw, with the names that are of this run alone taken out. */
@@ -25,6 +26,7 @@ const run = async (program, sdk) => {
   const context = {
     sdk,
     options,
+    after,
     id,
     channel: `drop-in-${name}`,
     mintToken: token,
@@ -48,7 +50,7 @@ const run = async (program, sdk) => {
   return JSON.parse(JSON.stringify(log, (_, value) => value === undefined ? "undefined" : value).replaceAll(name, "RUN"));
 };
 
-for (const [title, program] of Object.entries({ ...signalling, ...rooms })) {
+for (const [title, program] of Object.entries({ ...signalling, ...rooms, ...media })) {
   test(title, async () => {
     const expected = await run(program, official);
     assert.ok(expected.length > 0, "the program saw nothing");
