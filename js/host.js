@@ -5,6 +5,7 @@
 import { bindings } from "./bindings.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError } from "./errors.js";
 import { Outgoing } from "./media.js";
+import { observe } from "./observe.js";
 import { abortSignal } from "./options.js";
 import { listen, watchPlatform } from "./platform.js";
 import { RemotePeer } from "./remote_peer.js";
@@ -41,19 +42,7 @@ const ABORTED = 12;
 const CLIENT_STATES = ["idle", "connecting", "connected", "reconnecting", "closed"];
 const ROOM_STATES = ["idle", "joining", "joined", "reconnecting", "leaving", "closed"];
 const REMOTE_STATES = CLIENT_STATES;
-const CONNECTION_STATES = ["new", "connecting", "connected", "disconnected", "failed", "closed"];
-const ENDED = CONNECTION_STATES.indexOf("closed");
 const LOG_LEVELS = ["debug", "info", "warn"];
-
-/**
- * The state of a connection, as a number. `connectionState` alone does not tell it: when the other side closes its
- * connection, only the transports say so and the rest takes that for silence; and `@roamhq/wrtc` may announce a failure
- * while `connectionState` is not there yet, and not again. (It also crashes when asked for the DTLS transport.)
- */
-const connectionState = (pc) => {
-  if (pc.sctp?.state === "closed") return ENDED;
-  return CONNECTION_STATES.indexOf(pc.iceConnectionState === "failed" ? "failed" : pc.connectionState);
-};
 
 const MAX_FRAME_LENGTH = 1024 * 1024;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -240,29 +229,14 @@ export class Host {
     this.#remotes.set(remote, peer);
     try {
       pc = this.#options.rtcPeerConnectionFactory({ iceServers });
-      let last;
-      let sctp;
-      const look = () => {
-        if (!sctp) (sctp = pc.sctp)?.addEventListener?.("statechange", look);
-        const state = connectionState(pc);
-        if (state !== last) this.#notify(STATE, id, (last = state));
-      };
-      const unlisten = listen(pc, {
-        negotiationneeded: () => this.#notify(NEGOTIATION_NEEDED, id),
-        icecandidate: ({ candidate }) => this.#notify(CANDIDATE, id, 0, candidate),
-        connectionstatechange: look,
-        iceconnectionstatechange: look,
-        signalingstatechange: () => {
-          look();
-          if (pc.signalingState === "stable") peer._incoming.agreed();
-        },
-        datachannel: ({ channel }) => peer.emit("data-channel", { channel }),
+      const detach = observe(pc, {
+        negotiationNeeded: () => this.#notify(NEGOTIATION_NEEDED, id),
+        candidate: (candidate) => this.#notify(CANDIDATE, id, 0, candidate),
+        state: (state) => this.#notify(STATE, id, state),
+        stable: () => peer._incoming.agreed(),
+        dataChannel: (channel) => peer.emit("data-channel", { channel }),
         track: (event) => peer._incoming.arrived(event),
       });
-      const detach = () => {
-        unlisten();
-        sctp?.removeEventListener?.("statechange", look);
-      };
       this.#connections.set(id, { pc, detach, peer });
     } catch (err) {
       this.#surface.emit("error", { err: scrubbed(err) });

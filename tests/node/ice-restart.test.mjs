@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { IceRestartExhaustedError, MeteredPeer, ReconcileTimeoutError } from "metered-realtime";
-import { FakeConnection, FakeServer } from "../support/fakes.mjs";
+import { FakeConnection, FakeServer, Target } from "../support/fakes.mjs";
 import { test } from "../support/test.mjs";
 import { once, record, until } from "../support/wait.mjs";
 
@@ -59,6 +59,29 @@ test("a connection that fails is restarted with a new generation, and is the sam
   pc.become("connected");
   assert.deepEqual(states.payloads.map(({ to }) => to), ["reconnecting", "connected"]);
   assert.equal(remote.pc, pc);
+});
+
+test("a failure that is announced too early, and not again, is noticed by the ICE state", async (t) => {
+  const { server, remote, pc } = await inRoom(t);
+  pc.become("connected");
+  pc.connectionState = "disconnected";
+  pc.iceConnectionState = "failed";
+  pc.dispatch("connectionstatechange");
+  await until(() => server.signals("rtc-description").length === 1);
+  assert.deepEqual([remote.state, pc.offers], ["reconnecting", [{ iceRestart: true }]]);
+});
+
+test("a connection that the other side has closed is replaced, and not restarted", async (t) => {
+  const { server, remote, pc } = await inRoom(t);
+  pc.sctp = Object.assign(new Target(), { state: "connected" });
+  pc.become("connected");
+  const reset = once(remote, "connection-reset");
+  pc.sctp.state = "closed";
+  pc.sctp.dispatch("statechange");
+  await reset;
+  assert.notEqual(remote.pc, pc);
+  assert.deepEqual([pc.offers, server.signals("rtc-description")], [[], []]);
+  assert.equal(pc.sctp.added - pc.sctp.removed, 0, "nothing listens to it any more");
 });
 
 test("restarts that nobody answers end, after nine of them, in one error", async (t) => {

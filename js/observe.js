@@ -1,0 +1,43 @@
+// What an `RTCPeerConnection` does, as far as somebody has to know. Its state is a number of the core's.
+
+import { listen } from "./platform.js";
+
+const STATES = ["new", "connecting", "connected", "disconnected", "failed", "closed"];
+const CLOSED = STATES.indexOf("closed");
+
+/**
+ * `connectionState` alone does not tell the state: when the other side closes its connection, only the transports say so
+ * and the rest takes that for silence; and `@roamhq/wrtc` may announce a failure while `connectionState` is not there
+ * yet, and not again. (It also crashes when asked for the DTLS transport.)
+ */
+const stateOf = (pc) => {
+  if (pc.sctp?.state === "closed") return CLOSED;
+  return STATES.indexOf(pc.iceConnectionState === "failed" ? "failed" : pc.connectionState);
+};
+
+/** Listens to a connection; answers the function that ends it. A state is told once. */
+export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataChannel, track }) => {
+  let last;
+  let sctp;
+  const look = () => {
+    if (!sctp) (sctp = pc.sctp)?.addEventListener?.("statechange", look);
+    const now = stateOf(pc);
+    if (now !== last) state((last = now));
+  };
+  const unlisten = listen(pc, {
+    negotiationneeded: negotiationNeeded,
+    icecandidate: (event) => candidate(event.candidate),
+    connectionstatechange: look,
+    iceconnectionstatechange: look,
+    signalingstatechange: () => {
+      look();
+      if (pc.signalingState === "stable") stable();
+    },
+    datachannel: ({ channel }) => dataChannel(channel),
+    track,
+  });
+  return () => {
+    unlisten();
+    sctp?.removeEventListener?.("statechange", look);
+  };
+};
