@@ -52,7 +52,7 @@ class Stay {
 
   /** Says something to everybody; answers whether anybody can have heard it. */
   async say(text) {
-    const open = [...this.#remotes.values()].map(({ channel }) => channel).filter((channel) => channel?.readyState === "open");
+    const open = [...this.#remotes.values()].map(({ channel }) => channel).filter((channel) => channel.readyState === "open");
     const results = await Promise.allSettled(open.map((channel) => channel.send(text)));
     for (const { reason } of results) if (reason) note(`not sent: ${reason.message}`);
     const said = results.some(({ status }) => status === "fulfilled");
@@ -62,7 +62,6 @@ class Stay {
 
   #welcome(remote) {
     const card = addCard(remote.id, remote.state);
-    this.#remotes.set(remote, { card, channel: undefined });
     note(`${short(remote.id)}: is here`);
     remote.on("state-change", ({ from, to }) => {
       note(`${short(remote.id)}: ${from} → ${to}`);
@@ -72,28 +71,18 @@ class Stay {
     remote.on("data-channel", ({ channel }) => {
       if (channel.label === LABEL) this.#listen(remote, new DataChannel(channel));
     });
-    remote.on("connection-reset", () => {
-      note(`${short(remote.id)}: has a new connection`);
-      this.#open(remote);
-    });
+    remote.on("connection-reset", () => note(`${short(remote.id)}: has a new connection`));
     remote.on("negotiation-error", ({ err }) => note(`${short(remote.id)}: ${err.message}`));
-    this.#open(remote);
-    countPeople();
-  }
-
-  #open(remote) {
-    const entry = this.#remotes.get(remote);
-    const channel = new DataChannel(remote.createDataChannel(LABEL));
-    entry.channel = channel;
+    const channel = remote.openDataChannel(LABEL);
     channel.on("open", () => {
       note(`${short(remote.id)}: data channel open`);
-      entry.card.talk(true);
+      card.talk(true);
       hint("");
     });
-    channel.on("close", () => {
-      if (entry.channel === channel) entry.card.talk(false);
-    });
+    channel.on("close", () => card.talk(false));
     this.#listen(remote, channel);
+    this.#remotes.set(remote, { card, channel });
+    countPeople();
   }
 
   #listen(remote, channel) {
