@@ -190,7 +190,7 @@ export class Incoming {
   /** What the remote said, by its track ids, oldest first. */
   #described = new Map();
   /** Which track that was found to be about. */
-  #found = new Map();
+  #found = new WeakMap();
   /** By stream id: the stream, and its tracks that still come, each with what ends it. */
   #streams = new Map();
 
@@ -239,7 +239,7 @@ export class Incoming {
   /** There is another connection: everything comes again. */
   renew() {
     this.#streams.clear();
-    this.#found.clear();
+    this.#found = new WeakMap();
   }
 
   /** The remote has left, and its streams with it. */

@@ -192,8 +192,9 @@ for (const [what, settings, resets] of [["forgets sessions", { resumeGrace: 0 },
 // ---- with connections of the test's own
 
 /** A room with these remotes in it, and the connections that were made. */
-const fakeRoom = async (t, ids, options) => {
+const fakeRoom = async (t, ids, welcome) => {
   const server = new FakeServer();
+  server.welcome = welcome;
   server.roster = ids.map((peerId) => ({ peerId }));
   const connections = [];
   const peer = new MeteredPeer({
@@ -203,7 +204,7 @@ const fakeRoom = async (t, ids, options) => {
       connections.push(pc);
       return pc;
     },
-    reconnect: { initialDelayMs: 10, maxDelayMs: 10 }, ...options,
+    reconnect: { initialDelayMs: 10, maxDelayMs: 10 },
   });
   t.after(() => peer.close());
   const joined = record(peer, "peer-joined");
@@ -233,6 +234,21 @@ test("what is said about a track leaves before the offer, with its stream and ki
   await settle();
   assert.deepEqual(signals(server)[2], ["bob", about]);
   assert.deepEqual(connections[0].senders, []);
+});
+
+test("where a connection outlives the server, what may have got lost is said again", async (t) => {
+  const { server, peer, connections } = await fakeRoom(t, ["bob"], { resume: { token: "t", graceMs: 15_000 } });
+  peer.addTrack(new FakeTrack("video"), undefined, camera);
+  const silent = new FakeTrack("audio");
+  peer.addTrack(silent, undefined, camera);
+  await peer.replaceTrack(silent, null);
+  connections[0].connect();
+  const back = once(peer, "state-change", { filter: ({ to }) => to === "joined" });
+  server.socket.drop();
+  await back;
+  await until(() => signals(server).length >= 2);
+  assert.equal(connections.length, 1);
+  assert.deepEqual(signals(server).slice(0, 2).map(([to, what]) => [to, what.kind, what.metadata]), [["bob", "video", camera], ["bob", "audio", undefined]]);
 });
 
 test("the same track twice is one, another stream or a second life need it removed first", async (t) => {
