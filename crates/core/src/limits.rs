@@ -42,6 +42,8 @@ pub const SNAPSHOT_REQUESTS: u32 = 2;
 pub const SIGNAL_BURST: u64 = 120;
 /// Signals that leave per second in the long run. A server takes 100 frames.
 pub const SIGNALS_PER_SECOND: u64 = 80;
+/// Most signals that have left and are not answered yet.
+pub const UNANSWERED_SIGNALS: usize = 120;
 /// Pause between two batches of signals that wait to leave, in milliseconds.
 pub const SIGNAL_PAUSE_MS: u64 = 100;
 /// Most signals that wait to leave.

@@ -326,13 +326,16 @@ impl<V: Value> Signalling<V> {
             return;
         }
         while let Some((to, signal)) = self.pace.pop(now) {
-            if self.session.is_some() {
-                self.pace.leaves(self.requests.next(), &to, &signal);
-            }
+            let again = self.session.is_some().then(|| (to.clone(), signal.clone()));
+            let number = self.requests.next();
             let mut text = String::new();
             signal.write_json(&mut text);
             let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
             self.request(now, Origin::Signal, None, text.len(), frame);
+            // One that is too long does not leave.
+            if self.requests.next() != number {
+                self.pace.leaves(number, again);
+            }
         }
         if let Some(at) = self.pace.next() {
             self.timers.set(Timer::Pace, at);

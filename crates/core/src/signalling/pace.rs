@@ -12,12 +12,12 @@
 use metered_protocol::{PeerId, SdpType, Signal};
 
 use crate::Instant;
-use crate::limits::{SIGNAL_BURST, SIGNAL_PAUSE_MS, SIGNALS_PER_SECOND, WAITING_SIGNALS};
+use crate::limits::{SIGNAL_BURST, SIGNAL_PAUSE_MS, SIGNALS_PER_SECOND, UNANSWERED_SIGNALS, WAITING_SIGNALS};
 use crate::output::JsonText;
 use crate::queue::Queue;
 use crate::signalling::requests::Number;
 
-type Waiting = (PeerId, Signal<JsonText>);
+pub(super) type Waiting = (PeerId, Signal<JsonText>);
 
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -26,8 +26,8 @@ pub(super) struct Pace {
     filled: Instant,
     descriptions: Queue<Waiting>,
     candidates: Queue<Waiting>,
-    /// Left, and not answered yet.
-    unanswered: Vec<(Number, Waiting)>,
+    /// Left, and not answered yet; with what is to leave again if it gets lost.
+    unanswered: Vec<(Number, Option<Waiting>)>,
 }
 
 impl Pace {
@@ -48,14 +48,15 @@ impl Pace {
 
     /// The connection ended: what it may have lost is to leave again, before everything else.
     pub(super) fn interrupt(&mut self) {
-        for (_, waiting) in std::mem::take(&mut self.unanswered).into_iter().rev() {
+        let lost = std::mem::take(&mut self.unanswered);
+        for waiting in lost.into_iter().rev().filter_map(|(_, waiting)| waiting) {
             self.queue(&waiting.1).push_front(waiting);
         }
     }
 
-    /// A signal leaves by this request, and is to leave again if it gets lost.
-    pub(super) fn leaves(&mut self, request: Number, to: &PeerId, signal: &Signal<JsonText>) {
-        self.unanswered.push((request, (to.clone(), signal.clone())));
+    /// A signal leaves by this request, and may be to leave again if it gets lost.
+    pub(super) fn leaves(&mut self, request: Number, again: Option<Waiting>) {
+        self.unanswered.push((request, again));
     }
 
     /// The server has answered a request.
@@ -77,6 +78,10 @@ impl Pace {
         let earned = now.since(self.filled).saturating_mul(SIGNALS_PER_SECOND);
         self.allowance = self.allowance.saturating_add(earned).min(SIGNAL_BURST * 1000);
         self.filled = now;
+        // What a network holds back arrives all at once.
+        if self.unanswered.len() >= UNANSWERED_SIGNALS {
+            return None;
+        }
         let left = self.allowance.checked_sub(1000)?;
         let signal = self.descriptions.pop().or_else(|| self.candidates.pop())?;
         self.allowance = left;
@@ -87,7 +92,7 @@ impl Pace {
     pub(super) fn forget(&mut self, peer: &PeerId) {
         self.descriptions.retain(|(to, _)| to != peer);
         self.candidates.retain(|(to, _)| to != peer);
-        self.unanswered.retain(|(_, (to, _))| to != peer);
+        self.forget_unanswered(|(to, _)| to == peer);
     }
 
     /// Forgets an offer for somebody, and the candidates that were gathered for it.
@@ -102,7 +107,14 @@ impl Pace {
         };
         self.descriptions.retain(|waiting| !goes(waiting));
         self.candidates.retain(|waiting| !goes(waiting));
-        self.unanswered.retain(|(_, waiting)| !goes(waiting));
+        self.forget_unanswered(goes);
+    }
+
+    /// Those that left count until they are answered, wanted or not.
+    fn forget_unanswered(&mut self, goes: impl Fn(&Waiting) -> bool) {
+        for (_, again) in &mut self.unanswered {
+            *again = again.take().filter(|waiting| !goes(waiting));
+        }
     }
 
     fn queue(&mut self, signal: &Signal<JsonText>) -> &mut Queue<Waiting> {
@@ -165,13 +177,28 @@ mod tests {
         let mut pace = Pace::new();
         pace.start(Instant(0));
         for (number, to) in (1..).zip(["a", "b", "c"]) {
-            pace.leaves(number, &PeerId::parse(to).unwrap(), &Signal::Candidate(None));
+            pace.leaves(number, Some((PeerId::parse(to).unwrap(), Signal::Candidate(None))));
         }
         pace.answered(2);
         candidate(&mut pace, "d");
         pace.interrupt();
         let order: Vec<_> = std::iter::from_fn(|| pace.pop(Instant(0))).map(|(to, _)| to).collect();
         assert_eq!(order.iter().map(PeerId::as_str).collect::<Vec<_>>(), ["a", "c", "d"]);
+    }
+
+    #[test]
+    fn no_more_is_under_way_than_a_server_takes_at_once() {
+        let mut pace = Pace::new();
+        pace.start(Instant(0));
+        for number in 1..=120 {
+            candidate(&mut pace, "bob");
+            assert!(pace.pop(Instant(0)).is_some());
+            pace.leaves(number, None);
+        }
+        candidate(&mut pace, "bob");
+        assert_eq!(drain(&mut pace, 100_000), 0);
+        pace.answered(7);
+        assert_eq!(drain(&mut pace, 100_000), 1);
     }
 
     #[test]

@@ -145,6 +145,11 @@ impl Hand {
         self.frame(json!({"type": "ack", "requestId": request.to_string()}));
     }
 
+    /// Answers to all requests from here to there.
+    pub(crate) fn acks(&mut self, requests: std::ops::RangeInclusive<u32>) {
+        requests.for_each(|request| self.ack(request));
+    }
+
     pub(crate) fn presence(&mut self, joined: &[&str], left: &[&str]) {
         let list = |ids: &[&str]| ids.iter().map(|id| json!({"peerId": id})).collect::<Vec<_>>();
         self.frame(

@@ -73,6 +73,7 @@ fn it_keeps_its_place_before_the_offer_when_both_have_to_wait_for_their_turn() {
     describes(&mut hand, 1, "t1");
     hand.offers(2);
     assert_eq!(left(&mut hand), [""; 0], "the burst is spent");
+    hand.acks(2..=121);
     hand.pass(100);
     assert_eq!(left(&mut hand)[..3], ["__meteredTrackMeta", "offer", "rtc-ice"]);
 }

@@ -2,7 +2,7 @@
 //!
 //! A **session** is a connection that may change its socket. When a socket ends without a goodbye, its session stays
 //! for a while, *detached*: nobody sees its peer leave, and what it would have been sent is kept in its
-//! [`Ring`](super::ring::Ring). Whoever comes back with the session's token gets it on another socket, and first of
+//! [`Ring`]. Whoever comes back with the session's token gets it on another socket, and first of
 //! all what it has missed. That socket may come while the old one still seems alive, since a server is often the last to
 //! learn of a broken socket; then the old one is closed.
 //!
