@@ -31,7 +31,7 @@ const meet = async (t) => {
   await bea.join(channel);
   const ann = await newPeer(t, as("ann", 400));
   await ann.join(channel);
-  const toBea = await remoteOf(ann, "bea");
+  const [toBea] = await Promise.all([remoteOf(ann, "bea"), remoteOf(bea, "ann")]);
   const restart = async () => {
     const back = once(bea, "peer-joined");
     await server.kill();
