@@ -5,23 +5,28 @@ import { listen } from "./platform.js";
 const STATES = ["new", "connecting", "connected", "disconnected", "failed", "closed"];
 const CLOSED = STATES.indexOf("closed");
 
-/**
- * `connectionState` alone does not tell the state: when the other side closes its connection, only the transports say so
- * and the rest takes that for silence; and `@roamhq/wrtc` may announce a failure while `connectionState` is not there
- * yet, and not again. (It also crashes when asked for the DTLS transport.)
- */
-const stateOf = (pc) => {
-  if (pc.sctp?.state === "closed") return CLOSED;
-  return STATES.indexOf(pc.iceConnectionState === "failed" ? "failed" : pc.connectionState);
-};
-
 /** Listens to a connection; answers the function that ends it. A state is told once. */
 export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataChannel, track }) => {
   let last;
   let sctp;
+  let wasConnected = false;
+  // `connectionState` alone does not tell the state. When the other side closes its connection, only the transports say
+  // so and the rest takes that for silence; a transport that was never connected may have been rolled back with its offer.
+  // And `@roamhq/wrtc` may announce a failure while `connectionState` is not there yet, and not again. (It also crashes
+  // when asked for the DTLS transport.)
+  const stateNow = () => {
+    wasConnected ||= sctp?.state === "connected";
+    if (wasConnected && sctp?.state === "closed") return CLOSED;
+    return STATES.indexOf(pc.iceConnectionState === "failed" ? "failed" : pc.connectionState);
+  };
+  const release = () => sctp?.removeEventListener?.("statechange", look);
   const look = () => {
-    if (!sctp) (sctp = pc.sctp)?.addEventListener?.("statechange", look);
-    const now = stateOf(pc);
+    if ((pc.sctp ?? undefined) !== sctp) {
+      release();
+      sctp = pc.sctp ?? undefined;
+      sctp?.addEventListener?.("statechange", look);
+    }
+    const now = stateNow();
     if (now !== last) state((last = now));
   };
   const unlisten = listen(pc, {
@@ -38,6 +43,6 @@ export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataC
   });
   return () => {
     unlisten();
-    sctp?.removeEventListener?.("statechange", look);
+    release();
   };
 };

@@ -29,7 +29,7 @@ const FRAME: u32 = 1;
 const GARBAGE: u32 = 2;
 const CLOSED: u32 = 3;
 
-const BACKOFF: [f64; 7] = [10_000.0, 60_000.0, 500.0, 2.0, 30_000.0, 0.2, 100.0];
+const BACKOFF: [f64; 8] = [10_000.0, 60_000.0, 30_000.0, 500.0, 2.0, 30_000.0, 0.2, 100.0];
 
 fn client(url: &str, numbers: &[f64]) -> Result<Client, String> {
     let numbers: Array = numbers.iter().map(|&n| JsValue::from_f64(n)).collect();
@@ -49,7 +49,7 @@ fn what_only_the_core_can_check_is_refused_at_construction_by_the_options_name()
     assert!(refused("https://a.example", &BACKOFF).starts_with("url must be"));
     assert!(refused("ws://a.example", &BACKOFF).starts_with("url must be wss"));
     let mut no_growth = BACKOFF;
-    no_growth[3] = 0.5;
+    no_growth[4] = 0.5;
     assert!(refused("wss://a.example", &no_growth).starts_with("multiplier must be"));
 }
 
