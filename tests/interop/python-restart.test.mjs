@@ -20,16 +20,16 @@ import { until } from "../support/wait.mjs";
 const BOUND_MS = 12_000;
 
 /** Peers of both kinds that talk, on a server of their own. */
-const talking = async (t, ourId, theirLogin, options) => {
+const talking = async (t, ourId, theirLogin) => {
   const server = await startServer();
   t.after(() => server.kill());
   const reconnect = { initialDelayMs: 50 };
   const ours = await newPeer(t, { url: server.url, apiKey: undefined, tokenProvider: async () => token({ sub: ourId }), reconnect });
   const python = await pythonPeer(t);
-  const echoes = talk(ours, DataChannel, !options?.reopen);
+  const echoes = talk(ours, DataChannel, true);
   const channel = channelName();
   await ours.join(channel);
-  await python.join(channel, { url: server.url, ...theirLogin, ...options });
+  await python.join(channel, { url: server.url, ...theirLogin });
   return { server, ours, python, echoes };
 };
 
@@ -51,22 +51,5 @@ for (const { what, ourId, login } of cases) {
     await until(() => echoes.count > 0, "an echo after", BOUND_MS);
     await python.saw("state-change", { to: "joined" }, { since: python.events.findLastIndex(({ to }) => to === "reconnecting") });
     assert.equal(ours.peerId, ourId);
-  });
-
-  // Where it is impolite and its first handshake fails, Python 1.0.2 offers a connection with nothing in it, and waits.
-  if (what.includes("impolite")) continue;
-
-  test(`Python's channel to us echoes again after the server died; Python comes back ${what}`, async (t) => {
-    const { server, ours, python } = await talking(t, ourId, login, { reopen: "theirs" });
-    const opened = async (since) => {
-      await python.saw("open", { label: "theirs" }, { since, timeout: BOUND_MS });
-      await python.post(ours.peerId, "theirs", `after ${since}`);
-      await python.saw("message", { text: `after ${since}` }, { since });
-    };
-    await opened(0);
-    await server.kill();
-    const since = python.events.length;
-    await server.start();
-    await opened(since);
   });
 }
