@@ -150,8 +150,8 @@ fn text(frame: &ClientFrame<Payload<Json>>) -> JsValue {
         (head, Some(Payload::User(Json(payload)))) => {
             JsString::from(head).concat(payload).concat(&"}".into()).into()
         }
-        (mut head, Some(Payload::Signal(signal))) => {
-            signal.write_json(&mut head);
+        (mut head, Some(Payload::Signal(text))) => {
+            text.write_json(&mut head);
             head.push('}');
             head.into()
         }

@@ -51,7 +51,6 @@ class Program:
         self.peer: MeteredPeer | None = None
         self.remotes: dict[str, RemotePeer] = {}
         self.opened: dict[tuple[str, str], DataChannel] = {}
-        self.reopen: str | None = None
 
     async def do(self, what: str, arguments: dict[str, Any]) -> Any:
         return await getattr(self, f"do_{what}")(**arguments)
@@ -65,11 +64,7 @@ class Program:
         apiKey: str | None = None,
         token: str | None = None,
         includeSenderMetadata: bool = False,
-        reopen: str | None = None,
     ) -> dict[str, Any]:
-        """`reopen` names a channel that is opened to everybody, and again on each new connection."""
-        self.reopen = reopen
-
         async def provide() -> str:
             return str(token)
 
@@ -114,8 +109,6 @@ class Program:
         remote.on(DataChannelOpened, lambda event: self.accept(remote, DataChannel(event.channel)))
         remote.on(NegotiationError, lambda event: tell("negotiation-error", peer=remote.id, error=repr(event.err)))
         tell("peer-joined", peer=remote.id, metadata=remote.metadata, polite=remote.polite)
-        if self.reopen:
-            self.open(remote, self.reopen)
 
     async def changed(self, remote: RemotePeer, event: StateChange) -> None:
         tell("remote-state", peer=remote.id, to=event.to)

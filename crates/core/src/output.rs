@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use metered_protocol::{
-    Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, PeerId, PresencePeer, Secret, Signal,
-    ToJson, TrackMeta,
+    Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, PeerId, PresencePeer, Secret, ToJson,
+    TrackMeta,
 };
 
 use crate::ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId};
@@ -87,8 +87,8 @@ pub enum Operation {
 pub enum Payload<V> {
     /// The user's.
     User(V),
-    /// Ours, for another peer.
-    Signal(Signal<JsonText>),
+    /// A signal of ours for another peer, as text.
+    Signal(JsonText),
 }
 
 /// JSON text.
@@ -105,7 +105,7 @@ impl<V: ToJson> ToJson for Payload<V> {
     fn write_json(&self, out: &mut String) {
         match self {
             Self::User(value) => value.write_json(out),
-            Self::Signal(signal) => signal.write_json(out),
+            Self::Signal(text) => text.write_json(out),
         }
     }
 }

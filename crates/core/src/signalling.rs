@@ -330,8 +330,9 @@ impl<V: Value> Signalling<V> {
             let number = self.requests.next();
             let mut text = String::new();
             signal.write_json(&mut text);
-            let frame = ClientFrame::Send { to, data: Payload::Signal(signal), request_id: None };
-            self.request(now, Origin::Signal, None, text.len(), frame);
+            let bytes = text.len();
+            let frame = ClientFrame::Send { to, data: Payload::Signal(JsonText(text)), request_id: None };
+            self.request(now, Origin::Signal, None, bytes, frame);
             // One that is too long does not leave.
             if self.requests.next() != number {
                 self.pace.leaves(number, again);

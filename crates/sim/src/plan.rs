@@ -150,11 +150,6 @@ impl Plan {
         self.is_calm() && !self.comings_and_goings
     }
 
-    /// Whether no drop of the signalling connection is a reason for anything to happen to a connection.
-    pub fn is_steady(&self) -> bool {
-        self.steady
-    }
-
     /// The plan of a world.
     pub fn draw(dice: &mut Dice, role: Role, settings: Settings) -> Self {
         let count = match dice.below(20) {

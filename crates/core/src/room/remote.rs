@@ -22,8 +22,6 @@ pub(crate) struct Remote<V> {
     pub(super) ladder: Ladder,
     /// Until when it may be missing from the roster of a server that has just come back.
     pub(super) missing_until: Option<Instant>,
-    /// It is not in the snapshot that is being taken in.
-    pub(super) is_leaving: bool,
     state: RemoteState,
     has_connected: bool,
 }
@@ -45,7 +43,6 @@ impl<V> Remote<V> {
             answer_due: None,
             ladder: Ladder::default(),
             missing_until: None,
-            is_leaving: false,
             state: RemoteState::Idle,
             has_connected: false,
         }

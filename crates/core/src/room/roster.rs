@@ -26,13 +26,12 @@ impl<V: Value> Room<V> {
             self.snapshot.take().and_then(|snapshot| snapshot.patience).filter(|until| *until > now);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
+            let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
             for remote in &mut self.remotes {
-                let is_present = joined.iter().any(|peer| peer.peer_id == remote.peer_id);
-                let may_be_missing = |until: &Instant| *until > now && !is_present && remote.has_connected();
-                remote.missing_until = patience.filter(may_be_missing);
-                remote.is_leaving = !is_present && remote.missing_until.is_none();
+                remote.missing_until = patience.filter(|_| !is_present(remote) && remote.has_connected());
             }
-            while let Some(at) = self.remotes.iter().position(|remote| remote.is_leaving) {
+            let is_gone = |remote: &Remote<V>| !is_present(remote) && remote.missing_until.is_none();
+            while let Some(at) = self.remotes.iter().position(is_gone) {
                 self.remove(at, link);
             }
         }

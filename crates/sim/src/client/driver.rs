@@ -80,10 +80,14 @@ impl Client {
                 note_request(&mut self.watch, kernel, &frame);
                 let text = encode_frame(&frame);
                 kernel.note(format_args!("{who} => {text}"));
-                let times = match text.contains(r#"{"type":"rtc-"#) && out.troubled {
-                    true if kernel.dice.percent(out.plan.lost_signals) => 0,
-                    true if kernel.dice.percent(out.plan.repeated_signals) => 2,
-                    _ => 1,
+                let times = if !(text.contains(r#"{"type":"rtc-"#) && out.troubled) {
+                    1
+                } else if kernel.dice.percent(out.plan.lost_signals) {
+                    0
+                } else if kernel.dice.percent(out.plan.repeated_signals) {
+                    2
+                } else {
+                    1
                 };
                 if times != 1 {
                     kernel.saw(if times == 0 { "lost signal" } else { "repeated signal" });

@@ -52,7 +52,7 @@ impl Client {
                 }
                 if was_healthy {
                     kernel.saw("a healthy connection was thrown away");
-                    if out.plan.is_steady() {
+                    if out.plan.steady {
                         kernel.violated(HEALTHY, format!("{who} replaces that to remote {}", remote.0));
                     }
                 }
