@@ -24,6 +24,10 @@ pub const REPLAY_RETRIES: u32 = 3;
 pub const REPLAY_RETRY_DELAY_MS: u64 = 2_000;
 /// How long an offer waits for its answer before it is withdrawn, in milliseconds.
 pub const ANSWER_TIMEOUT_MS: u64 = 15_000;
+/// How long an offer of the remote waits for our first candidate, before ours is withdrawn for it, in milliseconds.
+pub const CANDIDATE_TIMEOUT_MS: u64 = 1_000;
+/// How long a connection may take to connect, from the first agreement on, before ICE is restarted, in milliseconds.
+pub const CONNECT_TIMEOUT_MS: u64 = 15_000;
 /// Offers in a row that may stay unanswered before the negotiation waits for the remote to move.
 pub const UNANSWERED_OFFERS: u32 = 8;
 /// Failed exchanges in a row before the negotiation waits for the remote or the application to move.

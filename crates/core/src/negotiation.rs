@@ -17,6 +17,10 @@
 //! Offers are created, then set, and withdrawn by an explicit rollback: `@roamhq/wrtc` knows neither the
 //! implicit rollback nor `setLocalDescription()` without an argument, and browsers do not mind.
 //!
+//! The rollback of a first offer waits for a first candidate, or [`crate::limits::CANDIDATE_TIMEOUT_MS`]. Chromium starts
+//! to gather before it knows the network interfaces; where the rollback comes before them, as it may in the first
+//! moments of a page, that connection never gathers anything, whatever is done to it.
+//!
 //! When both sides offer at once the impolite one ignores the other's offer, but keeps it: should its own stay
 //! unanswered, because the remote never got it, it is withdrawn and the kept one taken. An offer of ours that gave
 //! way is made again only if the remote's is refused: back in `stable` the connection itself fires
@@ -51,6 +55,8 @@ pub(crate) enum Action<E> {
     Replace(Queue<RemoteSignal>),
     /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
     AwaitAnswer,
+    /// The remote's offer waits for a candidate of ours, [`crate::limits::CANDIDATE_TIMEOUT_MS`] at most.
+    AwaitCandidate,
     /// The offer that was sent is taken back: if it has not left yet, it shall not. True if nothing was agreed on before,
     /// so that no candidate of ours is of any use either.
     Withdrawn(bool),
@@ -75,9 +81,10 @@ enum Step {
     SettingLocalAnswer(Description),
 }
 
-/// The offer that we, impolite, ignored, and the candidates that followed it.
+/// An offer that came while ours was out, and the candidates that followed it: we are impolite and ignored it, or
+/// polite and cannot give way yet.
 #[derive(Debug)]
-struct Ignored {
+struct Held {
     offer: Description,
     candidates: Vec<Option<Candidate>>,
 }
@@ -94,7 +101,7 @@ pub(crate) struct Negotiation<E> {
     /// The generation of our side: what was agreed on, and what the offer under way would make it.
     generation: Option<Generation>,
     offered_generation: Option<Generation>,
-    ignored: Option<Ignored>,
+    held: Option<Held>,
     inbox: Queue<RemoteSignal>,
     /// Candidates of ours that must not overtake the description they belong to.
     outbox: Vec<Option<Candidate>>,
@@ -103,6 +110,7 @@ pub(crate) struct Negotiation<E> {
     /// Candidates taken since the last remote description.
     candidates: usize,
     has_remote: bool,
+    has_gathered: bool,
     remote_fingerprint: Option<Fingerprint>,
     unanswered: u32,
     failures: u32,
@@ -120,12 +128,13 @@ impl<E> Negotiation<E> {
             restart_needed: false,
             generation: None,
             offered_generation: None,
-            ignored: None,
+            held: None,
             inbox: Queue::new(),
             outbox: Vec::new(),
             early: Vec::new(),
             candidates: 0,
             has_remote: false,
+            has_gathered: false,
             remote_fingerprint: None,
             unanswered: 0,
             failures: 0,
@@ -170,11 +179,18 @@ impl<E> Negotiation<E> {
         self.answer_timed_out(ids);
     }
 
-    /// The connection gathered a candidate.
-    pub(crate) fn gathered(&mut self, candidate: Option<Candidate>) {
+    /// The connection gathered a candidate, or has ended to.
+    pub(crate) fn gathered(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
+        self.has_gathered = true;
         match self.step {
             Step::SettingLocalOffer(_) | Step::SettingLocalAnswer(_) => self.outbox.push(candidate),
             _ => self.actions.push(Action::Send(Signal::Candidate(candidate))),
+        }
+        if self.polite
+            && matches!(self.step, Step::AwaitingAnswer)
+            && let Some(offer) = self.release_held()
+        {
+            self.give_way(offer, ids);
         }
     }
 
@@ -194,12 +210,7 @@ impl<E> Negotiation<E> {
             return;
         }
         self.unanswered += 1;
-        let kept = self.ignored.take().map(|ignored| {
-            for candidate in ignored.candidates.into_iter().rev() {
-                self.inbox.push_front(RemoteSignal::Candidate(candidate));
-            }
-            ignored.offer
-        });
+        let kept = self.release_held();
         self.offer_needed |= !self.restart_needed && self.unanswered < UNANSWERED_OFFERS;
         self.operate(ids, Step::RollingBack(kept), Operation::Rollback);
     }
@@ -209,7 +220,7 @@ impl<E> Negotiation<E> {
         if self.under_way != Some(op) {
             // Candidates are added beside the steps; one of an ignored offer may well be refused.
             if let Err(error) = result
-                && self.ignored.is_none()
+                && self.held.is_none()
             {
                 self.actions.push(Action::CandidateError(error));
             }
@@ -316,17 +327,18 @@ impl<E> Negotiation<E> {
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {
                     self.take_offer(offer, ids);
-                } else if self.polite {
-                    self.offer_needed = true;
-                    self.actions.push(Action::AnswerSettled);
-                    self.operate(ids, Step::RollingBack(Some(offer)), Operation::Rollback);
+                } else if self.polite && (self.has_gathered || self.has_remote) {
+                    self.give_way(offer, ids);
                 } else {
-                    self.ignored = Some(Ignored { offer, candidates: Vec::new() });
+                    self.held = Some(Held { offer, candidates: Vec::new() });
+                    if self.polite {
+                        self.actions.push(Action::AwaitCandidate);
+                    }
                 }
             }
             RemoteSignal::Description(answer) if awaiting => {
                 self.actions.push(Action::AnswerSettled);
-                self.ignored = None;
+                self.held = None;
                 let step = Step::SettingRemoteAnswer(answer.clone());
                 self.operate(ids, step, Operation::SetRemote(answer));
             }
@@ -334,16 +346,32 @@ impl<E> Negotiation<E> {
         }
     }
 
+    /// Takes our offer back for the remote's.
+    fn give_way(&mut self, offer: Description, ids: &mut u32) {
+        self.offer_needed = true;
+        self.actions.push(Action::AnswerSettled);
+        self.operate(ids, Step::RollingBack(Some(offer)), Operation::Rollback);
+    }
+
+    /// The offer that was held. Its candidates are the next to be taken.
+    fn release_held(&mut self) -> Option<Description> {
+        let held = self.held.take()?;
+        for candidate in held.candidates.into_iter().rev() {
+            self.inbox.push_front(RemoteSignal::Candidate(candidate));
+        }
+        Some(held.offer)
+    }
+
     fn take_offer(&mut self, offer: Description, ids: &mut u32) {
-        self.ignored = None;
+        self.held = None;
         let step = Step::SettingRemoteOffer(offer.clone());
         self.operate(ids, step, Operation::SetRemote(offer));
     }
 
     fn take_candidate(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
-        if let Some(ignored) = &mut self.ignored {
-            if ignored.candidates.len() < MAX_CANDIDATES {
-                ignored.candidates.push(candidate.clone());
+        if let Some(held) = &mut self.held {
+            if held.candidates.len() < MAX_CANDIDATES {
+                held.candidates.push(candidate.clone());
             }
             // It may as well belong to what we agreed on before.
             if !self.has_remote {

@@ -1,5 +1,7 @@
 //! When to restart ICE after a connection failed.
 //!
+//! A connection that does not connect in time ([`CONNECT_TIMEOUT_MS`]) counts as failed: candidates may have been lost.
+//!
 //! A failed connection is not thrown away: ICE is restarted on it, at once and then after growing pauses
 //! ([`ICE_RESTART_DELAYS_MS`]). An attempt ends well when the connection is connected; it has failed when the connection
 //! fails again, when no answer comes, or when nothing happens after the answer. After the last one the application is
@@ -10,13 +12,16 @@
 //! others may have an offer for us.
 
 use crate::Instant;
-use crate::limits::{CLOSED_CONNECTION_MS, ICE_RESTART_DELAYS_MS, ICE_RESTART_TIMEOUT_MS};
+use crate::limits::{CLOSED_CONNECTION_MS, CONNECT_TIMEOUT_MS, ICE_RESTART_DELAYS_MS, ICE_RESTART_TIMEOUT_MS};
+use crate::output::RemoteState;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Step {
     /// Nothing has failed.
     #[default]
     Idle,
+    /// The connection is being made, and has until then.
+    Connecting(Instant),
     /// The next attempt begins then.
     Pausing(Instant),
     /// An attempt is under way, and has until then.
@@ -46,7 +51,7 @@ pub(super) struct Ladder {
 impl Ladder {
     /// The connection failed, or an attempt did.
     pub(super) fn failed(&mut self, now: Instant) {
-        if matches!(self.step, Step::Idle | Step::Trying(_)) {
+        if matches!(self.step, Step::Idle | Step::Connecting(_) | Step::Trying(_)) {
             let delay = ICE_RESTART_DELAYS_MS.get(self.attempts).copied().unwrap_or_default();
             self.step = Step::Pausing(now.after(delay));
         }
@@ -65,9 +70,11 @@ impl Ladder {
     }
 
     /// The two sides have agreed anew, by our attempt or by theirs: now the connection has to connect.
-    pub(super) fn answered(&mut self, now: Instant) {
+    pub(super) fn answered(&mut self, now: Instant, state: RemoteState) {
         if self.is_climbing() {
             self.step = Step::Trying(now.after(ICE_RESTART_TIMEOUT_MS));
+        } else if self.step == Step::Idle && state != RemoteState::Connected {
+            self.step = Step::Connecting(now.after(CONNECT_TIMEOUT_MS));
         }
     }
 
@@ -84,7 +91,7 @@ impl Ladder {
 
     pub(super) fn next(&self) -> Option<Instant> {
         match self.step {
-            Step::Pausing(at) | Step::Trying(at) | Step::Closed(at) => Some(at),
+            Step::Connecting(at) | Step::Pausing(at) | Step::Trying(at) | Step::Closed(at) => Some(at),
             Step::Idle | Step::Exhausted => None,
         }
     }
@@ -96,7 +103,7 @@ impl Ladder {
         }
         match self.step {
             Step::Closed(_) => return Some(Due::Replace),
-            Step::Trying(_) => {
+            Step::Connecting(_) | Step::Trying(_) => {
                 self.failed(now);
                 return self.poll(now);
             }
@@ -142,7 +149,7 @@ mod tests {
         let mut ladder = Ladder::default();
         ladder.failed(Instant(0));
         assert_eq!(ladder.poll(Instant(0)), Some(Due::Restart));
-        ladder.answered(Instant(14_000));
+        ladder.answered(Instant(14_000), RemoteState::Reconnecting);
         assert_eq!(ladder.next(), Some(Instant(29_000)));
         ladder.failed(Instant(20_000));
         assert_eq!(

@@ -7,7 +7,7 @@ use super::ladder::Due;
 use crate::Instant;
 use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionEvent;
-use crate::limits::ANSWER_TIMEOUT_MS;
+use crate::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS};
 use crate::negotiation::{Action, RemoteSignal};
 use crate::output::{Command, Event, JsonText, Level, RemoteEvent, RoomState};
 use crate::signalling::Signalling;
@@ -78,7 +78,7 @@ impl<V: Value> Room<V> {
         let Some(remote) = self.remotes.get_mut(at) else { return };
         match event {
             ConnectionEvent::NegotiationNeeded => remote.negotiation.negotiation_needed(&mut self.last_id),
-            ConnectionEvent::Candidate(candidate) => remote.negotiation.gathered(candidate),
+            ConnectionEvent::Candidate(candidate) => remote.negotiation.gathered(candidate, &mut self.last_id),
             ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
             ConnectionEvent::State(state) => {
                 remote.connection_state(now, state, &mut link.out);
@@ -132,9 +132,10 @@ impl<V: Value> Room<V> {
                 Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
                 Action::Withdrawn(is_first) => link.forget_offer(&remote.peer_id, is_first),
                 Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
+                Action::AwaitCandidate => remote.answer_due = Some(now.after(CANDIDATE_TIMEOUT_MS)),
                 Action::AnswerSettled => {
                     remote.answer_due = None;
-                    remote.ladder.answered(now);
+                    remote.ladder.answered(now, remote.state());
                 }
                 Action::NegotiationError(error) => {
                     link.out.event(Event::Remote(remote.id, RemoteEvent::NegotiationError(error)));

@@ -16,7 +16,7 @@ pub(crate) struct Remote<V> {
     pub(crate) connection: ConnectionId,
     pub(crate) metadata: Option<V>,
     pub(crate) negotiation: Negotiation<V>,
-    /// When the answer to our offer is overdue.
+    /// When the answer to our offer is overdue, or our first candidate, for which an offer of theirs waits.
     pub(super) answer_due: Option<Instant>,
     /// Attempts to bring a failed connection back.
     pub(super) ladder: Ladder,

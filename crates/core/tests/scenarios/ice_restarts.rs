@@ -1,6 +1,7 @@
 //! A connection that fails is brought back.
 
 use metered_core::ConnectionState;
+use metered_core::limits::CONNECT_TIMEOUT_MS;
 use metered_protocol::{Description, SdpType};
 use serde_json::json;
 
@@ -135,4 +136,22 @@ fn a_restart_that_yields_to_another_offer_is_still_wanted_if_that_restarts_nothi
     hand.generation = 2;
     hand.steps_succeed();
     assert_eq!(hand.said_about("create"), ["k2 create answer"], "theirs has restarted ours too");
+}
+
+#[test]
+fn a_connection_that_is_agreed_on_and_does_not_connect_is_restarted() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.description("bob", &generation(SdpType::Offer, "bob", "b1"));
+    hand.steps_succeed();
+    hand.state(2, ConnectionState::Connecting);
+    hand.said();
+    hand.pass(CONNECT_TIMEOUT_MS - 1);
+    assert_eq!(hand.said_about("k2"), [""; 0]);
+    hand.pass(1);
+    assert_eq!(hand.said_about("k2"), [RESTART]);
+    hand.state(2, ConnectionState::Connected);
+    hand.steps_succeed();
+    hand.said();
+    hand.pass(10 * CONNECT_TIMEOUT_MS);
+    assert_eq!(hand.said_about("create"), [""; 0]);
 }

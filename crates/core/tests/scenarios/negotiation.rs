@@ -1,7 +1,8 @@
 //! Perfect negotiation, one step at a time. `bob` is lower than `me`: towards him we are impolite, towards `zoe`
 //! we are polite.
 
-use metered_core::limits::ANSWER_TIMEOUT_MS;
+use metered_core::ConnectionState;
+use metered_core::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS};
 use metered_protocol::SdpType::{Answer, Offer};
 
 use crate::hand::{Hand, sdp};
@@ -32,6 +33,8 @@ fn we_offer_when_the_connection_needs_it_and_take_the_answer() {
     assert_eq!(hand.said(), ["k2 set remote answer of bobs"]);
     hand.step_succeeds();
     assert_eq!(hand.said(), [""; 0]);
+    hand.state(2, ConnectionState::Connected);
+    hand.said();
     hand.pass(10 * ANSWER_TIMEOUT_MS);
     assert_eq!(hand.said_about("k2"), [""; 0]);
 }
@@ -112,6 +115,7 @@ fn a_candidate_that_is_refused_is_the_applications_to_know() {
 fn the_polite_side_rolls_back_and_answers() {
     let mut hand = Hand::joined(&["zoe"]);
     hand.offers(2);
+    hand.gathered(2, "ours");
     hand.said();
     hand.description("zoe", &sdp(Offer, "zoes"));
     hand.remote_candidate("zoe", "c1");
@@ -120,8 +124,45 @@ fn the_polite_side_rolls_back_and_answers() {
     assert_eq!(hand.said(), ["k2 set remote offer of zoes"]);
     hand.steps_succeed();
     assert_eq!(hand.said_about("k2"), ["k2 create answer", "k2 set local answer of ours", "k2 add c1"]);
+    hand.state(2, ConnectionState::Connected);
+    hand.said();
     hand.pass(10 * ANSWER_TIMEOUT_MS);
     assert_eq!(hand.said_about("k2"), [""; 0]);
+}
+
+#[test]
+fn a_first_offer_is_rolled_back_once_there_is_a_candidate() {
+    let mut hand = Hand::joined(&["zoe"]);
+    hand.offers(2);
+    hand.said();
+    hand.description("zoe", &sdp(Offer, "zoes"));
+    hand.remote_candidate("zoe", "c1");
+    assert_eq!(hand.said(), [""; 0]);
+    hand.gathered(2, "ours");
+    assert_eq!(hand.said_about("k2"), ["k2 roll back"]);
+    hand.steps_succeed();
+    assert_eq!(
+        hand.said_about("k2"),
+        ["k2 set remote offer of zoes", "k2 create answer", "k2 set local answer of ours", "k2 add c1"]
+    );
+}
+
+#[test]
+fn a_first_offer_is_rolled_back_after_a_second_though_there_be_no_candidate() {
+    let mut hand = Hand::joined(&["zoe"]);
+    hand.offers(2);
+    hand.said();
+    hand.description("zoe", &sdp(Offer, "zoes"));
+    hand.remote_candidate("zoe", "c1");
+    hand.pass(CANDIDATE_TIMEOUT_MS - 1);
+    assert_eq!(hand.said(), [""; 0]);
+    hand.pass(1);
+    assert_eq!(hand.said_about("k2"), ["k2 roll back"]);
+    hand.steps_succeed();
+    assert_eq!(
+        hand.said_about("k2"),
+        ["k2 set remote offer of zoes", "k2 create answer", "k2 set local answer of ours", "k2 add c1"]
+    );
 }
 
 #[test]
@@ -139,6 +180,7 @@ fn the_polite_side_rolls_back_an_offer_that_was_being_set() {
     let mut hand = Hand::joined(&["zoe"]);
     hand.negotiation_needed(2);
     hand.step_succeeds();
+    hand.gathered(2, "ours");
     hand.description("zoe", &sdp(Offer, "zoes"));
     hand.said();
     hand.step_succeeds();
@@ -158,6 +200,8 @@ fn the_impolite_side_ignores_the_offer_and_its_candidates() {
     hand.description("bob", &sdp(Answer, "bobs"));
     assert_eq!(hand.said(), ["k2 set remote answer of bobs"]);
     hand.step_succeeds();
+    hand.state(2, ConnectionState::Connected);
+    hand.said();
     hand.pass(10 * ANSWER_TIMEOUT_MS);
     assert_eq!(hand.said_about("offer"), [""; 0]);
 }
@@ -200,6 +244,7 @@ fn the_impolite_side_takes_the_offer_it_ignored_when_its_own_stays_unanswered() 
 fn an_offer_that_was_rolled_back_is_made_again_when_the_connection_asks_for_it() {
     let mut hand = Hand::joined(&["zoe"]);
     hand.offers(2);
+    hand.gathered(2, "ours");
     hand.description("zoe", &sdp(Offer, "zoes"));
     hand.steps_succeed();
     hand.said();
@@ -273,6 +318,7 @@ fn an_offer_that_is_refused_does_not_swallow_ours() {
     // The same after a rollback.
     let mut hand = Hand::joined(&["zoe"]);
     hand.offers(2);
+    hand.gathered(2, "ours");
     hand.description("zoe", &sdp(Offer, "zoes"));
     hand.step_succeeds();
     hand.said();

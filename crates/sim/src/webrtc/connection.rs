@@ -35,6 +35,8 @@ pub struct PeerConnection {
     pub update_when_empty: bool,
     /// The generation that candidates were or are gathered for, and the last of them.
     pub gathered: Option<(String, String)>,
+    /// It will never gather anything, whatever is done to it.
+    pub never_gathers: bool,
     /// `connectionState`.
     pub transport: ConnectionState,
     /// The channels that were created here, each with the other end where it is open.
@@ -60,6 +62,7 @@ impl PeerConnection {
             negotiation_needed: false,
             update_when_empty: false,
             gathered: None,
+            never_gathers: false,
             transport: ConnectionState::New,
             channels: Vec::new(),
             partner: None,

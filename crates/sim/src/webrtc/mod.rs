@@ -9,13 +9,13 @@ mod sdp;
 mod signaling;
 mod transport;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use metered_core::{ConnectionEvent, ConnectionState, Operation, OperationId};
 use metered_protocol::Candidate;
 use serde_json::Value as Json;
 
-use crate::kernel::{Event, Kernel};
+use crate::kernel::{Event, Kernel, Who};
 use crate::plan::{Plan, Stack};
 pub use connection::{Owner, PeerConnection};
 use signaling::{Rejection, Signaling};
@@ -35,6 +35,8 @@ pub enum PcEvent {
     Step,
     /// The task that updates the negotiation-needed flag.
     UpdateFlag,
+    /// The platform has listed its network interfaces.
+    Interfaces,
     /// A candidate of this generation is found; `None` is the end.
     Gathered(String, Option<Candidate>),
     /// The handshake with another connection ends.
@@ -53,6 +55,8 @@ pub type Report = (Owner, ConnectionEvent<Json>);
 pub struct Webrtc {
     connections: BTreeMap<PcId, PeerConnection>,
     fingerprints: BTreeMap<String, PcId>,
+    /// The clients whose platform knows its network interfaces.
+    has_interfaces: BTreeSet<Who>,
     last: u32,
 }
 
@@ -147,7 +151,12 @@ impl Webrtc {
         let report = match event {
             PcEvent::Step => Some(self.end_step(kernel, plan, id)?),
             PcEvent::UpdateFlag => self.needs_negotiation(id).then_some(ConnectionEvent::NegotiationNeeded),
+            PcEvent::Interfaces => {
+                self.has_interfaces.insert(owner.who);
+                None
+            }
             PcEvent::Gathered(generation, candidate) => {
+                self.has_interfaces.insert(owner.who);
                 // What a rolled back offer has gathered may have been on its way already.
                 let is_current = pc.signaling.ufrag() == Some(&generation);
                 (is_current || plan.sloppy_driver).then_some(ConnectionEvent::Candidate(candidate))
@@ -187,7 +196,13 @@ impl Webrtc {
             let rejection = Json::from("InvalidStateError: the connection is closed");
             return Some(ConnectionEvent::Done(op, Err(rejection)));
         }
+        let was_offering = pc.signaling.state() == signaling::State::HaveLocalOffer;
         let result = pc.signaling.apply(&operation);
+        // Chromium: what was begun before the interfaces are known, and then rolled back, is never taken up again.
+        pc.never_gathers |= was_offering
+            && pc.signaling.stack() == Stack::Browser
+            && pc.signaling.ufrag().is_none()
+            && !self.has_interfaces.contains(&pc.owner.who);
         let sets =
             matches!(operation, Operation::SetLocal(_) | Operation::SetRemote(_) | Operation::Rollback);
         if sets && result.is_ok() && pc.signaling.state() == signaling::State::Stable {
@@ -243,8 +258,14 @@ impl Webrtc {
     fn gather(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId) {
         let Some(pc) = self.connections.get_mut(&id) else { return };
         let Some(generation) = pc.signaling.ufrag().map(str::to_owned) else { return };
+        if pc.never_gathers {
+            return;
+        }
         if pc.gathered.as_ref().is_some_and(|(gathered, _)| *gathered == generation) {
             return;
+        }
+        if !self.has_interfaces.contains(&pc.owner.who) {
+            kernel.soon((0, 300), Event::Pc(id, PcEvent::Interfaces));
         }
         let mut times: Vec<u64> =
             (0..kernel.dice.between(plan.candidates)).map(|_| kernel.dice.between(plan.gathering)).collect();

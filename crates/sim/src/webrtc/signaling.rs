@@ -98,6 +98,11 @@ impl Signaling {
         }
     }
 
+    /// Whose rules these are.
+    pub fn stack(&self) -> Stack {
+        self.stack
+    }
+
     /// `signalingState`.
     pub fn state(&self) -> State {
         self.state
