@@ -57,4 +57,11 @@ fields! {
     TrackId = "trackId",
     StreamId = "streamId",
     Kind = "kind",
+    Handle = "handle",
+    Handles = "handles",
+    Name = "name",
+    UsesE2ee = "usesE2ee",
+    Epoch = "epoch",
+    Version = "version",
+    Open = "open",
 }

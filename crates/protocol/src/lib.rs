@@ -17,6 +17,8 @@
 
 mod client_frame;
 mod codes;
+mod data_track_control;
+mod data_track_packet;
 mod fields;
 mod ice_server;
 mod ids;
@@ -31,6 +33,13 @@ pub mod limits;
 
 pub use client_frame::{ClientFrame, encode_frame};
 pub use codes::{CloseCode, ErrorCode, Retry};
+pub use data_track_control::{
+    ANNOUNCEMENT_TRACK_ID, Announcement, MAX_DATA_TRACK_NAME, MAX_DATA_TRACKS, TrackControl,
+    is_data_track_name,
+};
+pub use data_track_packet::{
+    ENCRYPTION_BYTES, FrameHeader, MAX_FRAME_BYTES, MAX_PACKET_BYTES, MIN_PACKET_BYTES, Packet,
+};
 pub use fields::Field;
 pub use ids::{Channel, InvalidName, PeerId, RequestId};
 pub use json::{ToJson, write_number, write_string};

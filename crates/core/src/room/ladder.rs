@@ -12,7 +12,9 @@
 //! others may have an offer for us.
 
 use crate::Instant;
-use crate::limits::{CLOSED_CONNECTION_MS, CONNECT_TIMEOUT_MS, ICE_RESTART_DELAYS_MS, ICE_RESTART_TIMEOUT_MS};
+use crate::limits::{
+    CLOSED_CONNECTION_MS, CONNECT_TIMEOUT_MS, ICE_RESTART_DELAYS_MS, ICE_RESTART_TIMEOUT_MS,
+};
 use crate::output::RemoteState;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -78,7 +78,9 @@ impl<V: Value> Room<V> {
         let Some(remote) = self.remotes.get_mut(at) else { return };
         match event {
             ConnectionEvent::NegotiationNeeded => remote.negotiation.negotiation_needed(&mut self.last_id),
-            ConnectionEvent::Candidate(candidate) => remote.negotiation.gathered(candidate, &mut self.last_id),
+            ConnectionEvent::Candidate(candidate) => {
+                remote.negotiation.gathered(candidate, &mut self.last_id)
+            }
             ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
             ConnectionEvent::State(state) => {
                 remote.connection_state(now, state, &mut link.out);
