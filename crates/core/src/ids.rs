@@ -26,6 +26,8 @@ ids! {
     ConnectionId;
     /// A remote peer for as long as it stays in the room, whatever becomes of its connection.
     RemoteId;
+    /// A stream of a data track's frames.
+    StreamId;
     /// An asynchronous operation: a token fetch, or one step of a negotiation.
     OperationId;
 }

@@ -16,10 +16,11 @@
 //! Inside are two machines. [`signalling`] keeps one connection to the server up and pairs requests with their
 //! answers; it is all that a `SignallingClient` needs. [`room`] stands on it and keeps a roster and a
 //! [`negotiation`] per remote peer; together they are a `MeteredPeer`. Beside them, [`SendGate`] is the
-//! backpressure of one data channel.
+//! backpressure of one data channel, and [`DataTracks`] the data tracks of a room.
 
 mod config;
 mod core;
+mod data_tracks;
 mod ids;
 mod input;
 mod negotiation;
@@ -36,7 +37,10 @@ pub mod limits;
 pub use config::{Config, Credential, InvalidReconnect, Reconnect};
 pub(crate) use core::Outbox;
 pub use core::{Core, RemoteView};
-pub use ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId};
+pub use data_tracks::{
+    DataTracks, Frame, PublishRefusal, PushRefusal, ReceiveCounts, SendCounts, StreamEnd, TracksOutput,
+};
+pub use ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId, StreamId};
 pub use input::{
     Call, ConnectionEvent, ConnectionState, Input, Measured, Outcome, SocketEvent, TokenFailure,
 };

@@ -1,6 +1,7 @@
 //! The core's own times and bounds. Those of the wire are `metered_protocol::limits`, also named here.
 
 pub use metered_protocol::limits::*;
+pub use metered_protocol::{MAX_DATA_TRACKS, MAX_FRAME_BYTES};
 
 /// How long a connection attempt waits for its welcome, in milliseconds.
 pub const WELCOME_TIMEOUT_MS: u64 = 10_000;
@@ -60,3 +61,17 @@ pub const EARLY_SIGNALS: usize = 512;
 pub const EARLY_METADATA_BYTES: usize = 4 * 1024;
 /// Most bytes of signals kept for peers whose presence has not arrived.
 pub const EARLY_SIGNAL_BYTES: usize = 1024 * 1024;
+/// How long a frame of a data track may take to arrive whole, in milliseconds.
+pub const PARTIAL_FRAME_MS: u64 = 2_000;
+/// Most frames of one remote that have arrived in part.
+pub const PARTIAL_FRAMES: usize = 16;
+/// Most bytes of one remote's frames that have arrived in part: of four of the longest.
+pub const PARTIAL_FRAME_BYTES: usize = 4 * 1024 * 1024;
+/// Most frames of a data track that are being encrypted.
+pub const ENCRYPTING_FRAMES: usize = 16;
+/// What waits in a frames channel before frames wait in their mailboxes, where a newer one takes their place, in bytes.
+pub const FRAMES_HIGH_WATER: usize = 64 * 1024;
+/// When more is given to a frames channel, in bytes.
+pub const FRAMES_LOW_WATER: usize = 32 * 1024;
+/// When a frames channel is looked at again, where nothing announces that it has room, in milliseconds.
+pub const FRAMES_RECHECK_MS: u64 = 10;
