@@ -2,5 +2,5 @@
 
 export const bindings = {};
 
-/** Takes the instantiated classes: `Client` and `Channel`. */
+/** Takes the instantiated classes. */
 export const install = (classes) => Object.assign(bindings, classes);

@@ -105,11 +105,39 @@ export class ReconcileTimeoutError extends Error {
   }
 }
 
+const pushRefusals = {
+  unpublished: "the track is not published any more",
+  not_connected: "the room is not joined",
+  too_fast: "too many frames are being encrypted: push fewer",
+  too_large: "the payload is longer than a mebibyte",
+  exhausted: "the track has used up its frame numbers: unpublish it and publish it again",
+};
+
+export class PushFrameError extends Error {
+  constructor(reason) {
+    super(pushRefusals[reason]);
+    Object.assign(this, { code: "push_frame", reason });
+  }
+}
+
+const subscribeFailures = {
+  unpublished: "the track is not published any more",
+  disconnected: "the publisher has left or begun anew",
+  refused: "the publisher does not give the track",
+};
+
+export class SubscribeDataTrackError extends Error {
+  constructor(reason) {
+    super(subscribeFailures[reason]);
+    Object.assign(this, { code: "subscribe_data_track", reason });
+  }
+}
+
 const classes = {
   SignallingConnectError, ServerRequestError, NotConnectedError, DisconnectedError, AckTimeoutError,
   OversizedPayloadError, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError,
   MeteredPeerReplaceTrackError,
-  DataChannelOverflowError, IceRestartExhaustedError, ReconcileTimeoutError,
+  DataChannelOverflowError, IceRestartExhaustedError, ReconcileTimeoutError, PushFrameError, SubscribeDataTrackError,
 };
 nameClasses(classes);
 // On the prototype, where `stack` finds it when an error is constructed.

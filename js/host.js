@@ -3,6 +3,7 @@
 // src/driver.rs calls; what happens goes to the core by `notify`.
 
 import { bindings } from "./bindings.js";
+import { DataTracks } from "./data_tracks.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError } from "./errors.js";
 import { Outgoing } from "./media.js";
 import { observe } from "./observe.js";
@@ -95,6 +96,8 @@ export class Host {
   #watching;
   /** The tracks that a room sends. */
   media = new Outgoing(this);
+  /** Its data tracks. */
+  tracks;
 
   /**
    * @param surface the public object, whose events these are
@@ -104,6 +107,7 @@ export class Host {
     this.#surface = surface;
     this.#options = options;
     this.#isRoom = isRoom;
+    if (isRoom) this.tracks = new DataTracks(this);
     try {
       this.#core = new bindings.Client(options.apiKey, options.url, options.numbers, options.autoResubscribe, isRoom);
     } catch (why) {
@@ -225,6 +229,7 @@ export class Host {
 
   openConnection(id, remote, peerId, iceServers) {
     let pc = null;
+    const isNew = !this.#remotes.has(remote);
     const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
     this.#remotes.set(remote, peer);
     try {
@@ -239,10 +244,20 @@ export class Host {
       });
       this.#connections.set(id, { pc, detach, peer });
     } catch (err) {
-      this.#surface.emit("error", { err: scrubbed(err) });
+      this.emitError(err);
     }
     peer._replaceConnection(pc);
     this.media.attachAll(peer);
+    if (isNew) this.tracks.joined(remote);
+    else this.tracks.connectionReplaced(remote);
+  }
+
+  remote(id) {
+    return this.#remotes.get(id);
+  }
+
+  emitError(err) {
+    this.#surface.emit("error", { err: scrubbed(err) });
   }
 
   connection(id) {
@@ -428,6 +443,7 @@ export class Host {
   }
 
   left(peerId = null, channel = null, reason) {
+    this.tracks.end();
     this.#surface.emit("left", { peerId, channel, ...optional("reason", reason) });
     this.#surface._end(true);
   }
@@ -438,6 +454,7 @@ export class Host {
 
   peerLeft(id, metadata) {
     const peer = this.#remotes.get(id);
+    this.tracks.left(id);
     this.#remotes.delete(id);
     peer._leave(metadata);
     this.#surface.emit("peer-left", { peer });
@@ -468,12 +485,14 @@ export class Host {
   }
 
   trackMeta(id, trackId, kind, streamId, metadata) {
+    if (this.tracks.announced(id, trackId, metadata)) return;
     this.#remotes.get(id)?._incoming.describe(trackId, kind, streamId, metadata);
   }
 
   signalsLost(id) {
     const peer = this.#remotes.get(id);
     if (peer) this.media.describeAll(peer);
+    this.tracks.signalsLost(id);
   }
 
   iceRestartExhausted(id) {

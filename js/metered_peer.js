@@ -72,6 +72,14 @@ export class MeteredPeer extends Emitter {
     return { latencyMs: this.#host.latencyMs, peers: new Map(known) };
   }
 
+  publishDataTrack(options) {
+    return this.#host.tracks.publish(options);
+  }
+
+  async setDataTrackKey(key, options) {
+    return this.#host.tracks.keys.set(key, option(options, "keyId", "number"));
+  }
+
   addStream(stream, metadata) {
     mustBeStream(stream);
     this.#host.media.add("addStream", stream.getTracks(), stream, metadata ?? undefined);

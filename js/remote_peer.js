@@ -64,6 +64,10 @@ export class RemotePeer extends Emitter {
     return channel;
   }
 
+  get dataTracks() {
+    return this.#host.tracks.of(this.#remote);
+  }
+
   async getStats() {
     this.#mustBePresent();
     return summarize(await this.#pc?.getStats?.());

@@ -26,10 +26,12 @@ mod client;
 mod driver;
 mod host;
 mod json;
+mod tracks;
 
 pub use channel::Channel;
 pub use client::Client;
 pub use host::Host;
+pub use tracks::{TrackHost, Tracks};
 
 /// The standard library's allocator for this target is three times its size, and slower.
 #[cfg(target_family = "wasm")]

@@ -72,6 +72,8 @@ pub enum TracksOutput {
         name: String,
         /// Whether its frames are encrypted end to end.
         encrypted: bool,
+        /// Which of the publisher's lives it is of.
+        epoch: String,
     },
     /// A remote's track is not published any more.
     Unpublished(RemoteId, u16),

@@ -183,7 +183,8 @@ impl Remote {
             streams: Vec::new(),
             counts: ReceiveCounts::default(),
         });
-        out.push(TracksOutput::Published { remote: self.id, handle, name, encrypted });
+        let epoch = self.epoch.clone().unwrap_or_default();
+        out.push(TracksOutput::Published { remote: self.id, handle, name, encrypted, epoch });
     }
 
     /// Some of its tracks are no more.

@@ -311,7 +311,8 @@ impl Room {
                     pipe.packets.swap(at, last);
                 }
             }
-            TracksOutput::Published { remote, handle, name, encrypted } => {
+            TracksOutput::Published { remote, handle, name, encrypted, epoch } => {
+                assert_eq!(epoch, format!("epoch-{}", self.peers[index(remote)].epoch));
                 assert!(!encrypted);
                 let before = self.peers[from].known.insert((index(remote), name), handle);
                 assert_eq!(before, None, "published twice");

@@ -1,0 +1,268 @@
+// The data tracks of a room, between the core's machine (src/tracks.rs) and the pairs of channels that carry them. It
+// decides nothing.
+
+import { bindings } from "./bindings.js";
+import { DataTrackKeys } from "./data_track_keys.js";
+import { LocalDataTrack, RemoteDataTrack } from "./data_track.js";
+import { errors, PushFrameError } from "./errors.js";
+import { option } from "./options.js";
+import { listen } from "./platform.js";
+
+// What happened, as src/tracks.rs numbers it.
+const JOINED = 0;
+const LEFT = 1;
+const ANNOUNCED = 2;
+const SIGNALS_LOST = 3;
+const REPLACED = 4;
+const OPENED = 5;
+const CLOSED = 6;
+const CONTROL = 7;
+
+/** `ANNOUNCEMENT_TRACK_ID` of crates/protocol: the media track that is none. */
+const ANNOUNCEMENT = { id: "metered:data-tracks", kind: "data" };
+
+/**
+ * The channels' ids are high enough to be no automatic ones, and low enough for every stack: Chromium and `@roamhq/wrtc`
+ * know those below 1024.
+ */
+const CONTROL_CHANNEL = ["metered:control", { negotiated: true, id: 1021 }];
+const FRAMES_CHANNEL = ["metered:frames", { negotiated: true, id: 1022, ordered: false, maxRetransmits: 0 }];
+
+/** `FRAMES_LOW_WATER` and `FRAMES_RECHECK_MS` of crates/core/src/limits.rs. */
+const LOW_WATER = 32 * 1024;
+const RECHECK_MS = 10;
+
+/** Longest control message that is read, in UTF-16 code units. */
+const MAX_CONTROL_LENGTH = 16 * 1024;
+
+const PUBLISH_REFUSALS = {
+  "-1": "must have 1 to 256 characters",
+  "-2": "must not be that of another track of ours",
+  "-3": "is one too many: 256 tracks are published",
+};
+
+const randomEpoch = () =>
+  [...crypto.getRandomValues(new Uint32Array(4))].map((word) => word.toString(16).padStart(8, "0")).join("");
+
+export class DataTracks {
+  #host;
+  #epoch = randomEpoch();
+  #links = new Map();
+  #locals = new Set();
+  /** Remote tracks: by their publishers and names, and by their publishers and handles. */
+  #remotes = new Map();
+  #handles = new Map();
+  core = new bindings.Tracks(this.#epoch);
+  keys = new DataTrackKeys();
+  _streams = new Map();
+
+  constructor(host) {
+    this.#host = host;
+  }
+
+  // ---- what the application does
+
+  publish(options) {
+    const name = option(options, "name", "string");
+    const usesE2ee = option(options, "usesE2ee", "boolean") ?? false;
+    if (name === undefined) throw errors.invalid("name", PUBLISH_REFUSALS[-1], name);
+    if (usesE2ee && this.keys.latest === undefined) {
+      throw errors.named("InvalidStateError", "an encrypted track needs a key: await setDataTrackKey() first");
+    }
+    const handle = this.core.publish(this, name, usesE2ee);
+    if (handle < 0) throw errors.invalid("name", PUBLISH_REFUSALS[handle], name);
+    const track = new LocalDataTrack(this, handle, { sid: this.#sid(this.#epoch, handle), name, usesE2ee });
+    this.#locals.add(track);
+    return track;
+  }
+
+  isPublished(track) {
+    return this.#locals.has(track) || [...this.#remotes.values()].some((tracks) => tracks.get(track.info.name) === track);
+  }
+
+  /** The tracks of a remote, by their names. */
+  of(remote) {
+    return this.#remotes.get(remote) ?? new Map();
+  }
+
+  /** For a track that is about to push: the core, if anything can be pushed. */
+  _coreFor(track) {
+    if (!this.#locals.has(track)) throw new PushFrameError("unpublished");
+    if (!["joined", "reconnecting"].includes(this.#host.state)) throw new PushFrameError("not_connected");
+    return this.core;
+  }
+
+  async _encrypt(handle, sid, number, timestamp, payload) {
+    try {
+      const { latest } = this.keys;
+      const associated = this.core.associatedData(handle, number, latest, timestamp);
+      const encrypted = await this.keys.encrypt(latest, this.#host.peerId, sid, number, associated, payload);
+      this.core.submit(this, handle, number, latest, timestamp, encrypted);
+    } catch (err) {
+      this.core.abandon(handle);
+      this.#host.emitError(err);
+    }
+  }
+
+  _unpublish(track, handle) {
+    if (this.#locals.delete(track)) this.core.unpublish(this, handle);
+  }
+
+  _undecryptable(remote, track, err) {
+    this.#host.remote(remote)?.emit("data-track-error", { track, err });
+  }
+
+  // ---- what the room tells
+
+  joined(remote) {
+    this.core.tell(this, JOINED, remote);
+  }
+
+  left(remote) {
+    this.#close(remote);
+    this.core.tell(this, LEFT, remote);
+    this.#remotes.delete(remote);
+  }
+
+  /** Whether it was an announcement of data tracks, and none of a media track. */
+  announced(remote, trackId, metadata) {
+    const is = trackId === ANNOUNCEMENT.id;
+    if (is) this.core.tell(this, ANNOUNCED, remote, metadata);
+    return is;
+  }
+
+  signalsLost(remote) {
+    this.core.tell(this, SIGNALS_LOST, remote);
+  }
+
+  connectionReplaced(remote) {
+    this.#close(remote);
+    this.core.tell(this, REPLACED, remote);
+  }
+
+  /** The room is left for good. */
+  end() {
+    this.#locals.clear();
+    for (const remote of [...this.#links.keys()]) this.#close(remote);
+  }
+
+  // ---- what the core asks for. Nothing here may throw.
+
+  announce(remote, metadata) {
+    this.#host.describeTrack(remote, ANNOUNCEMENT, undefined, metadata);
+  }
+
+  open(remote) {
+    const pc = this.#host.remote(remote)?.pc;
+    try {
+      const control = pc.createDataChannel(...CONTROL_CHANNEL);
+      const frames = pc.createDataChannel(...FRAMES_CHANNEL);
+      frames.binaryType = "arraybuffer";
+      frames.bufferedAmountLowThreshold = LOW_WATER;
+      let told = false;
+      const open = () => {
+        if (told || control.readyState !== "open" || frames.readyState !== "open") return;
+        told = true;
+        this.core.tell(this, OPENED, remote);
+      };
+      const close = () => this.core.tell(this, CLOSED, remote);
+      const error = () => {};
+      const detach = [
+        listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
+        listen(frames, {
+          open, close, error,
+          message: ({ data }) => this.core.handlePacket(this, remote, performance.now(), new Uint8Array(data)),
+          bufferedamountlow: () => this.core.writable(this, remote),
+        }),
+      ];
+      this.#links.set(remote, { control, frames, detach });
+      // In `@roamhq/wrtc` a channel of a connection that has others is open from the beginning, and fires no event.
+      queueMicrotask(() => this.#links.get(remote)?.control === control && open());
+    } catch {
+      this.#host.log(2, "no data tracks with a peer: the channels could not be made");
+    }
+  }
+
+  control(remote, message) {
+    this.#send(this.#links.get(remote)?.control, message);
+  }
+
+  packet(remote, bytes) {
+    this.#send(this.#links.get(remote)?.frames, bytes);
+  }
+
+  buffered(remote) {
+    const { frames } = this.#links.get(remote) ?? {};
+    return frames?.readyState === "open" ? frames.bufferedAmount : 2 ** 31;
+  }
+
+  blocked(remote) {
+    const link = this.#links.get(remote);
+    if (link === undefined) return;
+    clearTimeout(link.timer);
+    link.timer = setTimeout(() => this.core.writable(this, remote), RECHECK_MS);
+  }
+
+  published(remote, handle, name, usesE2ee, epoch) {
+    const peer = this.#host.remote(remote);
+    const track = new RemoteDataTrack(this, remote, peer.id, handle, { sid: this.#sid(epoch, handle), name, usesE2ee });
+    if (!this.#remotes.has(remote)) this.#remotes.set(remote, new Map());
+    this.#remotes.get(remote).set(name, track);
+    this.#handles.set(`${remote}/${handle}`, track);
+    peer.emit("data-track-published", { track });
+  }
+
+  unpublished(remote, handle) {
+    const track = this.#handles.get(`${remote}/${handle}`);
+    this.#handles.delete(`${remote}/${handle}`);
+    this.#remotes.get(remote)?.delete(track.info.name);
+    this.keys.forget(track.publisherIdentity, track.info.sid);
+    this.#host.remote(remote)?.emit("data-track-unpublished", { track });
+  }
+
+  frameReady(stream) {
+    this._streams.get(stream)?._ready();
+  }
+
+  streamEnded(stream, why) {
+    this._streams.get(stream)?._end(why);
+  }
+
+  frame(payload, userTimestamp, keyId, number, associatedData) {
+    const frame = { payload: payload.slice() };
+    if (userTimestamp !== undefined) frame.userTimestamp = userTimestamp;
+    return keyId === undefined ? frame : Object.assign(frame, { keyId, number, associatedData: associatedData.slice() });
+  }
+
+  // ---- the channels
+
+  #sid(epoch, handle) {
+    return `DTR_${epoch}_${handle}`;
+  }
+
+  #heard(remote, text) {
+    let message;
+    try {
+      if (typeof text === "string" && text.length <= MAX_CONTROL_LENGTH) message = JSON.parse(text);
+    } catch {
+      // Not JSON.
+    }
+    this.core.tell(this, CONTROL, remote, message);
+  }
+
+  #send(channel, data) {
+    try {
+      channel.send(data);
+    } catch {
+      // It is closed, and says so by an event.
+    }
+  }
+
+  #close(remote) {
+    const link = this.#links.get(remote);
+    if (link === undefined) return;
+    this.#links.delete(remote);
+    clearTimeout(link.timer);
+    for (const detach of link.detach) detach();
+  }
+}
