@@ -21,6 +21,10 @@
 //! to gather before it knows the network interfaces; where the rollback comes before them, as it may in the first
 //! moments of a page, that connection never gathers anything, whatever is done to it.
 //!
+//! A data section that is not agreed on does not outlive a rollback in Chromium: later offers lack it, and it can be
+//! answered under the tag that it had, and no other. So where our offer would bring the first one, it is sent again
+//! instead of made again, and if it has to give way to an offer without that section the connection does too.
+//!
 //! When both sides offer at once the impolite one ignores the other's offer, but keeps it: should its own stay
 //! unanswered, because the remote never got it, it is withdrawn and the kept one taken. An offer of ours that gave
 //! way is made again only if the remote's is refused: back in `stable` the connection itself fires
@@ -50,8 +54,8 @@ pub(crate) enum Action<E> {
     Operate(OperationId, Operation),
     /// Send this to the remote.
     Send(Signal<JsonText>),
-    /// The remote's description comes from another connection than the one we negotiated with. This machine is
-    /// done; a new one for a new connection takes the description and what has come after it.
+    /// The remote's description comes from another connection than the one we negotiated with, or needs another one of
+    /// ours. This machine is done; a new one for a new connection takes the description and what has come after it.
     Replace(Queue<RemoteSignal>),
     /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
     AwaitAnswer,
@@ -79,6 +83,8 @@ enum Step {
     SettingRemoteOffer(Description),
     CreatingAnswer,
     SettingLocalAnswer(Description),
+    /// The connection holds an offer of the remote that could not be answered: only another one helps.
+    Unanswerable,
 }
 
 /// An offer that came while ours was out, and the candidates that followed it: we are impolite and ignored it, or
@@ -111,6 +117,11 @@ pub(crate) struct Negotiation<E> {
     candidates: usize,
     has_remote: bool,
     has_gathered: bool,
+    /// The offer of ours that waits for its answer, and the candidates since.
+    offered: Option<Description>,
+    offered_candidates: Vec<Option<Candidate>>,
+    /// A section for data channels was agreed on.
+    has_data: bool,
     remote_fingerprint: Option<Fingerprint>,
     unanswered: u32,
     failures: u32,
@@ -135,6 +146,9 @@ impl<E> Negotiation<E> {
             candidates: 0,
             has_remote: false,
             has_gathered: false,
+            offered: None,
+            offered_candidates: Vec::new(),
+            has_data: false,
             remote_fingerprint: None,
             unanswered: 0,
             failures: 0,
@@ -182,6 +196,9 @@ impl<E> Negotiation<E> {
     /// The connection gathered a candidate, or has ended to.
     pub(crate) fn gathered(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
         self.has_gathered = true;
+        if self.offered.is_some() && self.offered_candidates.len() < MAX_CANDIDATES {
+            self.offered_candidates.push(candidate.clone());
+        }
         match self.step {
             Step::SettingLocalOffer(_) | Step::SettingLocalAnswer(_) => self.outbox.push(candidate),
             _ => self.actions.push(Action::Send(Signal::Candidate(candidate))),
@@ -210,9 +227,15 @@ impl<E> Negotiation<E> {
             return;
         }
         self.unanswered += 1;
-        let kept = self.release_held();
-        self.offer_needed |= !self.restart_needed && self.unanswered < UNANSWERED_OFFERS;
-        self.operate(ids, Step::RollingBack(kept), Operation::Rollback);
+        let again = self.unanswered < UNANSWERED_OFFERS;
+        match self.release_held() {
+            None if self.loses_data(None) => self.offer_again(again),
+            Some(offer) if self.loses_data(Some(&offer)) => self.replace(offer),
+            kept => {
+                self.offer_needed |= !self.restart_needed && again;
+                self.operate(ids, Step::RollingBack(kept), Operation::Rollback);
+            }
+        }
     }
 
     /// An operation ended.
@@ -252,13 +275,16 @@ impl<E> Negotiation<E> {
             (Step::SettingLocalOffer(offer), _) => {
                 self.step = Step::AwaitingAnswer;
                 self.offered_generation = offer.generation();
+                self.offered = Some(offer.clone());
+                self.offered_candidates.clone_from(&self.outbox);
                 self.actions.push(Action::AwaitAnswer);
                 self.send(offer);
             }
             (Step::SettingRemoteAnswer(answer), _) => {
                 self.remote_applied(&answer, ids);
                 let generation = self.offered_generation.take();
-                self.exchanged(generation);
+                let has_data = self.offered.take().is_some_and(|offer| offer.data_section().is_some());
+                self.exchanged(generation, has_data);
             }
             (Step::RollingBack(Some(offer)), _) => self.take_offer(offer, ids),
             (Step::SettingRemoteOffer(offer), _) => {
@@ -270,14 +296,14 @@ impl<E> Negotiation<E> {
                 self.operate(ids, Step::SettingLocalAnswer(answer.clone()), Operation::SetLocal(answer));
             }
             (Step::SettingLocalAnswer(answer), _) => {
-                let generation = answer.generation();
+                let (generation, has_data) = (answer.generation(), answer.data_section().is_some());
                 self.send(answer);
                 self.actions.push(Action::AnswerSettled);
-                self.exchanged(generation);
+                self.exchanged(generation, has_data);
                 self.offer_needed |= self.restart_needed;
             }
             (Step::CreatingOffer | Step::CreatingAnswer, Outcome::Applied)
-            | (Step::RollingBack(None) | Step::Stable | Step::AwaitingAnswer, _) => {}
+            | (Step::RollingBack(None) | Step::Stable | Step::AwaitingAnswer | Step::Unanswerable, _) => {}
         }
     }
 
@@ -285,7 +311,12 @@ impl<E> Negotiation<E> {
         self.failures += 1;
         let again = self.failures < FAILED_EXCHANGES;
         match step {
-            // The connection holds our offer: take it back, so that either side can start anew.
+            // The connection holds our offer.
+            Step::SettingRemoteAnswer(_) if self.loses_data(None) => {
+                self.step = Step::AwaitingAnswer;
+                self.offer_again(again);
+            }
+            // Take it back, so that either side can start anew.
             Step::SettingRemoteAnswer(_) => {
                 self.offer_needed |= again;
                 self.operate(ids, Step::RollingBack(None), Operation::Rollback);
@@ -293,6 +324,7 @@ impl<E> Negotiation<E> {
             // A stack without rollback may still take the remote's offer as it is.
             Step::RollingBack(Some(offer)) => self.take_offer(offer, ids),
             Step::CreatingOffer | Step::SettingLocalOffer(_) => self.offer_needed |= again,
+            Step::CreatingAnswer | Step::SettingLocalAnswer(_) => self.step = Step::Unanswerable,
             _ => {}
         }
         self.outbox.clear();
@@ -319,14 +351,13 @@ impl<E> Negotiation<E> {
         match signal {
             RemoteSignal::Candidate(candidate) => self.take_candidate(candidate, ids),
             RemoteSignal::Description(description) if self.is_from_another_connection(&description) => {
-                self.replaced = true;
-                self.actions.push(Action::AnswerSettled);
-                self.inbox.push_front(RemoteSignal::Description(description));
-                self.actions.push(Action::Replace(std::mem::replace(&mut self.inbox, Queue::new())));
+                self.replace(description);
             }
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {
                     self.take_offer(offer, ids);
+                } else if self.polite && self.loses_data(Some(&offer)) {
+                    self.replace(offer);
                 } else if self.polite && (self.has_gathered || self.has_remote) {
                     self.give_way(offer, ids);
                 } else {
@@ -344,6 +375,39 @@ impl<E> Negotiation<E> {
             }
             RemoteSignal::Description(_) => self.log("dropped an answer to a withdrawn offer"),
         }
+    }
+
+    /// Sends the offer once more that waits for its answer, with its candidates. Or lets it wait.
+    fn offer_again(&mut self, again: bool) {
+        let Some(offer) = self.offered.clone().filter(|_| again) else { return };
+        self.actions.push(Action::Withdrawn(self.generation.is_none()));
+        self.actions.push(Action::AwaitAnswer);
+        self.outbox.clone_from(&self.offered_candidates);
+        self.send(offer);
+    }
+
+    /// Our offer waits no more.
+    fn withdraw(&mut self) {
+        self.offered = None;
+        self.offered_candidates = Vec::new();
+    }
+
+    /// Whether our offer brings the first data section, and would lose it by a rollback for the remote's offer, or for
+    /// another one of ours.
+    fn loses_data(&self, theirs: Option<&Description>) -> bool {
+        let ours = self.offered.as_ref().filter(|_| !self.has_data).and_then(Description::data_section);
+        ours.is_some() && ours != theirs.and_then(Description::data_section)
+    }
+
+    /// Leaves the rest to another connection, beginning with this description.
+    fn replace(&mut self, description: Description) {
+        self.replaced = true;
+        self.actions.push(Action::AnswerSettled);
+        for candidate in std::mem::take(&mut self.early).into_iter().rev() {
+            self.inbox.push_front(RemoteSignal::Candidate(candidate));
+        }
+        self.inbox.push_front(RemoteSignal::Description(description));
+        self.actions.push(Action::Replace(std::mem::replace(&mut self.inbox, Queue::new())));
     }
 
     /// Takes our offer back for the remote's.
@@ -412,10 +476,12 @@ impl<E> Negotiation<E> {
         }
     }
 
-    /// Both sides agree; ours on this generation.
-    fn exchanged(&mut self, generation: Option<Generation>) {
+    /// Both sides agree; ours on this generation, and maybe on data channels.
+    fn exchanged(&mut self, generation: Option<Generation>, has_data: bool) {
         self.failures = 0;
         self.unanswered = 0;
+        self.has_data |= has_data;
+        self.withdraw();
         if generation != self.generation {
             self.restart_needed = false;
             self.generation = generation;
@@ -431,6 +497,7 @@ impl<E> Negotiation<E> {
 
     fn operate(&mut self, ids: &mut u32, step: Step, operation: Operation) {
         if let Operation::Rollback = operation {
+            self.withdraw();
             self.actions.push(Action::Withdrawn(self.generation.is_none()));
         }
         let op = OperationId::next(ids);

@@ -83,6 +83,14 @@ impl Description {
         self.attribute(b"m=").is_none()
     }
 
+    /// The identification tag of the section for data channels, or `None` if there is no such section.
+    pub fn data_section(&self) -> Option<&[u8]> {
+        let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
+        lines.find(|line| line.starts_with(b"m=application "))?;
+        let mut section = lines.take_while(|line| !line.starts_with(b"m="));
+        Some(section.find_map(|line| line.strip_prefix(b"a=mid:"))?.trim_ascii())
+    }
+
     /// The value of a line where it first occurs.
     fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
         let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');

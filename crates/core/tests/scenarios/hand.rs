@@ -25,6 +25,8 @@ pub(crate) struct Hand {
     pub(crate) pongs: bool,
     /// The ICE generation that our descriptions are of.
     pub(crate) generation: u32,
+    /// The sections that our descriptions have, one letter each: `d` is that for data channels.
+    pub(crate) sections: String,
     steps: VecDeque<(ConnectionId, OperationId, Operation)>,
     said: Vec<String>,
     calls: u32,
@@ -78,6 +80,7 @@ impl Hand {
             logs: Vec::new(),
             pongs: true,
             generation: 1,
+            sections: String::new(),
             steps: VecDeque::new(),
             said: Vec::new(),
             calls: 0,
@@ -225,7 +228,11 @@ impl Hand {
         let (k, op, operation) = self.steps.pop_front().expect("no step is under way");
         let ours = |kind| {
             let Description { kind, sdp } = sdp(kind, "ours");
-            Outcome::Created(Description { kind, sdp: format!("a=ice-ufrag:{}\r\n{sdp}", self.generation) })
+            let sections = self::sections(&self.sections);
+            Outcome::Created(Description {
+                kind,
+                sdp: format!("a=ice-ufrag:{}\r\n{sections}{sdp}", self.generation),
+            })
         };
         let outcome = match operation {
             Operation::CreateOffer { .. } => ours(SdpType::Offer),
@@ -307,6 +314,19 @@ impl Hand {
             }
         }
     }
+}
+
+/// Media sections, one letter each: `d` is that for data channels.
+pub(crate) fn sections(kinds: &str) -> String {
+    let section = |(mid, kind)| {
+        let media = if kind == 'd' {
+            "application 9 UDP/DTLS/SCTP webrtc-datachannel"
+        } else {
+            "video 9 UDP/TLS/RTP/SAVPF 96"
+        };
+        format!("m={media}\r\na=mid:{mid}\r\n")
+    };
+    kinds.chars().enumerate().map(section).collect()
 }
 
 fn say_operation(operation: &Operation) -> String {

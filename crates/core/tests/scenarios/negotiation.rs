@@ -4,8 +4,9 @@
 use metered_core::ConnectionState;
 use metered_core::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS};
 use metered_protocol::SdpType::{Answer, Offer};
+use metered_protocol::{Description, SdpType};
 
-use crate::hand::{Hand, sdp};
+use crate::hand::{self, Hand, sdp};
 
 /// What was sent to the remote, in one word each.
 fn sent(hand: &mut Hand) -> Vec<&'static str> {
@@ -416,4 +417,59 @@ fn an_offer_awaits_no_answer_once_its_connection_is_gone() {
     hand.said();
     hand.pass(ANSWER_TIMEOUT_MS);
     assert_eq!(hand.said_about("k2"), [""; 0]);
+}
+
+// ---- a first data section
+
+/// A description with sections.
+fn sections(kind: SdpType, maker: &str, kinds: &str) -> Description {
+    let Description { kind, sdp } = sdp(kind, maker);
+    Description { kind, sdp: format!("{}{sdp}", hand::sections(kinds)) }
+}
+
+/// We have offered these sections to zoe, to whom we are polite.
+fn offering(kinds: &str) -> Hand {
+    let mut hand = Hand::joined(&["zoe"]);
+    hand.sections = kinds.into();
+    hand.offers(2);
+    hand.gathered(2, "ours");
+    hand.said();
+    hand
+}
+
+#[test]
+fn a_first_data_section_survives_a_rollback_where_the_remote_offers_it_in_the_same_place() {
+    let mut hand = offering("vd");
+    hand.description("zoe", &sections(Offer, "zoes", "vd"));
+    assert_eq!(hand.said_about("k"), ["k2 roll back"]);
+}
+
+#[test]
+fn a_connection_gives_way_with_an_offer_whose_first_data_section_the_remotes_does_not_have_there() {
+    for theirs in ["d", "v", "vvd"] {
+        let mut hand = offering("vd");
+        hand.remote_candidate("zoe", "early");
+        hand.description("zoe", &sections(Offer, "zoes", theirs));
+        hand.remote_candidate("zoe", "late");
+        assert_eq!(
+            hand.said_about("k"),
+            ["k2 close", "k5 to r1 zoe", "k5 set remote offer of zoes"],
+            "{theirs}"
+        );
+        hand.step_succeeds();
+        assert_eq!(hand.said_about("add "), ["k5 add early", "k5 add late"], "{theirs}");
+    }
+}
+
+#[test]
+fn an_offer_with_a_first_data_section_is_sent_again_and_not_made_again() {
+    let mut hand = offering("d");
+    let mut offers = 1;
+    for _ in 0..20 {
+        hand.pass(ANSWER_TIMEOUT_MS);
+        offers += sent(&mut hand).iter().filter(|what| **what == "offer").count();
+    }
+    assert_eq!(offers, 8);
+    hand.description("zoe", &sections(Answer, "zoes", "d"));
+    assert_eq!(hand.said_about("k2"), ["k2 set remote answer of zoes"]);
 }

@@ -47,7 +47,8 @@ impl Client {
             RemoteEvent::ConnectionReset => {
                 kernel.saw("connection-reset");
                 let was_healthy = self.watch.remotes.reset(remote);
-                if out.plan.is_perfect() {
+                // One that never was connected may have to give way together with its first offer.
+                if out.plan.is_perfect() && was_healthy {
                     kernel.violated(PERFECT, format!("{who} replaces its connection"));
                 }
                 if was_healthy {

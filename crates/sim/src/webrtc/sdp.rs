@@ -34,7 +34,13 @@ pub struct Sdp {
 impl Sdp {
     /// Whether there is a section for data channels.
     pub fn has_application(&self) -> bool {
-        self.sections.iter().any(|section| section.kind == Kind::Application)
+        self.application().is_some()
+    }
+
+    /// The tag of the section for data channels.
+    pub fn application(&self) -> Option<&str> {
+        let section = self.sections.iter().find(|section| section.kind == Kind::Application)?;
+        Some(&section.mid)
     }
 
     /// Whether there is a section with this tag.

@@ -69,6 +69,9 @@ pub struct Signaling {
     versions: u64,
     /// The remote has restarted ICE: our answer does too.
     restarting: bool,
+    /// Chromium: the section that data had in an offer that was rolled back. It can be answered there and nowhere else,
+    /// and is in no offer any more.
+    lost_data: Option<String>,
     /// `createDataChannel` was called.
     pub has_channels: bool,
     /// The section of each call of `addTransceiver`, once there is one.
@@ -92,6 +95,7 @@ impl Signaling {
             generations: 0,
             versions: 0,
             restarting: false,
+            lost_data: None,
             has_channels: false,
             transceivers: Vec::new(),
             remote_candidates: BTreeSet::new(),
@@ -121,7 +125,7 @@ impl Signaling {
     /// Whether an exchange of descriptions is needed (4.7.3).
     pub fn is_negotiation_needed(&self) -> bool {
         let current = self.local.current.as_ref();
-        let needs_application = self.has_channels && !current.is_some_and(Sdp::has_application);
+        let needs_application = self.wants_data() && !current.is_some_and(Sdp::has_application);
         needs_application || self.transceivers.iter().any(Option::is_none)
     }
 
@@ -149,7 +153,13 @@ impl Signaling {
             }
             Operation::SetLocal(answer) => {
                 allowed(&[HaveRemoteOffer], "a local answer needs have-remote-offer")?;
-                latest(&self.last_answer, answer)
+                latest(&self.last_answer, answer)?;
+                match (&self.lost_data, parse(answer)?.application()) {
+                    (Some(mid), Some(other)) if mid != other => {
+                        Err(Rejection::Operation("Failed to start SCTP transport"))
+                    }
+                    _ => Ok(()),
+                }
             }
             Operation::Rollback => allowed(&[HaveLocalOffer], "a local rollback needs have-local-offer"),
             Operation::SetRemote(offer) if offer.kind == SdpType::Offer => {
@@ -243,16 +253,20 @@ impl Signaling {
         Ok(Outcome::Applied)
     }
 
+    fn wants_data(&self) -> bool {
+        self.has_channels && self.lost_data.is_none()
+    }
+
     /// What is agreed on, in its order, then what is new.
     fn offered_sections(&self) -> Vec<Section> {
         let mut sections =
             self.local.current.as_ref().map(|current| current.sections.clone()).unwrap_or_default();
         let mut add = |kind| sections.push(Section { mid: sections.len().to_string(), kind });
-        if self.has_channels && !self.local.current.as_ref().is_some_and(Sdp::has_application) {
-            add(Kind::Application);
-        }
         let unplaced = self.transceivers.iter().filter(|mid| !self.is_agreed(mid.as_deref()));
         unplaced.for_each(|_| add(Kind::Media));
+        if self.wants_data() && !self.local.current.as_ref().is_some_and(Sdp::has_application) {
+            add(Kind::Application);
+        }
         sections
     }
 
@@ -297,6 +311,11 @@ impl Signaling {
     }
 
     fn roll_back(&mut self) {
+        let has_data = self.local.current.as_ref().is_some_and(Sdp::has_application);
+        if self.stack == Stack::Browser && !has_data {
+            let offered = self.local.pending.as_ref().and_then(Sdp::application);
+            self.lost_data = self.lost_data.take().or(offered.map(str::to_owned));
+        }
         self.local.pending = None;
         self.remote.pending = None;
         self.restarting = false;
