@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { startServer } from "../support/server.mjs";
 import { launch } from "./chromium.mjs";
 
-const html = `<!doctype html><title>test</title>
+export const html = `<!doctype html><title>test</title>
 <script type="importmap">{ "imports": {
   "metered-realtime": "/pkg/index.js",
   "/tests/support/server.mjs": "/tests/support/server-of-page.mjs"
@@ -15,6 +15,9 @@ const html = `<!doctype html><title>test</title>
   import * as realtime from "/pkg/index.js";
   window.realtime = realtime;
 </script>`;
+
+/** The file that a page means by the URL of one of the tests' helpers. */
+export const fileOf = (url) => fileURLToPath(new URL(`../..${new URL(url).pathname}`, import.meta.url));
 
 /**
  * Starts a browser for the tests of a file and stops it in the end. `open()` gives a page with `window.realtime`, in a
@@ -50,10 +53,7 @@ export const testPages = ({ flags } = {}) => {
         assert.deepEqual(problems, []);
       });
       await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
-      await page.route("**/tests/**", (route) => {
-        const path = fileURLToPath(new URL(`../..${new URL(route.request().url()).pathname}`, import.meta.url));
-        return route.fulfill({ contentType: "text/javascript", path });
-      });
+      await page.route("**/tests/**", (route) => route.fulfill({ contentType: "text/javascript", path: fileOf(route.request().url()) }));
       // A real answer of the server, so that the browser knows the page to be local; then our own content.
       await page.goto(`${httpUrl()}/pkg/package.json`);
       await page.setContent(html);
