@@ -73,7 +73,8 @@ export const firefoxPages = () => {
       });
       await page.goto(`${httpUrl()}/pkg/package.json`);
       await page.setContent(html);
-      await page.waitForFunction(() => window.realtime !== undefined);
+      // Frames of a page in the background are rare.
+      await page.waitForFunction(() => window.realtime !== undefined, { polling: 20 });
       return page;
     },
   };
