@@ -16,8 +16,8 @@ const enter = (page, channel, url) => page.evaluate(async ([channel, url]) => {
 }, [channel, url]);
 
 /** A page of each browser, Firefox first, whose peers have met. What they are and have seen is each page's `window.me`. */
-const meet = async (t, url = firefox.url) => {
-  const pages = await Promise.all([firefox.open(t), chromium.open(t)]);
+const meet = async (t, { url = firefox.url, ...options } = {}) => {
+  const pages = await Promise.all([firefox.open(t), chromium.open(t, options)]);
   const channel = channelName();
   const ids = [];
   for (const page of pages) ids.push(await enter(page, channel, url));
@@ -35,10 +35,11 @@ const notes = (page, name, count) => page.evaluate(async ([name, count]) => {
   return window.me[name];
 }, [name, count]);
 
-const becomes = (page, state) => page.evaluate(async (state) => {
+/** Waits until a page's peer, or its remote, is in a state. */
+const becomes = (page, who, state) => page.evaluate(async ([who, state]) => {
   const { until } = await import("/tests/support/wait.mjs");
-  await until(() => window.me.peer.state === state, state);
-}, state);
+  await until(() => window.me[who].state === state, `${who} is ${state}`);
+}, [who, state]);
 
 /** Opens a lasting channel in both pages, in the same moment as far as there is one. */
 const openBoth = async (pages) => {
@@ -108,15 +109,19 @@ test("ten tracks that each side adds one after the other all arrive, with what w
 test("a server that is killed and comes back interrupts nothing", async (t) => {
   const server = await startServer();
   t.after(() => server.kill());
-  const { pages } = await meet(t, server.url);
+  const { pages } = await meet(t, { url: server.url, mayRefuse: true });
   await openBoth(pages);
-  for (const page of pages) await page.evaluate(() => (window.me.states = []));
+  for (const page of pages) {
+    // The channel may be open before the connection says that it is connected.
+    await becomes(page, "remote", "connected");
+    await page.evaluate(() => { window.me.states = []; });
+  }
   await server.kill();
-  for (const page of pages) await becomes(page, "reconnecting");
+  for (const page of pages) await becomes(page, "peer", "reconnecting");
   for (const page of pages) await say(page, "without a server");
   for (const page of pages) await notes(page, "heard", 1);
   await server.start();
-  for (const page of pages) await becomes(page, "joined");
+  for (const page of pages) await becomes(page, "peer", "joined");
   for (const page of pages) await say(page, "with the next one");
   for (const page of pages) {
     assert.deepEqual(await notes(page, "heard", 2), ["without a server", "with the next one"]);

@@ -21,7 +21,8 @@ export const fileOf = (url) => fileURLToPath(new URL(`../..${new URL(url).pathna
 
 /**
  * Starts a browser for the tests of a file and stops it in the end. `open()` gives a page with `window.realtime`, in a
- * context of its own; what goes wrong in the page fails the test. `url` is the server's, for peers in Node.
+ * context of its own; what goes wrong in the page fails the test, other than that a server `mayRefuse` a socket while it
+ * restarts. `url` is the server's, for peers in Node.
  */
 export const testPages = ({ flags } = {}) => {
   let browser;
@@ -41,13 +42,14 @@ export const testPages = ({ flags } = {}) => {
     get url() {
       return httpUrl().replace("http", "ws");
     },
-    open: async (t) => {
+    open: async (t, { mayRefuse = false } = {}) => {
       const context = await browser.newContext();
       const page = await context.newPage();
       const problems = [];
       page.on("pageerror", (error) => problems.push(String(error)));
       page.on("crash", () => problems.push("the page crashed"));
-      page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+      const isExpected = (text) => mayRefuse && /^WebSocket connection to .* failed/.test(text);
+      page.on("console", (message) => message.type() === "error" && !isExpected(message.text()) && problems.push(message.text()));
       t.after(async () => {
         await context.close();
         assert.deepEqual(problems, []);

@@ -21,7 +21,7 @@ after(() => Promise.all([server?.kill(), turn?.stop()]));
 
 /** A page with a `world` whose TURN server and tokens are ours. */
 const openPage = async (t) => {
-  const page = await pages.open(t);
+  const page = await pages.open(t, { mayRefuse: true });
   const functions = {
     mint: (sub, isWrong) => token({ sub, metadata: { iceServers: isWrong ? turn.wrongServers : turn.iceServers } }),
     killRelay: turn.kill,

@@ -28,6 +28,8 @@ const relayed = async (t, world) => {
   met.toA.on("data-channel", ({ channel }) => new DataChannel(channel).on("message", ({ data }) => arrived.push(data)));
   const channel = met.toB.openDataChannel("chat");
   await once(channel, "open");
+  // The channel may be open before the connection says that it is connected.
+  await until(() => [met.toA, met.toB].every(({ state }) => state === "connected"), "both are connected");
   return { ...met, channel, arrived };
 };
 
