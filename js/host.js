@@ -274,7 +274,9 @@ export class Host {
 
   setIceServers(id, iceServers) {
     try {
-      this.connection(id)?.setConfiguration({ iceServers });
+      const pc = this.connection(id);
+      // What is left out is the default again: a connection that only relays would relay no longer.
+      pc?.setConfiguration({ ...pc.getConfiguration?.(), iceServers });
     } catch {
       this.#options.log("warn", "a connection does not take new ICE servers");
     }

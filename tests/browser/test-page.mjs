@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { startServer } from "../support/server.mjs";
 import { launch } from "./chromium.mjs";
 
-const html = `<!doctype html><title>test</title>
+export const html = `<!doctype html><title>test</title>
 <script type="importmap">{ "imports": {
   "metered-realtime": "/pkg/index.js",
   "/tests/support/server.mjs": "/tests/support/server-of-page.mjs"
@@ -16,9 +16,13 @@ const html = `<!doctype html><title>test</title>
   window.realtime = realtime;
 </script>`;
 
+/** The file that a page means by the URL of one of the tests' helpers. */
+export const fileOf = (url) => fileURLToPath(new URL(`../..${new URL(url).pathname}`, import.meta.url));
+
 /**
  * Starts a browser for the tests of a file and stops it in the end. `open()` gives a page with `window.realtime`, in a
- * context of its own; what goes wrong in the page fails the test. `url` is the server's, for peers in Node.
+ * context of its own; what goes wrong in the page fails the test, other than that a server `mayRefuse` a socket while it
+ * restarts. `url` is the server's, for peers in Node.
  */
 export const testPages = ({ flags } = {}) => {
   let browser;
@@ -38,22 +42,20 @@ export const testPages = ({ flags } = {}) => {
     get url() {
       return httpUrl().replace("http", "ws");
     },
-    open: async (t) => {
+    open: async (t, { mayRefuse = false } = {}) => {
       const context = await browser.newContext();
       const page = await context.newPage();
       const problems = [];
       page.on("pageerror", (error) => problems.push(String(error)));
       page.on("crash", () => problems.push("the page crashed"));
-      page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+      const isExpected = (text) => mayRefuse && /^WebSocket connection to .* failed/.test(text);
+      page.on("console", (message) => message.type() === "error" && !isExpected(message.text()) && problems.push(message.text()));
       t.after(async () => {
         await context.close();
         assert.deepEqual(problems, []);
       });
       await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
-      await page.route("**/tests/**", (route) => {
-        const path = fileURLToPath(new URL(`../..${new URL(route.request().url()).pathname}`, import.meta.url));
-        return route.fulfill({ contentType: "text/javascript", path });
-      });
+      await page.route("**/tests/**", (route) => route.fulfill({ contentType: "text/javascript", path: fileOf(route.request().url()) }));
       // A real answer of the server, so that the browser knows the page to be local; then our own content.
       await page.goto(`${httpUrl()}/pkg/package.json`);
       await page.setContent(html);

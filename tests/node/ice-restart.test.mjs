@@ -16,6 +16,10 @@ class Restartable extends FakeConnection {
     return super.createOffer();
   }
 
+  getConfiguration() {
+    return { iceTransportPolicy: "relay", iceServers: [], ...this.configurations.at(-1) };
+  }
+
   setConfiguration(configuration) {
     this.configurations.push(configuration);
   }
@@ -102,7 +106,7 @@ test("restarts that nobody answers end, after nine of them, in one error", async
   assert.deepEqual([pc.offers.length, pc.offers.every((options) => options.iceRestart)], [9, true]);
 });
 
-test("ICE servers of a later welcome are configured on the connections that stay", async (t) => {
+test("ICE servers of a later welcome, and nothing else, are configured on the connections that stay", async (t) => {
   const session = { resume: { token: "t", graceMs: 15_000 } };
   const { server, peer, remote, pc } = await inRoom(t, session);
   pc.become("connected");
@@ -111,7 +115,7 @@ test("ICE servers of a later welcome are configured on the connections that stay
   const rejoined = once(peer, "state-change", { filter: ({ to }) => to === "joined" });
   server.socket.drop();
   await rejoined;
-  assert.deepEqual([remote.pc === pc, pc.configurations], [true, [{ iceServers }]]);
+  assert.deepEqual([remote.pc === pc, pc.configurations], [true, [{ iceTransportPolicy: "relay", iceServers }]]);
 });
 
 test("a connection that takes no new ICE servers is left as it is", async (t) => {

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::process::{self, command, on_path, say};
+use crate::process::on_path;
+use crate::programs::{can_install, from_env, install};
 
 /// A browser with the WebDriver server that drives it.
 pub struct Browser {
@@ -29,7 +30,7 @@ pub fn find() -> Result<Browser> {
         return Ok(browser);
     }
     if can_install() {
-        install()?;
+        install(&["chromium", "chromium-driver"])?;
         if let Some(browser) = chrome() {
             return Ok(browser);
         }
@@ -56,26 +57,6 @@ fn firefox() -> Option<Browser> {
     let program = ["firefox", "firefox-esr"].iter().find_map(|name| on_path(name))?;
     let driver = from_env("GECKODRIVER").or_else(|| on_path("geckodriver"))?;
     Some(Browser { kind: Kind::Firefox, program, driver })
-}
-
-fn from_env(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_file())
-}
-
-/// Whether this is a Debian on which we may install packages.
-fn can_install() -> bool {
-    let root = process::read(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    root && on_path("apt-get").is_some()
-}
-
-fn install() -> Result<()> {
-    say("installing Chromium (apt-get install chromium chromium-driver)");
-    let apt = |arguments: &[&str]| {
-        process::read(command("apt-get").env("DEBIAN_FRONTEND", "noninteractive").arg("-qq").args(arguments))
-    };
-    apt(&["update"])?;
-    apt(&["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"])?;
-    Ok(())
 }
 
 impl Browser {

@@ -26,6 +26,7 @@ mod node;
 mod pack;
 mod package;
 mod process;
+mod programs;
 mod python;
 mod server;
 mod shims;

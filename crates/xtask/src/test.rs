@@ -103,13 +103,13 @@ fn outcome(part: Part, bench: &Bench) -> Outcome {
     if tally.passed + tally.failed == 0 {
         tally.fail("no test was run");
     }
-    for problem in &tally.problems {
-        say(format_args!("{}: {problem}", part.name()));
+    for line in tally.problems.iter().chain(&tally.gaps) {
+        say(format_args!("{}: {line}", part.name()));
     }
     Outcome { part, tally, took: start.elapsed() }
 }
 
-/// The closing table, what went wrong once more, and the line with the counts.
+/// The closing table, what went wrong or could not run once more, and the line with the counts.
 fn summarise(outcomes: &[Outcome]) -> ExitCode {
     println!("\n{:12}{:>8}{:>8}{:>9}", "part", "passed", "failed", "time");
     for Outcome { part, tally, took } in outcomes {
@@ -118,8 +118,8 @@ fn summarise(outcomes: &[Outcome]) -> ExitCode {
         println!("{:12}{:>8}{:>8}{time:>9}", part.name(), tally.passed, tally.failed);
     }
     for Outcome { part, tally, .. } in outcomes {
-        for problem in &tally.problems {
-            println!("{}: {problem}", part.name());
+        for line in tally.problems.iter().chain(&tally.gaps) {
+            println!("{}: {line}", part.name());
         }
     }
     let passed: usize = outcomes.iter().map(|outcome| outcome.tally.passed).sum();

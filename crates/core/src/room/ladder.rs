@@ -87,6 +87,13 @@ impl Ladder {
         }
     }
 
+    /// There are new ICE servers: a connection that does not connect, or was given up, may have needed just them.
+    pub(super) fn new_servers(&mut self, now: Instant) {
+        if matches!(self.step, Step::Connecting(_) | Step::Exhausted) {
+            *self = Self { step: Step::Pausing(now), attempts: 0 };
+        }
+    }
+
     fn is_climbing(&self) -> bool {
         matches!(self.step, Step::Pausing(_) | Step::Trying(_))
     }

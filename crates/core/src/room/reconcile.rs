@@ -44,7 +44,8 @@ impl<V: Value> Room<V> {
         self.local_id = Some(connected.peer_id);
         if !connected.ice_servers.is_empty() {
             self.ice_servers = connected.ice_servers;
-            for remote in &self.remotes {
+            for remote in &mut self.remotes {
+                remote.ladder.new_servers(now);
                 link.out.command(Command::SetIceServers(remote.connection, self.ice_servers.clone()));
             }
         }

@@ -10,6 +10,7 @@ mod connecting;
 mod doubts;
 mod hostile;
 mod ice_restarts;
+mod ice_servers;
 mod liveness;
 mod negotiation;
 mod reconciling;

@@ -246,18 +246,6 @@ fn a_drop_while_the_roster_is_awaited_begins_the_wait_anew() {
 }
 
 #[test]
-fn ice_servers_of_a_later_welcome_are_those_of_every_connection() {
-    let mut hand = joined(&["bob"]);
-    blinks(&mut hand);
-    hand.frame(json!({
-        "type": "welcome", "peerId": "me", "maxMessageSize": 65536, "serverTime": 1, "expiresAt": null,
-        "resume": {"token": "t", "graceMs": 15_000}, "resumed": true,
-        "metadata": {"iceServers": [{"urls": "stun:b"}]},
-    }));
-    assert_eq!(hand.said_about("servers"), [r#"k2 servers [Object {"urls": String("stun:b")}]"#]);
-}
-
-#[test]
 fn a_connection_that_works_goes_on_while_the_server_is_away() {
     let mut hand = joined(&["bob"]);
     hand.drop_socket(1006);

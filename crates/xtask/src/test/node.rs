@@ -12,10 +12,14 @@ use anyhow::{Result, bail};
 
 use super::{Bench, Tally, tally};
 use crate::process::{Finished, command, say, tee};
+use crate::programs::{COTURN, FIREFOX, Program};
 use crate::workspace;
 
 /// The longest that one file may take, its process's exit included.
 const LIMIT: Duration = Duration::from_secs(240);
+
+/// What files need besides, by how their names begin.
+const NEEDS: [(&str, Program); 2] = [("turn", COTURN), ("firefox", FIREFOX)];
 
 /// Runs the `*.test.mjs` files of a directory with the package and the server.
 pub fn run(bench: &Bench, directory: &str) -> Result<Tally> {
@@ -36,10 +40,25 @@ pub fn run_files(directory: &str, prepare: impl Fn(&mut Command)) -> Result<Tall
 pub fn run_these(files: &[PathBuf], prepare: impl Fn(&mut Command)) -> Result<Tally> {
     let mut tally = Tally::default();
     for file in files {
+        let need = match needed(file) {
+            None => None,
+            Some(program) => match program.find() {
+                Ok(Ok(path)) => Some((program.variable, path)),
+                Ok(Err(why)) => {
+                    tally.leave_out(name_of(file), why);
+                    continue;
+                }
+                Err(error) => {
+                    tally.fail(format!("{}: {error:#}", name_of(file)));
+                    continue;
+                }
+            },
+        };
         let once = || {
             let mut node = command("node");
             node.arg("--test-reporter=spec").arg(file);
             prepare(&mut node);
+            node.envs(need.iter().map(|(variable, path)| (variable, path)));
             tee(&mut node, LIMIT)
         };
         tally.add(run_file(file, once)?);
@@ -47,8 +66,17 @@ pub fn run_these(files: &[PathBuf], prepare: impl Fn(&mut Command)) -> Result<Ta
     Ok(tally)
 }
 
+fn needed(file: &Path) -> Option<&'static Program> {
+    let name = file.file_name()?.to_str()?;
+    NEEDS.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, program)| program)
+}
+
+fn name_of(file: &Path) -> impl std::fmt::Display {
+    file.strip_prefix(workspace::root()).unwrap_or(file).display()
+}
+
 fn run_file(file: &Path, once: impl Fn() -> Result<Finished>) -> Result<Tally> {
-    let name = file.strip_prefix(workspace::root()).unwrap_or(file).display();
+    let name = name_of(file);
     say(&name);
     let first = once()?;
     let Some(signal) = first.signal() else {

@@ -13,6 +13,8 @@ pub struct Tally {
     pub passed: usize,
     pub failed: usize,
     pub problems: Vec<String>,
+    /// Tests that this machine cannot run, and why. They are told of and are no failure.
+    pub gaps: Vec<String>,
 }
 
 /// The longest that one command of the test run may take.
@@ -35,6 +37,12 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.problems.extend(other.problems);
+        self.gaps.extend(other.gaps);
+    }
+
+    /// Says that something is not tested here.
+    pub fn leave_out(&mut self, what: impl std::fmt::Display, because: &str) {
+        self.gaps.push(format!("{what} was not run, because {because}"));
     }
 
     /// Runs a command that is one check: it passes by succeeding.
@@ -147,6 +155,16 @@ mod tests {
     fn the_plain_line_is_counted_and_prose_is_not() {
         assert_eq!(counts("500 passed, 0 failed"), (500, 0));
         assert_eq!(counts("seed 7 passed, seed 8 failed\nwe passed 3 failed ones"), (0, 0));
+    }
+
+    #[test]
+    fn what_cannot_run_here_is_told_and_counts_neither_way() {
+        let mut tally = Tally::success();
+        tally.leave_out("a.test.mjs", "it needs a program");
+        let mut all = Tally::default();
+        all.add(tally);
+        assert_eq!((all.passed, all.failed), (1, 0));
+        assert_eq!(all.gaps, ["a.test.mjs was not run, because it needs a program"]);
     }
 
     #[test]

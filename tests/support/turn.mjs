@@ -1,0 +1,85 @@
+// A real TURN server, Debian's coturn, on loopback.
+
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { once as next } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { within } from "./wait.mjs";
+
+const program = process.env.TURNSERVER ?? "turnserver";
+const username = "tester";
+const credential = "secret";
+
+/** A UDP port that nobody uses. */
+const freePort = async () => {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await next(socket, "listening");
+  const { port } = socket.address();
+  socket.close();
+  return port;
+};
+
+/** Waits until a STUN server answers a binding request. It listens before it is ready for anything else. */
+const answering = async (port) => {
+  const socket = createSocket("udp4");
+  // RFC 8489: a binding request without attributes, the magic cookie, a transaction id.
+  const request = Buffer.concat([Buffer.from("000100002112a442", "hex"), randomBytes(12)]);
+  const ask = () => socket.send(request, port, "127.0.0.1");
+  const asking = setInterval(ask, 20);
+  try {
+    ask();
+    await within(next(socket, "message"), "the TURN server's start");
+  } finally {
+    clearInterval(asking);
+    socket.close();
+  }
+};
+
+/**
+ * Starts a TURN server with one user. It can be killed, and started again on the port it had; `stop()` ends it for good.
+ * `iceServers` is what lets a connection use it, `wrongServers` what it refuses.
+ */
+export const startTurn = async () => {
+  const port = await freePort();
+  // What it keeps on disk, which has other places for it unless told otherwise.
+  const directory = await mkdtemp(join(tmpdir(), "metered-turn-"));
+  const args = [
+    "-n", "--log-file=/dev/null", `--userdb=${join(directory, "users")}`, `--pidfile=${join(directory, "pid")}`,
+    "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", `--listening-port=${port}`,
+    "--lt-cred-mech", `--user=${username}:${credential}`, "--realm=test",
+    "--no-cli", "--no-tls", "--no-dtls", "--no-rfc5780", "--allow-loopback-peers",
+  ];
+  let child;
+
+  const start = async () => {
+    child = spawn(program, args, { cwd: directory, stdio: "ignore" });
+    const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the TURN server ended with ${code}`))));
+    failed.catch(() => {});
+    await Promise.race([answering(port), failed]);
+  };
+
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = next(child, "exit");
+    child.kill("SIGKILL");
+    await within(exited, "the TURN server's end");
+  };
+
+  // A test process that ends early takes its server along.
+  process.once("exit", () => child?.kill("SIGKILL"));
+  await start();
+  const urls = `turn:127.0.0.1:${port}`;
+  return {
+    iceServers: [{ urls, username, credential }],
+    wrongServers: [{ urls, username, credential: "not the secret" }],
+    start,
+    kill,
+    stop: async () => {
+      await kill();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+};
