@@ -22,8 +22,7 @@ impl<V: Value> Room<V> {
             return;
         }
         let is_snapshot = std::mem::take(&mut self.snapshot_due);
-        let patience =
-            self.snapshot.take().and_then(|snapshot| snapshot.patience).filter(|until| *until > now);
+        let patience = self.snapshot.take().and_then(|snapshot| snapshot.patience);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
             let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
