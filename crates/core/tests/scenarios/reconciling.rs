@@ -287,7 +287,6 @@ fn who_is_missing_from_a_roster_that_comes_late_has_had_their_time() {
     hand.pass(15_000);
     hand.said();
     hand.presence(&[], &[]);
-    hand.pass(0);
     assert_eq!(hand.said_about("r1"), ["r1 connected → closed", "r1 left"]);
 }
 
