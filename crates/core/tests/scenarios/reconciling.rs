@@ -327,3 +327,29 @@ fn who_has_been_seen_to_leave_is_not_taken_for_kept_after_the_next_drop() {
         assert_eq!(hand.said_about("reset"), ["r1 reset"], "{id} after {gap} ms");
     }
 }
+
+#[test]
+fn a_signal_without_an_answer_leaves_again_however_long_it_took_to_find_the_socket_dead() {
+    let mut hand = joined(&["bob"]);
+    hand.pongs = false;
+    hand.gathered(2, "lost");
+    hand.pass(40_000);
+    hand.drop_socket(1006);
+    hand.pass(700);
+    hand.said();
+    welcome(&mut hand, "me", true);
+    assert_eq!(hand.said_about("lost").len(), 1);
+}
+
+#[test]
+fn an_answer_says_that_what_left_before_has_arrived_too() {
+    let mut hand = joined(&["bob"]);
+    hand.gathered(2, "one");
+    hand.gathered(2, "two");
+    hand.gathered(2, "three");
+    hand.ack(3);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", true);
+    let again: Vec<_> = hand.said_about("rtc-ice").iter().map(|line| line.contains("three")).collect();
+    assert_eq!(again, [true], "and nothing before it");
+}
