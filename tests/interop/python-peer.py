@@ -30,7 +30,6 @@ from metered_realtime import (
     RemotePeer,
     StateChange,
     StreamAdded,
-    StreamRemoved,
     Track,
 )
 
@@ -126,8 +125,7 @@ class Program:
         remote.on(StateChange, lambda event: self.changed(remote, event))
         remote.on(DataChannelOpened, lambda event: self.accept(remote, DataChannel(event.channel)))
         remote.on(Track, lambda event: self.sees(remote, event))
-        for what, name in [(StreamAdded, "stream-added"), (StreamRemoved, "stream-removed")]:
-            remote.on(what, lambda event, name=name: self.tell_of_stream(remote, name, event))
+        remote.on(StreamAdded, lambda event: self.added(remote, event))
         remote.on(NegotiationError, lambda event: tell("negotiation-error", peer=remote.id, error=repr(event.err)))
         tell("peer-joined", peer=remote.id, metadata=remote.metadata, polite=remote.polite)
 
@@ -166,8 +164,8 @@ class Program:
         if not task.cancelled():
             task.exception()
 
-    def tell_of_stream(self, remote: RemotePeer, name: str, event: StreamAdded | StreamRemoved) -> None:
-        tell(name, peer=remote.id, stream=event.stream.id, metadata=getattr(event, "metadata", None))
+    def added(self, remote: RemotePeer, event: StreamAdded) -> None:
+        tell("stream-added", peer=remote.id, stream=event.stream.id, metadata=event.metadata)
 
     def accept(self, remote: RemotePeer, channel: DataChannel) -> None:
         async def echo(event: DCMessage) -> None:
