@@ -170,6 +170,12 @@ export const errors = {
           : errors.named("SignallingError", stateMessage(method, state)),
       ...SEND_REFUSALS.map((code) => () => new MeteredPeerSendError(code)),
     ][why](),
+  /** Of a connection that never asks for a negotiation. */
+  mute: () =>
+    errors.named(
+      "NotSupportedError",
+      "the RTCPeerConnection does not fire `negotiationneeded`: it cannot open connections, only answer",
+    ),
   /** Why there is no token: the provider's own error where it gave one. */
   token: (kind, error) =>
     kind === 0

@@ -229,24 +229,27 @@ export class Host {
 
   openConnection(id, remote, peerId, iceServers) {
     let pc = null;
+    let expect;
     const isNew = !this.#remotes.has(remote);
     const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
     this.#remotes.set(remote, peer);
     try {
       pc = this.#options.rtcPeerConnectionFactory({ iceServers });
-      const detach = observe(pc, {
+      let detach;
+      [detach, expect] = observe(pc, {
         negotiationNeeded: () => this.#notify(NEGOTIATION_NEEDED, id),
         candidate: (candidate) => this.#notify(CANDIDATE, id, 0, candidate),
         state: (state) => this.#notify(STATE, id, state),
         stable: () => peer._incoming.agreed(),
         dataChannel: (channel) => peer.emit("data-channel", { channel }),
         track: (event) => peer._incoming.arrived(event),
+        mute: () => peer.emit("negotiation-error", { err: errors.mute() }),
       });
       this.#connections.set(id, { pc, detach, peer });
     } catch (err) {
       this.emitError(err);
     }
-    peer._replaceConnection(pc);
+    peer._replaceConnection(pc, expect);
     this.media.attachAll(peer);
     if (isNew) this.tracks.joined(remote);
     else this.tracks.connectionReplaced(remote);

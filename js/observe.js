@@ -5,8 +5,18 @@ import { listen } from "./platform.js";
 const STATES = ["new", "connecting", "connected", "disconnected", "failed", "closed"];
 const CLOSED = STATES.indexOf("closed");
 
-/** Listens to a connection; answers the function that ends it. A state is told once. */
-export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataChannel, track }) => {
+/**
+ * How long a first channel waits for its `negotiationneeded`. Browsers and `@roamhq/wrtc` fire it in the next task, some
+ * stacks never, `node-datachannel/polyfill` among them, where it looks as if they did: there is nothing to ask before.
+ */
+const MUTE_MS = 1_000;
+
+/**
+ * Listens to a connection. A state is told once. Answers the function that ends it, and one to be told of a new channel:
+ * `mute` is called if that goes by without any negotiation.
+ */
+export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataChannel, track, mute }) => {
+  let doubt;
   let last;
   let sctp;
   let wasConnected = false;
@@ -30,7 +40,11 @@ export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataC
     if (now !== last) state((last = now));
   };
   const unlisten = listen(pc, {
-    negotiationneeded: negotiationNeeded,
+    negotiationneeded: () => {
+      clearTimeout(doubt);
+      doubt = null;
+      negotiationNeeded();
+    },
     icecandidate: (event) => candidate(event.candidate),
     connectionstatechange: look,
     iceconnectionstatechange: look,
@@ -41,8 +55,15 @@ export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataC
     datachannel: ({ channel }) => dataChannel(channel),
     track,
   });
-  return () => {
-    unlisten();
-    release();
-  };
+  return [
+    () => {
+      clearTimeout(doubt);
+      unlisten();
+      release();
+    },
+    () => {
+      // An offer of the other side's has room for the channel, too.
+      if (doubt === undefined) doubt = setTimeout(() => pc.remoteDescription?.type || mute(), MUTE_MS);
+    },
+  ];
 };

@@ -13,6 +13,7 @@ export class RemotePeer extends Emitter {
   #remote;
   #id;
   #pc;
+  #expectNegotiation;
   #left = false;
   #lastMetadata;
   #incoming = new Incoming(this);
@@ -54,7 +55,9 @@ export class RemotePeer extends Emitter {
     if (typeof label !== "string") throw errors.invalid("label", "must be a string", label);
     this.#mustBePresent();
     if (this.#pc === null) throw errors.named("InvalidStateError", "there is no RTCPeerConnection to this peer");
-    return this.#pc.createDataChannel(label, init);
+    const channel = this.#pc.createDataChannel(label, init);
+    this.#expectNegotiation();
+    return channel;
   }
 
   openDataChannel(label, init) {
@@ -88,8 +91,9 @@ export class RemotePeer extends Emitter {
   }
 
   /** For the host: the connection is another one. */
-  _replaceConnection(pc) {
+  _replaceConnection(pc, expectNegotiation) {
     this.#pc = pc;
+    this.#expectNegotiation = expectNegotiation;
     this.#incoming.renew();
   }
 

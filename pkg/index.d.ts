@@ -336,6 +336,9 @@ export interface MeteredPeerOptions extends SignallingClientOptions {
   /**
    * Constructs an `RTCPeerConnection`. Default: the platform's, in Node that of the package `@roamhq/wrtc`. ICE
    * servers from the token's metadata are in `config`.
+   *
+   * It must fire `negotiationneeded` and know the rollback of an offer. `node-datachannel/polyfill` has neither, and can
+   * only answer: a channel that is created on it does not open, which a `negotiation-error` says.
    */
   rtcPeerConnectionFactory?: (config: RTCConfiguration) => RTCPeerConnectionLike;
   /** A room is entered again after each reconnect: `false` is a `TypeError`. Default true. */
@@ -529,6 +532,9 @@ export interface RemotePeerEventMap {
    * A step of the negotiation failed; the SDK tries again. Only an {@link IceRestartExhaustedError} is final: the
    * connection failed and every attempt to restart it, over some four minutes, did too. It is fired once, and the
    * connection still comes back if the remote moves.
+   *
+   * An `Error` named `NotSupportedError` says that the `RTCPeerConnection` never fires `negotiationneeded`, told 1 s after
+   * a channel was created in vain: see {@link MeteredPeerOptions.rtcPeerConnectionFactory}.
    */
   "negotiation-error": { err: Error };
   /** A candidate of the remote was refused. Usually harmless. */

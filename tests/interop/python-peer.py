@@ -11,6 +11,7 @@ import sys
 from base64 import b64decode, b64encode
 from typing import Any
 
+from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from metered_realtime import (
     Data,
     DataChannel,
@@ -20,6 +21,7 @@ from metered_realtime import (
     DCOpen,
     FatalError,
     Left,
+    MediaStream,
     MeteredPeer,
     NegotiationError,
     PeerJoined,
@@ -27,6 +29,8 @@ from metered_realtime import (
     ReconnectOptions,
     RemotePeer,
     StateChange,
+    StreamAdded,
+    Track,
 )
 
 
@@ -51,6 +55,8 @@ class Program:
         self.peer: MeteredPeer | None = None
         self.remotes: dict[str, RemotePeer] = {}
         self.opened: dict[tuple[str, str], DataChannel] = {}
+        self.streams: dict[str, MediaStream] = {}
+        self.listening: set[asyncio.Task[None]] = set()
 
     async def do(self, what: str, arguments: dict[str, Any]) -> Any:
         return await getattr(self, f"do_{what}")(**arguments)
@@ -94,6 +100,17 @@ class Program:
     async def do_sendTo(self, to: str, data: Any) -> None:
         await self.peer.send_to(to, data)
 
+    async def do_addStream(self, kinds: list[str], metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+        # Silence, and pictures in one colour.
+        make = {"audio": AudioStreamTrack, "video": VideoStreamTrack}
+        stream = MediaStream([make[kind]() for kind in kinds])
+        self.streams[stream.id] = stream
+        self.peer.add_stream(stream, metadata)
+        return {"id": stream.id, "tracks": [track.id for track in stream.get_tracks()]}
+
+    async def do_removeStream(self, stream: str) -> None:
+        self.peer.remove_stream(self.streams.pop(stream))
+
     async def do_leave(self) -> None:
         await self.peer.close("leaving")
 
@@ -107,6 +124,8 @@ class Program:
         self.remotes[remote.id] = remote
         remote.on(StateChange, lambda event: self.changed(remote, event))
         remote.on(DataChannelOpened, lambda event: self.accept(remote, DataChannel(event.channel)))
+        remote.on(Track, lambda event: self.sees(remote, event))
+        remote.on(StreamAdded, lambda event: self.added(remote, event))
         remote.on(NegotiationError, lambda event: tell("negotiation-error", peer=remote.id, error=repr(event.err)))
         tell("peer-joined", peer=remote.id, metadata=remote.metadata, polite=remote.polite)
 
@@ -126,6 +145,27 @@ class Program:
         channel = DataChannel(remote.create_data_channel(label))
         self.opened[remote.id, label] = channel
         self.watch(remote, channel)
+
+    def sees(self, remote: RemotePeer, event: Track) -> None:
+        kind, streams = event.track.kind, [stream.id for stream in event.streams]
+        tell("track", peer=remote.id, kind=kind, streams=streams, metadata=event.metadata)
+
+        async def listen() -> None:
+            await event.track.recv()
+            tell("frame", peer=remote.id, kind=kind)
+
+        task = asyncio.create_task(listen())
+        self.listening.add(task)
+        task.add_done_callback(self.heard_first)
+
+    def heard_first(self, task: "asyncio.Task[None]") -> None:
+        self.listening.discard(task)
+        # A track that ends before its first frame is no failure of this program.
+        if not task.cancelled():
+            task.exception()
+
+    def added(self, remote: RemotePeer, event: StreamAdded) -> None:
+        tell("stream-added", peer=remote.id, stream=event.stream.id, metadata=event.metadata)
 
     def accept(self, remote: RemotePeer, channel: DataChannel) -> None:
         async def echo(event: DCMessage) -> None:

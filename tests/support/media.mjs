@@ -22,6 +22,27 @@ export const generatedStream = (t, ...kinds) => {
   return stream;
 };
 
+/** A stream with a track that hums for as long as the test runs. */
+export const hummingStream = (t) => {
+  const source = new nonstandard.RTCAudioSource();
+  const track = source.createTrack();
+  const samples = Int16Array.from({ length: 480 }, (_, i) => 8_000 * Math.sin((2 * Math.PI * 500 * i) / 48_000));
+  const tenMilliseconds = { samples, sampleRate: 48_000, bitsPerSample: 16, channelCount: 1, numberOfFrames: samples.length };
+  const timer = setInterval(() => source.onData(tenMilliseconds), 10);
+  t.after(() => {
+    clearInterval(timer);
+    track.stop();
+  });
+  return new MediaStream([track]);
+};
+
+/** The first picture that arrives on a video track. */
+export const firstPicture = (t, track) => new Promise((resolve) => {
+  const sink = new nonstandard.RTCVideoSink(track);
+  t.after(() => sink.stop());
+  sink.onframe = ({ frame }) => resolve(frame);
+});
+
 /** A MediaStreamTrack of which a test says when it ends. */
 export class FakeTrack extends Target {
   id = crypto.randomUUID();

@@ -90,6 +90,15 @@ class PythonPeer extends EventEmitter {
     return this.#ask("sendTo", { to, data });
   }
 
+  /** Sends a stream of generated tracks of these kinds; answers its id and theirs. */
+  addStream(kinds, metadata) {
+    return this.#ask("addStream", { kinds, metadata });
+  }
+
+  removeStream(stream) {
+    return this.#ask("removeStream", { stream });
+  }
+
   leave() {
     return this.#ask("leave");
   }

@@ -375,7 +375,10 @@ impl<V: Value> Signalling<V> {
     fn answered(&mut self, now: Instant, request: Request, result: Result<(), CallError<V>>) {
         let Request { number, origin, about, .. } = request;
         if origin == Origin::Signal {
-            self.pace.answered(number);
+            match &result {
+                Err(CallError::AckTimeout { .. }) => self.pace.overdue(number),
+                _ => self.pace.answered(number),
+            }
         }
         if let Some(channel) = about {
             let answer = match (&result, &origin) {

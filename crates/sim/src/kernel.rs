@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use metered_core::{Instant, OperationId, SocketId};
+use metered_core::{ConnectionId, Instant, OperationId, SocketId};
 use metered_protocol::CloseCode;
 
+use crate::client::Tick;
 use crate::dice::Dice;
 use crate::network::{Down, LinkId, Up};
 use crate::queue::Queue;
@@ -56,6 +57,8 @@ pub enum Event {
     ServerNotices(LinkId),
     /// Something in or between fake peer connections.
     Pc(PcId, PcEvent),
+    /// Something that a connection of the Python SDK waits for.
+    Python(Who, ConnectionId, Tick),
     /// The hub's deadline.
     ServerTimeout,
     /// A restarted server listens again.

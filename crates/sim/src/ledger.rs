@@ -82,7 +82,7 @@ impl Ledger {
     pub fn new(plan: &Plan) -> Self {
         Self {
             grace: plan.resume_grace,
-            keeps_all: plan.kept_frames > 100,
+            keeps_all: plan.kept_frames == 0,
             is_kept: plan.role == Role::Client,
             sessions: BTreeMap::new(),
             links: BTreeMap::new(),

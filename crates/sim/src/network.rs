@@ -160,6 +160,16 @@ impl Network {
         self.links.iter().filter(|(_, link)| link.client == ClientEnd::Live).map(|(id, _)| *id).collect()
     }
 
+    /// Whether a link takes frames both ways.
+    pub fn is_whole(&self, id: LinkId) -> bool {
+        self.links.get(&id).is_some_and(|link| {
+            !link.up.dead
+                && !link.down.dead
+                && link.client == ClientEnd::Live
+                && link.server == ServerEnd::Open
+        })
+    }
+
     /// Whether what has waited while a link stood still has only just arrived.
     pub fn brings_backlog(&self, id: LinkId, now: Instant) -> bool {
         self.links.get(&id).is_some_and(|link| now < link.stalled.after(2_000))

@@ -44,6 +44,18 @@ pub enum Stack {
     ExplicitRollback,
 }
 
+/// What a client is programmed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sdk {
+    /// This project's package.
+    Ours,
+    /// Something like the official SDK for JavaScript: it knows nothing of sessions and has new connections after every
+    /// reconnect. The rest is as ours.
+    JavaScript,
+    /// Something like the official SDK for Python: the same, and its connections are as `client/python.rs` says.
+    Python,
+}
+
 /// What the clients of a world are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -73,8 +85,8 @@ pub struct ClientPlan {
     pub start: u64,
     /// How it is configured.
     pub habits: Habits,
-    /// Whether it knows nothing of sessions and has new connections after every reconnect, as the official SDKs do.
-    pub forgets_sessions: bool,
+    /// What it is programmed with.
+    pub sdk: Sdk,
 }
 
 /// The knobs of a world, all drawn from its seed.
@@ -127,7 +139,7 @@ pub struct Plan {
     pub comings_and_goings: bool,
     /// What happens to frames that should not. Only to those of bare clients.
     pub mischief: Mischief,
-    /// How many frames a session keeps to be sent again: who has missed more starts afresh.
+    /// How many frames a session keeps to be sent again: who has missed more starts afresh. 0 for all there are.
     pub kept_frames: usize,
     /// How many channels the server allows each connection.
     pub channels: u32,
@@ -145,9 +157,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether nothing ever goes wrong: no fault strikes and nobody leaves.
+    /// Whether nothing ever goes wrong: no fault strikes, nobody leaves, and nobody breaks a connection over two offers
+    /// that met.
     pub fn is_perfect(&self) -> bool {
-        self.is_calm() && !self.comings_and_goings
+        self.is_calm() && !self.comings_and_goings && !self.has_python()
+    }
+
+    /// Whether somebody has the Python SDK.
+    pub fn has_python(&self) -> bool {
+        self.clients.iter().any(|client| client.sdk == Sdk::Python)
     }
 
     /// The plan of a world.
@@ -162,10 +180,20 @@ impl Plan {
         let keys = *dice.pick(&[0, 30, 50, 70, 100]);
         let explicit = *dice.pick(&[0, 50, 100]);
         let spread = *dice.pick(&[0, 500, 10_000]);
-        let forgetful = *dice.pick(&[0, 0, 30, 100]);
+        let official = *dice.pick(&[0, 0, 30, 100]);
+        let python = if role == Role::Peer { *dice.pick(&[0, 50, 100]) } else { 0 };
         let clients = (0..count)
             .map(|_| ClientPlan {
-                forgets_sessions: role == Role::Peer && dice.percent(forgetful),
+                sdk: match role {
+                    Role::Peer if dice.percent(official) => {
+                        if dice.percent(python) {
+                            Sdk::Python
+                        } else {
+                            Sdk::JavaScript
+                        }
+                    }
+                    Role::Peer | Role::Client => Sdk::Ours,
+                },
                 login: if dice.percent(keys) { Login::Key } else { Login::Token(dice.hex()) },
                 stack: if dice.percent(explicit) { Stack::ExplicitRollback } else { Stack::Browser },
                 start: dice.between((0, spread)),
@@ -215,20 +243,32 @@ impl Plan {
         match role {
             Role::Client => plan.for_bare_clients(dice),
             Role::Peer if dice.percent(15) => plan.steady(),
+            Role::Peer if plan.has_python() => plan.with_python(),
             Role::Peer => plan,
         }
+    }
+
+    /// A room that somebody with the Python SDK is in. Nobody comes back to it under the same name without a session: who
+    /// has not been seen to leave meanwhile and has lost an offer of Python's, or their answer to it, is waited for in vain,
+    /// since that SDK makes no offer twice and takes none while its own waits.
+    fn with_python(mut self) -> Self {
+        self.clients.iter_mut().for_each(|client| client.login = Login::Key);
+        self
     }
 
     /// What only a room has in which just the signalling breaks.
     fn steady(mut self) -> Self {
         for client in &mut self.clients {
-            client.forgets_sessions = false;
+            client.sdk = Sdk::Ours;
         }
         Self {
             steady: true,
             presence_lag: (0, 0),
-            // Longer than a client takes to find a silent socket dead.
-            resume_grace: 90_000,
+            // Longer than two clients, one after the other, take to find a silent socket dead and to come back: the second
+            // cannot know that the first, whom it misses, has come back meanwhile.
+            resume_grace: 150_000,
+            // Nor would those who wait for an answer know of somebody else's session that could not go on.
+            kept_frames: 0,
             quiet_at: self.quiet_at + 60_000,
             fault_gap: self.fault_gap.map(|_| (10_000, 40_000)),
             refusals: 0,
@@ -250,7 +290,8 @@ impl Plan {
             act_gap,
             quiet_at: dice.between(faults),
             mischief: if self.is_calm() { Mischief::default() } else { Mischief::draw(dice) },
-            kept_frames: *dice.pick(&[self.kept_frames, self.kept_frames, 5]),
+            // Without a bound, or with one that everybody meets: nobody could say how close to a thousand they come.
+            kept_frames: *dice.pick(&[0, 0, 5]),
             channels: *dice.pick(&[self.channels, self.channels, 2]),
             forbidden_channel: dice.percent(30),
             sleeps: !self.is_calm() && dice.percent(50),

@@ -80,6 +80,11 @@ impl World {
                 }
             }
             Event::Awake(who) => self.wake_up(who),
+            Event::Python(who, connection, tick) => {
+                if let Some(client) = alive(clients, who) {
+                    client.python_tick(out, connection, tick);
+                }
+            }
             Event::Arrive(link) => server.arrive(&mut out.kernel, &mut out.network, &out.plan, link),
             Event::Up(link, up) => server.receive(&mut out.kernel, &mut out.network, &out.plan, link, &up),
             Event::Presence(link, snapshots, down) => {
@@ -95,7 +100,7 @@ impl World {
                 if let Some((owner, event)) = report
                     && let Some(client) = alive(clients, owner.who)
                 {
-                    client.connection_event(out, owner.connection, event);
+                    client.connection_event(out, (owner.connection, pc), event);
                 }
             }
             Event::Fault => self.fault(),
@@ -233,7 +238,7 @@ impl World {
                 server.restart(&mut out.kernel, &mut out.network, &out.plan, how);
             }
             108 => out.webrtc.blip(&mut out.kernel),
-            109 => out.webrtc.break_path(&mut out.kernel),
+            109 => out.webrtc.break_path(&mut out.kernel, &out.plan),
             0..10 if !live.is_empty() => {
                 let link = *out.kernel.dice.pick(&live);
                 out.network.stall(&mut out.kernel, link);
@@ -257,7 +262,7 @@ impl World {
                 server.restart(&mut out.kernel, &mut out.network, &out.plan, how);
             }
             60..68 if out.plan.role == Role::Peer => out.webrtc.blip(&mut out.kernel),
-            68..75 if out.plan.role == Role::Peer => out.webrtc.break_path(&mut out.kernel),
+            68..75 if out.plan.role == Role::Peer => out.webrtc.break_path(&mut out.kernel, &out.plan),
             60..72 if out.plan.sleeps => {
                 let index = out.kernel.dice.below(clients.len());
                 let range = *out.kernel.dice.pick(&[(1_000, 10_000), (5_000, 60_000), (30_000, 120_000)]);
@@ -281,7 +286,8 @@ impl World {
                 let code = CloseCode(*out.kernel.dice.pick(&[4020, 1008, 1009, 4011, 4010, 1001, 4999]));
                 server.kick(&mut out.kernel, &mut out.network, &out.plan, link, code);
             }
-            92..100 if !live.is_empty() => {
+            // Who cannot tell what it has dropped comes back without its session and under the same name: see `with_python`.
+            92..100 if !live.is_empty() && !out.plan.has_python() => {
                 let link = *out.kernel.dice.pick(&live);
                 out.network.send_down(&mut out.kernel, &out.plan, link, Down::Garbage);
             }

@@ -91,6 +91,26 @@ fn the_worlds_of_bare_clients_have_seen_everything() {
 }
 
 #[test]
+fn the_worlds_with_the_python_sdk_have_seen_what_is_peculiar_to_it() {
+    let settings = Settings { role: Some(Role::Peer), ..Settings::default() };
+    let tally = campaign(1..301, settings, 2);
+    assert_eq!(tally.failed, []);
+    for sight in [
+        "Python built a connection anew",
+        "Python cannot negotiate",
+        "Python dropped an answer",
+        "Python dropped an offer",
+        "Python ignored an offer",
+        "broken path with Python",
+        "lost signal with Python",
+        "new name with Python",
+        "repeated signal with Python",
+    ] {
+        assert!(tally.sum.sights.contains_key(sight), "no world has seen this: {sight}");
+    }
+}
+
+#[test]
 fn a_room_of_fifty_comes_together() {
     let settings = Settings { clients: Some(50), ..Settings::default() };
     let outcome = run_world(2, Role::Peer, settings);

@@ -27,7 +27,8 @@ use crate::signalling::{Origin, RoomRequest, Signalling};
 pub(super) struct Snapshot {
     deadline: Instant,
     requests: u32,
-    /// Until when remotes whose connections were made may be missing from it; `None` if we have been seen to leave.
+    /// Until when remotes whose connections were made may be missing from it; `None` if we have been seen to leave. If
+    /// that is past, who is missing has had their time, and those who are there are kept nevertheless.
     pub(super) patience: Option<Instant>,
 }
 
@@ -52,15 +53,19 @@ impl<V: Value> Room<V> {
         if self.state != RoomState::Reconnecting {
             return;
         }
+        // Who was seen to leave before a roster came, is not unseen by another return.
+        let was_kept = self.snapshot.as_ref().is_none_or(|snapshot| snapshot.patience.is_some());
         let patience = connected
             .resume_grace_ms
-            .filter(|grace_ms| is_known && now.since(self.dropped_at) < *grace_ms)
+            .filter(|grace_ms| is_known && was_kept && now.since(self.dropped_at) < *grace_ms)
             .map(|grace_ms| now.after(grace_ms));
         if connected.resumed {
             // That somebody has come back may be among what we missed.
             let soon = now.after(SNAPSHOT_TIMEOUT_MS);
-            for remote in &mut self.remotes {
-                remote.missing_until = remote.missing_until.map(|until| until.max(soon));
+            let patience = self.snapshot.iter_mut().map(|snapshot| &mut snapshot.patience);
+            let missing = self.remotes.iter_mut().map(|remote| &mut remote.missing_until);
+            for until in patience.chain(missing).flatten() {
+                *until = soon.max(*until);
             }
         } else {
             self.early.clear();

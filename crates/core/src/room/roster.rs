@@ -22,13 +22,13 @@ impl<V: Value> Room<V> {
             return;
         }
         let is_snapshot = std::mem::take(&mut self.snapshot_due);
-        let patience =
-            self.snapshot.take().and_then(|snapshot| snapshot.patience).filter(|until| *until > now);
+        let patience = self.snapshot.take().and_then(|snapshot| snapshot.patience);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
             let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
             for remote in &mut self.remotes {
-                remote.missing_until = patience.filter(|_| !is_present(remote) && remote.has_connected());
+                let may_be_missing = !is_present(remote) && remote.has_connected();
+                remote.missing_until = patience.filter(|until| may_be_missing && *until > now);
             }
             let is_gone = |remote: &Remote<V>| !is_present(remote) && remote.missing_until.is_none();
             while let Some(at) = self.remotes.iter().position(is_gone) {

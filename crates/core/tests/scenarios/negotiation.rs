@@ -456,7 +456,7 @@ fn a_connection_gives_way_with_an_offer_whose_first_data_section_the_remotes_doe
             ["k2 close", "k5 to r1 zoe", "k5 set remote offer of zoes"],
             "{theirs}"
         );
-        hand.step_succeeds();
+        hand.steps_succeed();
         assert_eq!(hand.said_about("add "), ["k5 add early", "k5 add late"], "{theirs}");
     }
 }

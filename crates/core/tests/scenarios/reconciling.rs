@@ -255,3 +255,89 @@ fn a_connection_that_works_goes_on_while_the_server_is_away() {
     hand.connection(2, ConnectionEvent::Candidate(Some(candidate("later"))));
     assert_eq!(hand.said(), ["r1 connected → reconnecting", "r1 reconnecting → connected"]);
 }
+
+#[test]
+fn a_roster_that_comes_after_the_others_had_their_time_still_finds_connections_to_keep() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.pass(15_000);
+    hand.said();
+    hand.presence(&["bob"], &[]);
+    assert_eq!(hand.said_about("r1"), ["r1 signals lost"]);
+}
+
+#[test]
+fn who_is_missing_from_a_roster_that_comes_late_has_had_their_time() {
+    let mut hand = joined(&["bob"]);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", false);
+    hand.pass(15_000);
+    hand.said();
+    hand.presence(&[], &[]);
+    assert_eq!(hand.said_about("r1"), ["r1 connected → closed", "r1 left"]);
+}
+
+#[test]
+fn a_roster_that_a_resumed_session_brings_late_keeps_connections_too() {
+    for present in [["bob"].as_slice(), &[]] {
+        let mut hand = joined(&["bob"]);
+        blinks(&mut hand);
+        welcome(&mut hand, "me", false);
+        hand.ack(2);
+        hand.pass(9_000);
+        hand.drop_socket(1006);
+        hand.pass(10_000);
+        hand.said();
+        welcome(&mut hand, "me", true);
+        hand.presence(present, &[]);
+        hand.pass(0);
+        // What follows the roster was missed as well: there, bob may have come back.
+        hand.presence(&["bob"], &[]);
+        assert_eq!(hand.said_about("r1"), ["r1 signals lost"]);
+        hand.pass(60_000);
+        assert_eq!(hand.said_about("r1"), [""; 0]);
+    }
+}
+
+#[test]
+fn who_has_been_seen_to_leave_is_not_taken_for_kept_after_the_next_drop() {
+    for (id, gap) in [("other", 700), ("me", 15_000)] {
+        let mut hand = joined(&["bob"]);
+        hand.drop_socket(1006);
+        hand.pass(gap);
+        welcome(&mut hand, id, false);
+        // Before the roster has come, the server is restarted again.
+        blinks(&mut hand);
+        welcome(&mut hand, id, false);
+        hand.said();
+        hand.presence(&["bob"], &[]);
+        assert_eq!(hand.said_about("reset"), ["r1 reset"], "{id} after {gap} ms");
+    }
+}
+
+#[test]
+fn a_signal_without_an_answer_leaves_again_however_long_it_took_to_find_the_socket_dead() {
+    let mut hand = joined(&["bob"]);
+    hand.pongs = false;
+    hand.gathered(2, "lost");
+    hand.pass(40_000);
+    hand.drop_socket(1006);
+    hand.pass(700);
+    hand.said();
+    welcome(&mut hand, "me", true);
+    assert_eq!(hand.said_about("lost").len(), 1);
+}
+
+#[test]
+fn an_answer_says_that_what_left_before_has_arrived_too() {
+    let mut hand = joined(&["bob"]);
+    hand.gathered(2, "one");
+    hand.gathered(2, "two");
+    hand.gathered(2, "three");
+    hand.ack(3);
+    blinks(&mut hand);
+    welcome(&mut hand, "me", true);
+    let again: Vec<_> = hand.said_about("rtc-ice").iter().map(|line| line.contains("three")).collect();
+    assert_eq!(again, [true], "and nothing before it");
+}

@@ -6,10 +6,11 @@ use metered_core::{
 use metered_protocol::{ClientFrame, CloseCode, SdpType, Secret, encode_frame};
 use serde_json::Value as Json;
 
+use super::python::PythonConnection;
 use super::{Client, Fetch, Outside};
 use crate::kernel::{Event, Kernel, show_code};
 use crate::network::Up;
-use crate::plan::Login;
+use crate::plan::{Login, Plan, Sdk};
 use crate::watch::Watch;
 use crate::webrtc::Owner;
 
@@ -80,9 +81,10 @@ impl Client {
                 note_request(&mut self.watch, kernel, &frame);
                 let text = encode_frame(&frame);
                 kernel.note(format_args!("{who} => {text}"));
-                let times = if !(text.contains(r#"{"type":"rtc-"#) && out.troubled) {
+                let may_be_lost = self.may_be_lost(&out.plan, &text);
+                let times = if !(text.contains(r#""type":"rtc-"#) && out.troubled) {
                     1
-                } else if kernel.dice.percent(out.plan.lost_signals) {
+                } else if may_be_lost && kernel.dice.percent(out.plan.lost_signals) {
                     0
                 } else if kernel.dice.percent(out.plan.repeated_signals) {
                     2
@@ -90,7 +92,12 @@ impl Client {
                     1
                 };
                 if times != 1 {
-                    kernel.saw(if times == 0 { "lost signal" } else { "repeated signal" });
+                    kernel.saw(match (times == 0, out.plan.has_python()) {
+                        (true, true) => "lost signal with Python",
+                        (true, false) => "lost signal",
+                        (false, true) => "repeated signal with Python",
+                        (false, false) => "repeated signal",
+                    });
                 }
                 for _ in 0..times {
                     if let Some(link) = self.links.get(&socket) {
@@ -126,9 +133,13 @@ impl Client {
             }
             Command::CreateConnection { connection, remote, peer_id, .. } => {
                 self.watch.remotes.connection_created(kernel, who, remote, &peer_id, connection);
-                let pc = out.webrtc.create(Owner { who, connection }, self.plan.stack);
+                let pc = out.webrtc.create(kernel, Owner { who, connection }, self.plan.stack);
                 kernel.note(format_args!("{who} connection {} to {peer_id} is pc {}", connection.0, pc.0));
                 self.connections.insert(connection, pc);
+                if self.plan.sdk == Sdk::Python {
+                    let python = PythonConnection::new(self.core.peer_id(), &peer_id, pc);
+                    self.python.insert(connection, python);
+                }
             }
             // The network of this world needs none.
             Command::SetIceServers(..) => {}
@@ -140,13 +151,16 @@ impl Client {
                     _ => {}
                 }
                 kernel.note(format_args!("{who} operates connection {}: {operation:?}", connection.0));
-                if let Some(pc) = self.connections.get(&connection) {
+                if self.plan.sdk != Sdk::Python
+                    && let Some(pc) = self.connections.get(&connection)
+                {
                     out.webrtc.operate(kernel, &out.plan, *pc, op, operation);
                 }
             }
             Command::CloseConnection(connection) => {
                 self.watch.remotes.connection_closed(kernel, who, connection);
                 kernel.note(format_args!("{who} closes connection {}", connection.0));
+                self.python.remove(&connection);
                 if let Some(pc) = self.connections.remove(&connection) {
                     out.webrtc.close(kernel, pc);
                 }
@@ -164,6 +178,14 @@ impl Client {
         if out.plan.reentrant && out.busy && out.kernel.dice.percent(8) {
             self.call_something(out);
         }
+    }
+
+    /// Whether the ends make good what becomes of a signal that does not arrive. Python makes no offer twice, and ignores
+    /// whatever comes to it while one of its own waits for its answer.
+    fn may_be_lost(&self, plan: &Plan, signal: &str) -> bool {
+        let is_answer = signal.contains(r#""type":"answer""#);
+        let is_offer = signal.contains(r#""type":"offer""#);
+        !(plan.has_python() && is_answer || self.plan.sdk == Sdk::Python && is_offer)
     }
 
     pub(super) fn spurious_timeout(&mut self, out: &mut Outside) {

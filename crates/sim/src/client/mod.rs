@@ -5,6 +5,7 @@
 
 mod driver;
 mod peer;
+mod python;
 mod sleep;
 mod subscriber;
 
@@ -12,18 +13,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use metered_core::{
     Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Instant,
-    OperationId, RoomState, SignallingState, SocketEvent, SocketId, TokenFailure,
+    Measured, OperationId, RoomState, SignallingState, SocketEvent, SocketId, TokenFailure,
 };
-use metered_protocol::{Channel, CloseCode, PeerId, Secret, ServerUrl};
-use serde_json::Value as Json;
+use metered_protocol::{Channel, CloseCode, PeerId, Secret, ServerUrl, Signal};
+use serde_json::{Value as Json, json};
 
 use crate::app::{App, method};
 use crate::kernel::{Kernel, Who};
 use crate::network::{LinkId, Network};
-use crate::plan::{ClientPlan, Habits, Login, Plan, Role};
+use crate::plan::{ClientPlan, Habits, Login, Plan, Role, Sdk};
 use crate::server::{BAD_TOKEN, token};
 use crate::watch::Watch;
 use crate::webrtc::{PcId, Webrtc};
+use python::PythonConnection;
+pub use python::Tick;
 use sleep::Sleep;
 
 /// The world around the clients.
@@ -60,6 +63,8 @@ pub struct Client {
     app: App,
     links: BTreeMap<SocketId, LinkId>,
     connections: BTreeMap<ConnectionId, PcId>,
+    /// What the Python SDK makes of them; empty in other clients.
+    python: BTreeMap<ConnectionId, PythonConnection>,
     /// Peers that presence has told a bare client of.
     acquaintances: Vec<PeerId>,
     calls: u32,
@@ -117,6 +122,7 @@ impl Client {
             channel,
             links: BTreeMap::new(),
             connections: BTreeMap::new(),
+            python: BTreeMap::new(),
             acquaintances: Vec::new(),
             calls: 0,
             polling: false,
@@ -187,9 +193,9 @@ impl Client {
         self.call(out, call);
     }
 
-    /// The present connections.
-    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
-        self.connections.keys().copied()
+    /// Whether it has the Python SDK.
+    pub fn is_python(&self) -> bool {
+        self.plan.sdk == Sdk::Python
     }
 
     /// The application calls a method.
@@ -290,12 +296,18 @@ impl Client {
         out.kernel.note(format_args!("{} <= {text}", self.who));
         match serde_json::from_str::<Json>(text) {
             Ok(mut frame) => {
-                if self.plan.forgets_sessions
+                if self.plan.sdk != Sdk::Ours
                     && let Some(welcome) = frame.as_object_mut()
                 {
                     welcome.remove("resume");
                 }
                 if self.watch.sockets.listens(socket) {
+                    if frame["type"] == "welcome"
+                        && out.plan.has_python()
+                        && self.core.peer_id().is_some_and(|own| frame["peerId"] != *own.as_str())
+                    {
+                        out.kernel.saw("new name with Python");
+                    }
                     self.watch.frame(
                         &mut out.kernel,
                         out.plan.lateness,
@@ -303,11 +315,30 @@ impl Client {
                         &frame,
                         self.channel.as_str(),
                     );
+                    self.hear_signal(out, &mut frame);
                 }
                 self.input(out, Input::Socket(socket, SocketEvent::Frame(frame)));
             }
             Err(_) => self.input(out, Input::Socket(socket, SocketEvent::Garbage)),
         }
+    }
+
+    /// In a client of the Python SDK signals are not the core's, which is told of a sign of life instead.
+    fn hear_signal(&mut self, out: &mut Outside, frame: &mut Json) {
+        if self.is_python()
+            && frame["type"] == "direct"
+            && let Ok(Some(signal)) = Signal::parse(&frame["data"])
+            && let Some(from) = frame["from"].as_str().and_then(|id| PeerId::parse(id).ok())
+        {
+            self.python_signal(out, &from, signal);
+            *frame = json!({ "type": "pong" });
+        }
+    }
+
+    /// Sends a signal that is not the core's.
+    fn send_signal(&mut self, out: &mut Outside, to: PeerId, data: Json) {
+        let data = Measured { bytes: data.to_string().len(), value: data };
+        self.call(out, Call::SendTo { to, data });
     }
 
     /// A frame has come that is none.
@@ -329,7 +360,7 @@ impl Client {
     pub fn connection_event(
         &mut self,
         out: &mut Outside,
-        connection: ConnectionId,
+        (connection, pc): (ConnectionId, PcId),
         event: ConnectionEvent<Json>,
     ) {
         if let ConnectionEvent::State(state) = event {
@@ -339,6 +370,9 @@ impl Client {
             }
         }
         out.kernel.note(format_args!("{} <= connection {} {event:?}", self.who, connection.0));
+        if self.is_python() {
+            return self.python_event(out, (connection, pc), event);
+        }
         self.input(out, Input::Connection(connection, event));
     }
 
@@ -368,7 +402,8 @@ impl Client {
 
     /// Looks for what should not be left when all is done.
     pub fn check_rest(&self, kernel: &mut Kernel) {
-        if !self.watch.calls.is_empty() {
+        // The Python SDK may be negotiating still, and does it by calls.
+        if !self.watch.calls.is_empty() && !self.is_python() {
             let what = format!("{} has calls that wait", self.who);
             kernel.violated("every call settles exactly once, in time", what);
         }

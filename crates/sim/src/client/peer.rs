@@ -9,6 +9,10 @@ use crate::app::App;
 use crate::kernel::Event;
 use crate::webrtc::PcId;
 
+/// What an application sends over one connection at most: with some hundreds of sections, a description is longer than
+/// servers take.
+const TRACKS: usize = 100;
+
 const PERFECT: &str = "nothing fails where nothing goes wrong";
 const HEALTHY: &str = "a healthy connection is not thrown away";
 
@@ -18,6 +22,7 @@ impl Client {
         match event {
             RoomEvent::StateChange { from, to } => {
                 self.watch.state.changed(kernel, who, from.as_str(), to.as_str());
+                self.watch.returns.changed(kernel, who, to, &self.watch.remotes);
                 if matches!(to, RoomState::Idle | RoomState::Closed) {
                     self.watch.backoff.end();
                 }
@@ -93,19 +98,28 @@ impl Client {
         let pcs: Vec<PcId> = self.connections.values().copied().collect();
         if !pcs.is_empty() {
             let pc = *out.kernel.dice.pick(&pcs);
+            let connection = self.connections.iter().find(|(_, own)| **own == pc).map(|(id, _)| *id);
             for _ in 0..*out.kernel.dice.pick(&[1, 1, 1, 10]) {
+                if out.webrtc.connection(pc).is_some_and(|pc| pc.signaling.transceivers.len() >= TRACKS) {
+                    break;
+                }
                 out.webrtc.add_transceiver(&mut out.kernel, pc);
+            }
+            if let Some(connection) = connection {
+                self.python_added(out, connection);
             }
         }
     }
 
     fn open_channel(&mut self, out: &mut Outside, remote: RemoteId) {
         let Some(remote) = self.watch.remotes.get(remote) else { return };
-        let (Some(own), Some(pc)) = (self.core.peer_id(), self.connections.get(&remote.connection)) else {
+        let connection = remote.connection;
+        let (Some(own), Some(pc)) = (self.core.peer_id(), self.connections.get(&connection)) else {
             return;
         };
         if App::opens(out.plan.opener, own, &remote.peer_id) {
             out.webrtc.create_channel(&mut out.kernel, *pc);
+            self.python_added(out, connection);
         }
     }
 }

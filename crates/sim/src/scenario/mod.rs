@@ -38,6 +38,10 @@ const SETTLED_MS: u64 = 5_000;
 /// So long the last round may take.
 const ROUND_MS: u64 = 20_000;
 
+/// The same where somebody has the Python SDK. Whose offer meets another there builds its connection anew, may drop the
+/// next offer, which is made again after 15 s, and what connects then may have to fail first.
+const ROUND_WITH_PYTHON_MS: u64 = 90_000;
+
 /// How often the world is looked over.
 const INSPECTION_MS: u64 = 1_000;
 
@@ -158,8 +162,14 @@ impl Run {
             client.inspect(&mut out.kernel, out.plan.lateness);
         }
         out.kernel.after(INSPECTION_MS, Event::Inspect);
+        if out.plan.steady
+            && let Err(slow) = rooms::check_haste(&self.world)
+        {
+            self.world.out.kernel.violated("what is asked for is negotiated soon", slow);
+        }
         let quiet_at = self.world.quiet_at();
-        if now <= quiet_at || self.round.as_ref().is_some_and(|round| now.since(round.at) < ROUND_MS) {
+        let round_ms = if self.world.out.plan.has_python() { ROUND_WITH_PYTHON_MS } else { ROUND_MS };
+        if now <= quiet_at || self.round.as_ref().is_some_and(|round| now.since(round.at) < round_ms) {
             return false;
         }
         if let Err(missing) = self.check() {

@@ -9,6 +9,7 @@ mod connections;
 mod messages;
 mod presence;
 mod remotes;
+mod returns;
 mod roster;
 mod silence;
 mod sockets;
@@ -22,6 +23,7 @@ pub use connections::Connections;
 pub use messages::Messages;
 pub use presence::Presence;
 pub use remotes::Remotes;
+pub use returns::Returns;
 pub use roster::Roster;
 pub use silence::Silence;
 pub use sockets::Sockets;
@@ -65,6 +67,8 @@ pub struct Watch {
     pub messages: Messages,
     /// Remotes come and go in order, and nothing is said about those that are gone.
     pub remotes: Remotes,
+    /// Who was seen to leave keeps no connection.
+    pub returns: Returns,
     role: Role,
 }
 
@@ -92,6 +96,7 @@ impl Watch {
             roster: Roster::default(),
             messages: Messages::default(),
             remotes: Remotes::default(),
+            returns: Returns::default(),
         }
     }
 
@@ -144,6 +149,7 @@ impl Watch {
         self.connected = Some(socket);
         self.backoff.welcomed();
         self.roster.welcomed(kernel.now, lateness, welcome);
+        self.returns.welcomed(kernel.now, welcome, &self.remotes);
         self.connections.welcomed(welcome);
         self.wishes.welcomed(resumed);
         self.presence.welcomed(resumed);
@@ -188,7 +194,9 @@ impl Watch {
     }
 
     fn disconnected(&mut self, kernel: &mut Kernel, who: Who, code: CloseCode) {
-        self.connected = None;
+        if self.connected.take().is_some() {
+            self.returns.lost(kernel.now);
+        }
         self.silence.over();
         self.tokens.closed(kernel, who, code);
     }

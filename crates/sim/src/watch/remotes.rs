@@ -100,6 +100,11 @@ impl Remotes {
         self.present.get_mut(&remote).is_some_and(|remote| std::mem::take(&mut remote.lost_a_healthy_one))
     }
 
+    /// Since when a connection is connected.
+    pub fn connected(&self, remote: &Remote) -> Option<Instant> {
+        remote.connected
+    }
+
     fn of(&mut self, connection: ConnectionId) -> Option<&mut Remote> {
         self.present.values_mut().find(|remote| remote.connection == connection)
     }

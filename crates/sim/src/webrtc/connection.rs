@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use metered_core::{ConnectionId, ConnectionState, Operation, OperationId};
+use metered_core::{ConnectionId, ConnectionState, Instant, Operation, OperationId};
 
 use super::signaling::{Signaling, State};
 use super::{ChannelId, PcId};
@@ -25,6 +25,8 @@ pub struct PeerConnection {
     pub owner: Owner,
     /// Its descriptions.
     pub signaling: Signaling,
+    /// When the application has last asked for something that may have to be negotiated.
+    pub asked: Instant,
     /// `close()` was called.
     pub closed: bool,
     /// Operations, the first of them under way.
@@ -53,10 +55,11 @@ pub struct PeerConnection {
 
 impl PeerConnection {
     /// A new connection.
-    pub fn new(owner: Owner, signaling: Signaling) -> Self {
+    pub fn new(owner: Owner, signaling: Signaling, now: Instant) -> Self {
         Self {
             owner,
             signaling,
+            asked: now,
             closed: false,
             chain: VecDeque::new(),
             negotiation_needed: false,

@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 use crate::kernel::{Event, Kernel, Who};
 use crate::plan::{Plan, Stack};
 pub use connection::{Owner, PeerConnection};
+pub use sdp::Sdp;
 use signaling::{Rejection, Signaling};
 
 /// A connection's name in the whole world.
@@ -62,13 +63,14 @@ pub struct Webrtc {
 
 impl Webrtc {
     /// `new RTCPeerConnection()`
-    pub fn create(&mut self, owner: Owner, stack: Stack) -> PcId {
+    pub fn create(&mut self, kernel: &Kernel, owner: Owner, stack: Stack) -> PcId {
         self.last += 1;
         let id = PcId(self.last);
         let [a, b, c, d] = self.last.to_be_bytes();
         let fingerprint = format!("sha-256 {a:02X}:{b:02X}:{c:02X}:{d:02X}");
         self.fingerprints.insert(fingerprint.clone(), id);
-        self.connections.insert(id, PeerConnection::new(owner, Signaling::new(stack, fingerprint)));
+        self.connections
+            .insert(id, PeerConnection::new(owner, Signaling::new(stack, fingerprint), kernel.now));
         id
     }
 
@@ -111,6 +113,7 @@ impl Webrtc {
         let Some(pc) = self.connections.get_mut(&id) else { return };
         kernel.note(format_args!("{} createDataChannel on pc {}", pc.owner.who, id.0));
         let is_first = !std::mem::replace(&mut pc.signaling.has_channels, true);
+        pc.asked = kernel.now;
         pc.channels.push((channel, None));
         if is_first {
             self.update_flag(kernel, id);
@@ -124,6 +127,7 @@ impl Webrtc {
     pub fn add_transceiver(&mut self, kernel: &mut Kernel, id: PcId) {
         let Some(pc) = self.connections.get_mut(&id) else { return };
         kernel.note(format_args!("{} addTransceiver on pc {}", pc.owner.who, id.0));
+        pc.asked = kernel.now;
         pc.signaling.transceivers.push(None);
         self.update_flag(kernel, id);
     }

@@ -112,6 +112,16 @@ impl Signaling {
         self.state
     }
 
+    /// Whether no offer waits for its answer.
+    pub fn is_stable(&self) -> bool {
+        self.state == State::Stable
+    }
+
+    /// Whether there is anything to offer.
+    pub fn has_content(&self) -> bool {
+        self.has_channels || !self.transceivers.is_empty() || self.local.current.is_some()
+    }
+
     /// Who we are.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -226,6 +236,12 @@ impl Signaling {
             }
             Operation::SetRemote(description) => {
                 let sdp = parse(description)?;
+                // Who does not trickle has its candidates in its descriptions.
+                let candidates = description.sdp.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
+                if let Some(ufrag) = &sdp.ufrag {
+                    let known = candidates.map(|rest| (ufrag.clone(), format!("candidate:{rest}")));
+                    self.remote_candidates.extend(known);
+                }
                 match description.kind {
                     SdpType::Offer => {
                         if self.state == State::HaveLocalOffer {

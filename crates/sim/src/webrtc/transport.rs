@@ -138,7 +138,7 @@ impl Webrtc {
     }
 
     /// The path between two connections breaks for good: an address has changed. Only an ICE restart finds another.
-    pub fn break_path(&mut self, kernel: &mut Kernel) {
+    pub fn break_path(&mut self, kernel: &mut Kernel, plan: &Plan) {
         let connected: Vec<(PcId, PcId)> = self
             .connections
             .iter()
@@ -148,7 +148,7 @@ impl Webrtc {
         if connected.is_empty() {
             return;
         }
-        kernel.saw("broken path");
+        kernel.saw(if plan.has_python() { "broken path with Python" } else { "broken path" });
         let (one, two) = *kernel.dice.pick(&connected);
         for id in [one, two] {
             if let Some(pc) = self.connections.get_mut(&id) {
