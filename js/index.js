@@ -18,6 +18,8 @@ export { ConsoleLogger, NoopLogger, WsCloseCode, WsCloseCode as WsCloseCodeValue
 export {
   AckTimeoutError,
   DataChannelOverflowError,
+  DataChannelOversizedError,
+  DataChannelReadOverflowError,
   DisconnectedError,
   IceRestartExhaustedError,
   MeteredPeerOversizedError,

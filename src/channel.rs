@@ -1,89 +1,65 @@
 //! The exported send gate of one data channel.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
-use js_sys::Array;
 use metered_core::{Admission, SendGate, SendLimits};
 use wasm_bindgen::prelude::*;
 
-use crate::host::RtcDataChannel;
-
-/// A data channel's backpressure. Used by `js/data_channel.js` only, which owns promises, events and timers.
+/// A data channel's backpressure. Used by `js/data_channel.js` only, which owns the channel, the sends that wait,
+/// promises, events and timers: what crosses are numbers. Sizes are bytes, and `Infinity` is one.
 #[wasm_bindgen(skip_typescript)]
-pub struct Channel {
-    channel: RtcDataChannel,
-    /// A send that waits is its payload and the number of its promise.
-    gate: RefCell<SendGate<(JsValue, u32)>>,
-}
+pub struct Channel(Cell<SendGate>);
 
-/// What became of a send, as `js/data_channel.js` numbers it.
-const SENT: u32 = 0;
-const QUEUED: u32 = 1;
-const OVERFLOW: u32 = 2;
-const TOO_LARGE: u32 = 3;
+/// What becomes of a send, as `js/data_channel.js` numbers it.
+fn number(admission: Admission) -> u32 {
+    match admission {
+        Admission::Send => 0,
+        Admission::Wait => 1,
+        Admission::Overflow => 2,
+        Admission::TooLarge => 3,
+    }
+}
 
 #[wasm_bindgen]
 impl Channel {
-    /// A gate before a native channel. Limits in bytes and in sends.
+    /// A gate before an empty queue.
     #[wasm_bindgen(constructor)]
-    pub fn new(channel: JsValue, high: f64, low: f64, max_queued_sends: f64) -> Channel {
+    pub fn new(high: f64, max_queued_sends: f64) -> Channel {
         let limits = SendLimits {
             max_buffered_amount: high as usize,
-            buffered_amount_low_threshold: low as usize,
             max_queued_sends: max_queued_sends as usize,
+            ..SendLimits::default()
         };
-        Self { channel: channel.unchecked_into(), gate: RefCell::new(SendGate::new(limits)) }
+        Self(Cell::new(SendGate::new(limits)))
     }
 
-    /// Sends now, or queues the send under the number of its promise.
-    pub fn send(&self, data: &JsValue, bytes: f64, call: u32) -> Result<u32, JsValue> {
-        let bytes = bytes as usize;
-        let buffered = self.buffered();
-        let admission = self.gate.borrow().admit(bytes, buffered);
-        Ok(match admission {
-            Admission::Send => {
-                self.channel.send_data(data)?;
-                SENT
-            }
-            Admission::Queued => {
-                self.gate.borrow_mut().enqueue(bytes, (data.clone(), call));
-                QUEUED
-            }
-            Admission::Overflow(_) => OVERFLOW,
-            Admission::TooLarge(_) => TOO_LARGE,
-        })
+    /// Sets what may change: the low-water mark, and the longest message that the other side takes.
+    pub fn limit(&self, low: f64, max_message_size: f64) {
+        let mut gate = self.0.get();
+        gate.limits.buffered_amount_low_threshold = low as usize;
+        gate.limits.max_message_size = max_message_size as usize;
+        self.0.set(gate);
     }
 
-    /// Sends the next of the waiting, if there is room for it. Answers the number of its promise; fails with that
-    /// number and the error, in an array, if the channel refused it.
-    pub fn release(&self) -> Result<Option<u32>, Array> {
-        let buffered = self.buffered();
-        let next = self.gate.borrow_mut().release(buffered);
-        let Some((data, call)) = next else { return Ok(None) };
-        match self.channel.send_data(&data) {
-            Ok(()) => Ok(Some(call)),
-            Err(error) => {
-                let refused = Array::new();
-                refused.push(&call.into());
-                refused.push(&error);
-                Err(refused)
-            }
-        }
+    /// Judges a new send.
+    pub fn admit(&self, bytes: f64, buffered: f64, waiting: u32) -> u32 {
+        number(self.0.get().admit(bytes as usize, buffered as usize, waiting as usize))
     }
 
-    /// How long to wait, in milliseconds, before the buffer is looked at again by itself; undefined when nothing
-    /// waits.
+    /// Judges the first of the sends that wait.
+    pub fn release(&self, bytes: f64, buffered: f64, waiting: u32) -> u32 {
+        let mut gate = self.0.get();
+        let admission = gate.release(bytes as usize, buffered as usize, waiting as usize);
+        self.0.set(gate);
+        number(admission)
+    }
+
+    /// How long to wait, in milliseconds, before the buffer is looked at by itself, or `again`.
     #[wasm_bindgen(js_name = recheckMs)]
-    pub fn recheck_ms(&self) -> Option<u32> {
-        self.gate.borrow_mut().recheck_ms()
-    }
-
-    /// Takes a send that waits out of the gate. Answers the number of its promise.
-    pub fn abandon(&self) -> Option<u32> {
-        self.gate.borrow_mut().abandon().map(|(_, call)| call)
-    }
-
-    fn buffered(&self) -> usize {
-        self.channel.buffered_amount() as usize
+    pub fn recheck_ms(&self, again: bool) -> u32 {
+        let mut gate = self.0.get();
+        let delay = gate.recheck_ms(again);
+        self.0.set(gate);
+        delay
     }
 }
