@@ -28,10 +28,9 @@ const notOpen = () => errors.named("InvalidStateError", "the data channel is not
 
 export class DataChannel extends Emitter {
   #channel;
-  #gate;
   #high;
   #low;
-  #maxQueuedSends;
+  #maxQueued;
   #givenSize;
   #size;
   #maxUnread;
@@ -43,6 +42,7 @@ export class DataChannel extends Emitter {
   /** The sends that wait. One of a Blob is not `ready` until that is read. */
   #queue = [];
   #recheck;
+  #rechecks = 0;
   /** Whether the platform never says that the buffer is low, as `@roamhq/wrtc`: then we look, if somebody listens. */
   #mute;
   #wasHigh = false;
@@ -63,11 +63,10 @@ export class DataChannel extends Emitter {
     super(option(options, "logger", "object"));
     this.#high = Math.min(atLeast(options, "maxBufferedAmount", 1) ?? 1024 * 1024, MAX_HIGH);
     this.#low = atLeast(options, LOW, 0) ?? Math.floor(this.#high / 2);
-    this.#maxQueuedSends = atLeast(options, "maxQueuedSends", 0) ?? 256;
+    this.#maxQueued = atLeast(options, "maxQueuedSends", 0) ?? 256;
     this.#givenSize = atLeast(options, "maxMessageSize", 1);
     this.#maxUnread = atLeast(options, "maxUnreadAmount", 1) ?? 16 * 1024 * 1024;
     this.#channel = channel;
-    this.#gate = new bindings.Channel(this.#high, this.#maxQueuedSends);
     this.#open = channel.readyState === "open";
     channel.binaryType = "arraybuffer";
     this.#limit();
@@ -123,7 +122,7 @@ export class DataChannel extends Emitter {
 
   get maxMessageSize() {
     // What the standard says of a connection of which nothing is known yet.
-    return this.#size ?? 65_536;
+    return this.#open ? this.#size : Math.min(this.#size, 65_536);
   }
 
   get readable() {
@@ -169,7 +168,7 @@ export class DataChannel extends Emitter {
     try {
       const outcome = this.#offer(data);
       if (outcome === SENT) return this.#sent;
-      if (outcome === OVERFLOW) throw new DataChannelOverflowError(this.#queue.length, this.#maxQueuedSends);
+      if (outcome === OVERFLOW) throw new DataChannelOverflowError(this.#queue.length, this.#maxQueued);
       return this.#wait(data, ofStream);
     } catch (error) {
       return Promise.reject(error);
@@ -185,9 +184,12 @@ export class DataChannel extends Emitter {
     let bytes = isText ? data.length * 3 : payloadBytes(data);
     if (bytes === undefined) throw errors.invalid("data", "must be a string, a Blob, an ArrayBuffer or a view of one", data);
     const buffered = !isText && isBlob(data) ? Infinity : this.#channel.bufferedAmount;
-    const waiting = this.#queue.length;
-    let outcome = this.#gate.admit(bytes, buffered, waiting);
-    if (outcome !== SENT && isText) outcome = this.#gate.admit((bytes = payloadBytes(data)), buffered, waiting);
+    const admit = () => bindings.admit(bytes, this.#size, buffered, this.#high, this.#queue.length, this.#maxQueued);
+    let outcome = admit();
+    if (outcome !== SENT && isText) {
+      bytes = payloadBytes(data);
+      outcome = admit();
+    }
     if (outcome > OVERFLOW) throw new DataChannelOversizedError(bytes, this.maxMessageSize);
     if (outcome === SENT) {
       this.#channel.send(data);
@@ -199,7 +201,7 @@ export class DataChannel extends Emitter {
   #wait(data, ofStream) {
     return new Promise((resolve, reject) => {
       const entry = { data: snapshot(data), bytes: payloadBytes(data), ready: !isBlob(data), resolve, reject, ofStream };
-      this.#queue.push(entry);
+      if (this.#queue.push(entry) === 1) this.#rechecks = 0;
       if (entry.ready) return this.#recheckSoon();
       const read = (its) => {
         Object.assign(entry, its, { ready: true });
@@ -229,7 +231,6 @@ export class DataChannel extends Emitter {
     this.#mute = !("onbufferedamountlow" in native);
     this.#channel[LOW] = this.#low = Math.min(this.#low, MAX_HIGH);
     this.#size = this.#givenSize ?? maxMessageSize(native, this.#open);
-    this.#gate.limit(this.#low, this.#size ?? Infinity);
   }
 
   #opened() {
@@ -267,11 +268,15 @@ export class DataChannel extends Emitter {
 
   /** Lets waiting sends go as far as the buffer has room. */
   #release() {
+    let draining = false;
     for (let first; (first = this.#queue[0])?.ready; ) {
       const { data, bytes, failure } = first;
-      const outcome = failure ? SENT : this.#gate.release(bytes, this.#channel.bufferedAmount, this.#queue.length);
+      const buffered = this.#channel.bufferedAmount;
+      const outcome = failure ? SENT : bindings.release(bytes, this.#size, buffered, this.#high, this.#low, draining);
       if (outcome === WAIT) break;
+      draining = true;
       this.#queue.shift();
+      this.#rechecks = 0;
       try {
         if (failure) throw failure.failure;
         if (outcome !== SENT) throw new DataChannelOversizedError(bytes, this.maxMessageSize);
@@ -282,12 +287,13 @@ export class DataChannel extends Emitter {
       }
     }
     this.#stopRechecks();
-    this.#recheckSoon(true);
+    this.#recheckSoon();
   }
 
   /** The buffer is above the low-water mark. */
   #watchLow() {
     if (this.listenerCount("bufferedamountlow") === 0) return;
+    if (!this.#wasHigh) this.#rechecks = 0;
     this.#wasHigh = true;
     this.#recheckSoon();
   }
@@ -297,14 +303,15 @@ export class DataChannel extends Emitter {
     this.emit("bufferedamountlow");
   }
 
-  /** Looks at the buffer by itself after a moment, `again` after a longer one: there may be no event. */
-  #recheckSoon(again = false) {
+  /** Looks at the buffer by itself, after 4 ms and while nothing moves less and less often: there may be no event. */
+  #recheckSoon() {
     if (this.#recheck !== undefined || !(this.#queue[0]?.ready || this.#wasHigh) || this.readyState !== "open") return;
     this.#recheck = setTimeout(() => {
       this.#recheck = undefined;
       if (this.#wasHigh && this.bufferedAmount <= this.#low) this.#tellLow();
       this.#release();
-    }, this.#gate.recheckMs(again));
+    }, 4 << this.#rechecks);
+    this.#rechecks = Math.min(this.#rechecks + 1, 4);
   }
 
   #stopRechecks() {

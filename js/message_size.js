@@ -13,10 +13,10 @@ export const remember = (channel, pc) => {
 
 /**
  * The longest message that a channel's other side takes, in bytes. Where nobody says so, the usual one if the channel
- * is open, and undefined if it is not.
+ * is open, and any if it is not yet.
  */
 export const maxMessageSize = (channel, isOpen) => {
   // Never `pc.sctp.transport`: `@roamhq/wrtc` crashes.
   const size = connections.get(channel)?.sctp?.maxMessageSize;
-  return size > 0 ? size : isOpen ? USUAL_SIZE : undefined;
+  return size > 0 ? size : isOpen ? USUAL_SIZE : Infinity;
 };

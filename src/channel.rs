@@ -1,14 +1,10 @@
-//! The exported send gate of one data channel.
+//! The exported send gate of data channels.
+//!
+//! Used by `js/data_channel.js` only, which owns the channel, the sends that wait, promises, events and timers. What
+//! crosses are numbers: sizes in bytes, of which `Infinity` is one, and what becomes of a send.
 
-use std::cell::Cell;
-
-use metered_core::{Admission, SendGate, SendLimits};
+use metered_core::{Admission, SendGate};
 use wasm_bindgen::prelude::*;
-
-/// A data channel's backpressure. Used by `js/data_channel.js` only, which owns the channel, the sends that wait,
-/// promises, events and timers: what crosses are numbers. Sizes are bytes, and `Infinity` is one.
-#[wasm_bindgen(skip_typescript)]
-pub struct Channel(Cell<SendGate>);
 
 /// What becomes of a send, as `js/data_channel.js` numbers it.
 fn number(admission: Admission) -> u32 {
@@ -20,46 +16,26 @@ fn number(admission: Admission) -> u32 {
     }
 }
 
-#[wasm_bindgen]
-impl Channel {
-    /// A gate before an empty queue.
-    #[wasm_bindgen(constructor)]
-    pub fn new(high: f64, max_queued_sends: f64) -> Channel {
-        let limits = SendLimits {
-            max_buffered_amount: high as usize,
-            max_queued_sends: max_queued_sends as usize,
-            ..SendLimits::default()
-        };
-        Self(Cell::new(SendGate::new(limits)))
-    }
+/// Judges a new send behind those that are waiting.
+#[wasm_bindgen(skip_typescript)]
+pub fn admit(bytes: f64, max: f64, buffered: f64, high: f64, waiting: f64, most: f64) -> u32 {
+    let gate = SendGate {
+        max_message_size: max as usize,
+        max_buffered_amount: high as usize,
+        max_queued_sends: most as usize,
+        ..SendGate::default()
+    };
+    number(gate.admit(bytes as usize, buffered as usize, waiting as usize))
+}
 
-    /// Sets what may change: the low-water mark, and the longest message that the other side takes.
-    pub fn limit(&self, low: f64, max_message_size: f64) {
-        let mut gate = self.0.get();
-        gate.limits.buffered_amount_low_threshold = low as usize;
-        gate.limits.max_message_size = max_message_size as usize;
-        self.0.set(gate);
-    }
-
-    /// Judges a new send.
-    pub fn admit(&self, bytes: f64, buffered: f64, waiting: u32) -> u32 {
-        number(self.0.get().admit(bytes as usize, buffered as usize, waiting as usize))
-    }
-
-    /// Judges the first of the sends that wait.
-    pub fn release(&self, bytes: f64, buffered: f64, waiting: u32) -> u32 {
-        let mut gate = self.0.get();
-        let admission = gate.release(bytes as usize, buffered as usize, waiting as usize);
-        self.0.set(gate);
-        number(admission)
-    }
-
-    /// How long to wait, in milliseconds, before the buffer is looked at by itself, or `again`.
-    #[wasm_bindgen(js_name = recheckMs)]
-    pub fn recheck_ms(&self, again: bool) -> u32 {
-        let mut gate = self.0.get();
-        let delay = gate.recheck_ms(again);
-        self.0.set(gate);
-        delay
-    }
+/// Judges the first of the sends that wait.
+#[wasm_bindgen(skip_typescript)]
+pub fn release(bytes: f64, max: f64, buffered: f64, high: f64, low: f64, draining: bool) -> u32 {
+    let gate = SendGate {
+        max_message_size: max as usize,
+        max_buffered_amount: high as usize,
+        buffered_amount_low_threshold: low as usize,
+        ..SendGate::default()
+    };
+    number(gate.release(bytes as usize, buffered as usize, draining))
 }
