@@ -237,7 +237,6 @@ export class DataChannel extends Emitter {
     if (this.#announced || this.#detach === undefined) return;
     this.#announced = true;
     this.#open = true;
-    this.#failure = undefined;
     this.#limit();
     this.#release();
     this.emit("open");
@@ -262,6 +261,7 @@ export class DataChannel extends Emitter {
     const lost = again && errors.named("DataChannelError", "the connection was replaced: messages may be missing");
     this.#incoming?.end(this.#failure ?? lost);
     this.#outgoing?.end(notOpen());
+    this.#failure = undefined;
     this.emit("close");
     if (!again) this._end(true);
   }
