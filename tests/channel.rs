@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use js_sys::{Array, Promise, Reflect};
-use metered_realtime::Channel;
+use metered_realtime::{admit, release};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -75,20 +75,22 @@ fn buffered(channel: &JsValue) -> f64 {
 }
 
 const SIZE: usize = 32_000;
+const HIGH: f64 = 64_000.0;
+const MAX: f64 = 100_000.0;
 
 #[wasm_bindgen_test]
 async fn sends_beyond_the_high_water_mark_wait_and_arrive_in_order() {
     let pair = wait(pair()).await;
     let near = get(&pair, "near");
     let send = |i: usize| send(&near, &format!("{i:05}{}", "x".repeat(SIZE - 5)));
-    let gate = Channel::new(64_000.0, 8.0);
-    gate.limit(0.0, 100_000.0);
-    assert_eq!(gate.admit(100_001.0, 0.0, 0), TOO_LARGE);
+    assert_eq!(admit(MAX + 1.0, MAX, buffered(&near), HIGH, 0.0, 8.0), TOO_LARGE);
+    assert_eq!(admit(MAX + 1.0, f64::INFINITY, buffered(&near), HIGH, 0.0, 8.0), SEND);
+    assert_eq!(admit(1.0, MAX, f64::INFINITY, HIGH, 0.0, 8.0), WAIT);
 
     let mut waiting = VecDeque::new();
     let (mut sent, mut refused) = (0, 0);
     for i in 0..12 {
-        match gate.admit(SIZE as f64, buffered(&near), waiting.len() as u32) {
+        match admit(SIZE as f64, MAX, buffered(&near), HIGH, waiting.len() as f64, 8.0) {
             SEND => {
                 assert!(waiting.is_empty(), "nothing overtakes");
                 send(i);
@@ -100,8 +102,10 @@ async fn sends_beyond_the_high_water_mark_wait_and_arrive_in_order() {
     }
     assert!(sent >= 2, "the first two fit under the mark");
     assert!(waiting.len() <= 8);
+    let mut draining = false;
     while let Some(&next) = waiting.front() {
-        if gate.release(SIZE as f64, buffered(&near), waiting.len() as u32) == SEND {
+        draining = release(SIZE as f64, MAX, buffered(&near), HIGH, 0.0, draining) == SEND;
+        if draining {
             send(next);
             waiting.pop_front();
         } else {
@@ -120,11 +124,4 @@ async fn sends_beyond_the_high_water_mark_wait_and_arrive_in_order() {
     let expected: Vec<String> = (0..accepted).map(|i| format!("{i:05}")).collect();
     assert_eq!(order, expected);
     get(&pair, "close").unchecked_into::<js_sys::Function>().call0(&JsValue::UNDEFINED).expect("closes");
-}
-
-#[wasm_bindgen_test]
-fn the_buffer_is_looked_at_less_and_less_often_while_nothing_moves() {
-    let gate = Channel::new(64_000.0, 8.0);
-    assert_eq!([gate.recheck_ms(false), gate.recheck_ms(true), gate.recheck_ms(true)], [4, 8, 16]);
-    assert_eq!(gate.recheck_ms(false), 4);
 }
