@@ -21,7 +21,7 @@ const MAX_HIGH = 2 ** 32 - 2;
 
 const LOW = "bufferedAmountLowThreshold";
 
-/** What `@roamhq/wrtc` says where nothing was set. */
+/** What `@roamhq/wrtc` has for a limit that was not set. */
 const UNSET = 65_535;
 
 const notOpen = () => errors.named("InvalidStateError", "the data channel is not open");
@@ -53,8 +53,16 @@ export class DataChannel extends Emitter {
   #detach;
 
   static {
-    for (const name of ["label", "ordered", "protocol", "negotiated", "readyState"]) {
-      Object.defineProperty(this.prototype, name, { get() { return this.#channel[name]; }, configurable: true });
+    const others = { maxPacketLifeTime: "maxRetransmits", maxRetransmits: "maxPacketLifeTime" };
+    for (const name of ["id", "label", "ordered", "protocol", "negotiated", "readyState", ...Object.keys(others)]) {
+      Object.defineProperty(this.prototype, name, {
+        get() {
+          const value = this.#channel[name] ?? null;
+          // `@roamhq/wrtc` has numbers for what is not there. Of two limits, never more than one can be.
+          const isUnset = value < 0 || (value === UNSET && this.#channel[others[name]] != null);
+          return isUnset ? null : value;
+        },
+      });
     }
   }
 
@@ -73,8 +81,9 @@ export class DataChannel extends Emitter {
     if (channel.readyState === "closed") return void this._end(true);
     this.#detach = listen(channel, {
       message: ({ data }) => {
-        this.emit("message", { data });
+        // First, so that a handler that closes the channel does not cut the message off.
         this.#incoming?.take(data);
+        this.emit("message", { data });
       },
       open: () => this.#opened(),
       close: () => this.#closed(),
@@ -90,19 +99,6 @@ export class DataChannel extends Emitter {
     // A channel can be open when we get it: one that the remote opened, whose event is still to come, or in
     // `@roamhq/wrtc` every further one of a connection, whose event never comes.
     if (this.#open) queueMicrotask(() => this.#opened());
-  }
-
-  get id() {
-    const { id } = this.#channel;
-    return id >= 0 ? id : null;
-  }
-
-  get maxPacketLifeTime() {
-    return this.#unreliable("maxPacketLifeTime", "maxRetransmits");
-  }
-
-  get maxRetransmits() {
-    return this.#unreliable("maxRetransmits", "maxPacketLifeTime");
   }
 
   get bufferedAmount() {
@@ -203,26 +199,17 @@ export class DataChannel extends Emitter {
       const entry = { data: snapshot(data), bytes: payloadBytes(data), ready: !isBlob(data), resolve, reject, ofStream };
       if (this.#queue.push(entry) === 1) this.#rechecks = 0;
       if (entry.ready) return this.#recheckSoon();
-      const read = (its) => {
-        Object.assign(entry, its, { ready: true });
+      const read = (data, failed) => {
+        Object.assign(entry, { data, bytes: payloadBytes(data), ready: true, failed });
         this.#release();
       };
-      (async () => data.arrayBuffer())().then(
-        (bytes) => read({ data: bytes, bytes: payloadBytes(bytes) ?? 0 }),
-        (failure) => read({ failure: { failure } }),
-      );
+      (async () => data.arrayBuffer())().then(read, (reason) => read(reason, true));
     });
   }
 
   /** Whether sends may wait for the channel to be open: it is a lasting one, and not closed for good. */
   get #opensAgain() {
     return this.#channel instanceof LastingChannel && this.readyState !== "closed";
-  }
-
-  /** One of the two that make a channel unreliable, of which one can be set. */
-  #unreliable(name, other) {
-    const value = this.#channel[name] ?? null;
-    return value === UNSET && this.#channel[other] != null ? null : value;
   }
 
   /** Tells the gate and the channel what may have changed. */
@@ -270,15 +257,15 @@ export class DataChannel extends Emitter {
   #release() {
     let draining = false;
     for (let first; (first = this.#queue[0])?.ready; ) {
-      const { data, bytes, failure } = first;
+      const { data, bytes, failed } = first;
       const buffered = this.#channel.bufferedAmount;
-      const outcome = failure ? SENT : bindings.release(bytes, this.#size, buffered, this.#high, this.#low, draining);
+      const outcome = failed ? SENT : bindings.release(bytes, this.#size, buffered, this.#high, this.#low, draining);
       if (outcome === WAIT) break;
       draining = true;
       this.#queue.shift();
       this.#rechecks = 0;
       try {
-        if (failure) throw failure.failure;
+        if (failed) throw data;
         if (outcome !== SENT) throw new DataChannelOversizedError(bytes, this.maxMessageSize);
         this.#channel.send(data);
         first.resolve();

@@ -238,9 +238,11 @@ test("pipeTo stops reading its source when the channel closes", async () => {
 test("a connection that is replaced ends both streams, since messages may be missing, and new ones go on", async (t) => {
   const { toA, toB } = await pair(t);
   const dc = toB.openDataChannel("chat");
-  const first = once(toA, "data-channel");
-  await once(dc, "open");
-  await first;
+  const theirs = new DataChannel((await once(toA, "data-channel")).channel);
+  // A connection that dies while it is being made is another matter.
+  const heard = once(theirs, "message");
+  await dc.send("before");
+  await heard;
   const [reader, writer] = [dc.readable.getReader(), dc.writable.getWriter()];
   const ends = [assert.rejects(reader.closed, Error), assert.rejects(writer.closed, { name: "InvalidStateError" })];
   const [gap, second] = [once(dc, "close"), once(toA, "data-channel")];
