@@ -196,7 +196,9 @@ export class DataChannel extends Emitter {
 
   #wait(data, ofStream) {
     return new Promise((resolve, reject) => {
-      const entry = { data: snapshot(data), bytes: payloadBytes(data), ready: !isBlob(data), resolve, reject, ofStream };
+      // Of a stream's chunk, nobody else has the bytes until it is written.
+      const copy = ofStream ? data : snapshot(data);
+      const entry = { data: copy, bytes: payloadBytes(data), ready: !isBlob(data), resolve, reject, ofStream };
       if (this.#queue.push(entry) === 1) this.#rechecks = 0;
       if (entry.ready) return this.#recheckSoon();
       const read = (data, failed) => {

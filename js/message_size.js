@@ -7,7 +7,8 @@ const connections = new WeakMap();
 
 /** Remembers whose channel it is; answers the channel. */
 export const remember = (channel, pc) => {
-  connections.set(channel, pc);
+  // What comes with an event may be anything, and a map like this one takes objects only.
+  connections.set(Object(channel), pc);
   return channel;
 };
 
