@@ -176,18 +176,19 @@ const connect = async () => {
 
 const { near, far, close } = await connect();
 
-/** Sends so many messages and waits until they have arrived; answers how many a second that were. */
-const transfer = (count, bytes, start) => async () => {
+const MIB = 1024 * 1024;
+
+/** Sends so many messages and waits until they have arrived; answers how many a second that were, in units of `per`. */
+const transfer = (count, bytes, per, start) => async () => {
   const payload = new Uint8Array(bytes);
   let arrived = 0;
   const done = new Promise((resolve) => { far.onmessage = () => { if (++arrived === count) resolve(); }; });
   const begin = performance.now();
   await start(payload, count);
   await done;
-  return count / ((performance.now() - begin) / 1000);
+  return count / per / ((performance.now() - begin) / 1000);
 };
 
-const MIB = 1024 * 1024;
 /** A bare channel has to look at its buffer by itself. */
 const raw = async (payload, count) => {
   for (let i = 0; i < count; i += 1) {
@@ -205,13 +206,14 @@ const writing = async (payload, count) => {
   await writer.close();
 };
 
-for (const [count, bytes] of [[5_000, 100], [200, 64 * 1024]]) {
+for (const [count, bytes, unit, per] of [[5_000, 100, "messages/s", 1], [200, 64 * 1024, "MiB/s", 16]]) {
   console.log(`\n${count} messages of ${bytes} bytes over @roamhq/wrtc, ${rounds} rounds`);
+  const measure = (start) => transfer(count, bytes, per, start);
   await compare({
-    raw: transfer(count, bytes, raw),
-    "raw again": transfer(count, bytes, raw),
-    "ours: await send": transfer(count, bytes, awaiting),
-    "ours: writable": transfer(count, bytes, writing),
-  }, "raw", "messages/s", 1);
+    raw: measure(raw),
+    "raw again": measure(raw),
+    "ours: await send": measure(awaiting),
+    "ours: writable": measure(writing),
+  }, "raw", unit, 1);
 }
 close();
