@@ -1,6 +1,6 @@
-// The classes of the wasm file, once it is instantiated. How that happens is the entry's business.
+// What the wasm file exports, once it is instantiated. How that happens is the entry's business.
 
 export const bindings = {};
 
-/** Takes the instantiated classes. */
-export const install = (classes) => Object.assign(bindings, classes);
+/** Takes the classes `Client` and `Tracks`, and the functions `admit` and `release`. */
+export const install = (exports) => Object.assign(bindings, exports);

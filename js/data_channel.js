@@ -1,72 +1,104 @@
 // `DataChannel`: an `RTCDataChannel` whose `send` knows backpressure. A message goes straight from the platform's
-// event to the user's handlers; only sends enter WebAssembly, where the gate is.
+// event to the user's handlers, and a payload straight to the platform: WebAssembly, where the gate is, sees numbers.
 
 import { bindings } from "./bindings.js";
+import { readable, writable } from "./channel_streams.js";
 import { Emitter } from "./emitter.js";
-import { errors } from "./errors.js";
-import { payloadBytes } from "./host.js";
+import { DataChannelOverflowError, DataChannelOversizedError, errors } from "./errors.js";
 import { LastingChannel } from "./lasting_channel.js";
+import { maxMessageSize } from "./message_size.js";
 import { atLeast, option } from "./options.js";
+import { isBlob, payloadBytes, snapshot } from "./payload.js";
 import { listen } from "./platform.js";
 
-// What became of a send, as src/channel.rs numbers it.
+// What becomes of a send, as src/channel.rs numbers it.
 const SENT = 0;
-const QUEUED = 1;
+const WAIT = 1;
 const OVERFLOW = 2;
 
 /** What the gate counts in has 32 bits, and of a channel that has no room the highest of those are buffered. */
 const MAX_HIGH = 2 ** 32 - 2;
 
+const LOW = "bufferedAmountLowThreshold";
+
+/** What `@roamhq/wrtc` has for a limit that was not set. */
+const UNSET = 65_535;
+
 const notOpen = () => errors.named("InvalidStateError", "the data channel is not open");
 
 export class DataChannel extends Emitter {
   #channel;
-  #gate;
-  #maxQueuedSends;
+  #high;
+  #low;
+  #maxQueued;
+  #givenSize;
+  #size;
+  #maxUnread;
   /** Whether `readyState` is `open`, kept by events: reading a string for each send would cost as much as the send. */
   #open;
   #announced = false;
   /** What every send resolves to that went out at once. */
   #sent = Promise.resolve();
-  #waiting = new Map();
-  #lastCall = 0;
+  /** The sends that wait. One of a Blob is not `ready` until that is read. */
+  #queue = [];
   #recheck;
+  #rechecks = 0;
+  /** Whether the platform never says that the buffer is low, as `@roamhq/wrtc`: then we look, if somebody listens. */
+  #mute;
+  #wasHigh = false;
+  /** What the platform said was wrong since the channel was opened. */
+  #failure;
+  #incoming;
+  #outgoing;
   #detach;
+
+  static {
+    const others = { maxPacketLifeTime: "maxRetransmits", maxRetransmits: "maxPacketLifeTime" };
+    for (const name of ["id", "label", "ordered", "protocol", "negotiated", "readyState", ...Object.keys(others)]) {
+      Object.defineProperty(this.prototype, name, {
+        get() {
+          const value = this.#channel[name] ?? null;
+          // `@roamhq/wrtc` has numbers for what is not there. Of two limits, never more than one can be.
+          const isUnset = value < 0 || (value === UNSET && this.#channel[others[name]] != null);
+          return isUnset ? null : value;
+        },
+      });
+    }
+  }
 
   constructor(channel, options) {
     if (channel !== Object(channel)) throw errors.invalid("channel", "must be an RTCDataChannel", channel);
     super(option(options, "logger", "object"));
-    const high = Math.min(atLeast(options, "maxBufferedAmount", 1) ?? 1024 * 1024, MAX_HIGH);
-    const low = atLeast(options, "bufferedAmountLowThreshold", 0) ?? Math.floor(high / 2);
-    this.#maxQueuedSends = atLeast(options, "maxQueuedSends", 0) ?? 256;
+    this.#high = Math.min(atLeast(options, "maxBufferedAmount", 1) ?? 1024 * 1024, MAX_HIGH);
+    this.#low = atLeast(options, LOW, 0) ?? Math.floor(this.#high / 2);
+    this.#maxQueued = atLeast(options, "maxQueuedSends", 0) ?? 256;
+    this.#givenSize = atLeast(options, "maxMessageSize", 1);
+    this.#maxUnread = atLeast(options, "maxUnreadAmount", 1) ?? 16 * 1024 * 1024;
     this.#channel = channel;
-    this.#gate = new bindings.Channel(channel, high, low, this.#maxQueuedSends);
     this.#open = channel.readyState === "open";
     channel.binaryType = "arraybuffer";
-    channel.bufferedAmountLowThreshold = low;
-    if (channel.readyState === "closed") return;
+    this.#limit();
+    if (channel.readyState === "closed") return void this._end(true);
     this.#detach = listen(channel, {
-      message: ({ data }) => this.emit("message", { data }),
+      message: ({ data }) => {
+        // First, so that a handler that closes the channel does not cut the message off.
+        this.#incoming?.take(data);
+        this.emit("message", { data });
+      },
       open: () => this.#opened(),
       close: () => this.#closed(),
       bufferedamountlow: () => {
         this.#release();
-        this.emit("bufferedamountlow");
+        this.#tellLow();
       },
-      error: (event) =>
-        this.emit("error", { err: event?.error ?? errors.named("DataChannelError", "data channel error") }),
+      error: (event) => {
+        const err = (this.#failure = event?.error ?? errors.named("DataChannelError", "data channel error"));
+        this.emit("error", { err });
+      },
     });
     // A channel can be open when we get it: one that the remote opened, whose event is still to come, or in
     // `@roamhq/wrtc` every further one of a connection, whose event never comes.
     if (this.#open) queueMicrotask(() => this.#opened());
-  }
-
-  get label() {
-    return this.#channel.label;
-  }
-
-  get readyState() {
-    return this.#channel.readyState;
   }
 
   get bufferedAmount() {
@@ -74,23 +106,49 @@ export class DataChannel extends Emitter {
     return amount === Infinity ? 0 : amount;
   }
 
+  get bufferedAmountLowThreshold() {
+    return this.#low;
+  }
+
+  set bufferedAmountLowThreshold(bytes) {
+    this.#low = atLeast({ [LOW]: bytes ?? NaN }, LOW, 0);
+    this.#limit();
+    this.#release();
+  }
+
+  get maxMessageSize() {
+    // What the standard says of a connection of which nothing is known yet.
+    return this.#open ? this.#size : Math.min(this.#size, 65_536);
+  }
+
+  get readable() {
+    if (this.#incoming) return this.#incoming.stream;
+    const incoming = readable(this.#maxUnread, () => {
+      if (this.#incoming === incoming) this.#incoming = undefined;
+    });
+    this.#incoming = incoming;
+    if (!this.#detach) incoming.end();
+    return incoming.stream;
+  }
+
+  get writable() {
+    if (this.#outgoing) return this.#outgoing.stream;
+    const most = () => Math.floor(Math.min(this.maxMessageSize, this.#high));
+    const outgoing = writable((data) => this.#send(data, true), most, () => {
+      if (this.#outgoing === outgoing) this.#outgoing = undefined;
+    });
+    this.#outgoing = outgoing;
+    if (!this.#detach) outgoing.end(notOpen());
+    return outgoing.stream;
+  }
+
   send(data) {
-    // The channel may be open already, with the event still on its way.
-    if (!this.#open && this.readyState !== "open" && !this.#opensAgain) return Promise.reject(notOpen());
-    const bytes = payloadBytes(data);
-    if (bytes === undefined) {
-      return Promise.reject(errors.invalid("data", "must be a string, an ArrayBuffer or a view of one", data));
-    }
-    try {
-      const outcome = this.#gate.send(data, bytes, this.#lastCall + 1);
-      if (outcome === SENT) return this.#sent;
-      if (outcome === QUEUED) return this.#wait();
-      throw outcome === OVERFLOW
-        ? errors.overflow(this.#waiting.size, this.#maxQueuedSends)
-        : errors.invalid("data", "must not be longer than the channel takes", data);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.#send(data, false);
+  }
+
+  trySend(data) {
+    if (isBlob(data)) throw errors.invalid("data", "must be a string, an ArrayBuffer or a view of one", data);
+    return this.#offer(data) === SENT;
   }
 
   close() {
@@ -102,67 +160,151 @@ export class DataChannel extends Emitter {
     this.#closed();
   }
 
+  #send(data, ofStream) {
+    try {
+      const outcome = this.#offer(data);
+      if (outcome === SENT) return this.#sent;
+      if (outcome === OVERFLOW) throw new DataChannelOverflowError(this.#queue.length, this.#maxQueued);
+      return this.#wait(data, ofStream);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Sends now, if there is room. Answers what becomes of it; throws if it can never be sent. */
+  #offer(data) {
+    // The channel may be open already, with the event still on its way.
+    if (!this.#open && this.readyState !== "open" && !this.#opensAgain) throw notOpen();
+    const isText = typeof data === "string";
+    // Counting takes longer than sending. Mostly there is room for the longest that a text of this length can be.
+    let bytes = isText ? data.length * 3 : payloadBytes(data);
+    if (bytes === undefined) throw errors.invalid("data", "must be a string, a Blob, an ArrayBuffer or a view of one", data);
+    const buffered = !isText && isBlob(data) ? Infinity : this.#channel.bufferedAmount;
+    const admit = () => bindings.admit(bytes, this.#size, buffered, this.#high, this.#queue.length, this.#maxQueued);
+    let outcome = admit();
+    if (outcome !== SENT && isText) {
+      bytes = payloadBytes(data);
+      outcome = admit();
+    }
+    if (outcome > OVERFLOW) throw new DataChannelOversizedError(bytes, this.maxMessageSize);
+    if (outcome === SENT) {
+      this.#channel.send(data);
+      if (this.#mute && buffered + bytes > this.#low) this.#watchLow();
+    }
+    return outcome;
+  }
+
+  #wait(data, ofStream) {
+    return new Promise((resolve, reject) => {
+      // Of a stream's chunk, nobody else has the bytes until it is written.
+      const copy = ofStream ? data : snapshot(data);
+      const entry = { data: copy, bytes: payloadBytes(data), ready: !isBlob(data), resolve, reject, ofStream };
+      if (this.#queue.push(entry) === 1) this.#rechecks = 0;
+      if (entry.ready) return this.#recheckSoon();
+      const read = (data, failed) => {
+        Object.assign(entry, { data, bytes: payloadBytes(data), ready: true, failed });
+        this.#release();
+      };
+      (async () => data.arrayBuffer())().then(read, (reason) => read(reason, true));
+    });
+  }
+
   /** Whether sends may wait for the channel to be open: it is a lasting one, and not closed for good. */
   get #opensAgain() {
     return this.#channel instanceof LastingChannel && this.readyState !== "closed";
+  }
+
+  /** Tells the gate and the channel what may have changed. */
+  #limit() {
+    const native = this.#channel._native ?? this.#channel;
+    this.#mute = !("onbufferedamountlow" in native);
+    this.#channel[LOW] = this.#low = Math.min(this.#low, MAX_HIGH);
+    this.#size = this.#givenSize ?? maxMessageSize(native, this.#open);
   }
 
   #opened() {
     if (this.#announced || this.#detach === undefined) return;
     this.#announced = true;
     this.#open = true;
+    this.#limit();
     this.#release();
     this.emit("open");
   }
 
   #closed() {
     this.#open = false;
-    clearTimeout(this.#recheck);
+    this.#wasHigh = false;
+    this.#stopRechecks();
     if (this.#detach === undefined) return;
-    if (this.#opensAgain) {
+    const again = this.#opensAgain;
+    if (again) {
       this.#announced = false;
-      this.emit("close");
-      return;
+    } else {
+      this.#detach();
+      this.#detach = undefined;
     }
-    this.#detach();
-    this.#detach = undefined;
-    for (let call; (call = this.#gate.abandon()) !== undefined; ) this.#take(call).reject(notOpen());
+    const queue = this.#queue;
+    // A stream ends here, and nothing of it comes later.
+    this.#queue = again ? queue.filter(({ ofStream }) => !ofStream) : [];
+    for (const entry of queue) if (!again || entry.ofStream) entry.reject(notOpen());
+    const lost = again && errors.named("DataChannelError", "the connection was replaced: messages may be missing");
+    this.#incoming?.end(this.#failure ?? lost);
+    this.#outgoing?.end(notOpen());
+    this.#failure = undefined;
     this.emit("close");
-    this._end(true);
-  }
-
-  #wait() {
-    const call = ++this.#lastCall;
-    const promise = new Promise((resolve, reject) => this.#waiting.set(call, { resolve, reject }));
-    this.#scheduleRecheck();
-    return promise;
-  }
-
-  #take(call) {
-    const waiting = this.#waiting.get(call);
-    this.#waiting.delete(call);
-    return waiting;
+    if (!again) this._end(true);
   }
 
   /** Lets waiting sends go as far as the buffer has room. */
   #release() {
-    for (let call; ; ) {
+    let draining = false;
+    for (let first; (first = this.#queue[0])?.ready; ) {
+      const { data, bytes, failed } = first;
+      const buffered = this.#channel.bufferedAmount;
+      const outcome = failed ? SENT : bindings.release(bytes, this.#size, buffered, this.#high, this.#low, draining);
+      if (outcome === WAIT) break;
+      draining = true;
+      this.#queue.shift();
+      this.#rechecks = 0;
       try {
-        call = this.#gate.release();
-        if (call === undefined) break;
-        this.#take(call).resolve();
-      } catch ([refused, error]) {
-        this.#take(refused).reject(error);
+        if (failed) throw data;
+        if (outcome !== SENT) throw new DataChannelOversizedError(bytes, this.maxMessageSize);
+        this.#channel.send(data);
+        first.resolve();
+      } catch (error) {
+        first.reject(error);
       }
     }
-    this.#scheduleRecheck();
+    this.#stopRechecks();
+    this.#recheckSoon();
   }
 
-  /** Looks at the buffer again by itself: `@roamhq/wrtc` does not announce that it is low. */
-  #scheduleRecheck() {
+  /** The buffer is above the low-water mark. */
+  #watchLow() {
+    if (this.listenerCount("bufferedamountlow") === 0) return;
+    if (!this.#wasHigh) this.#rechecks = 0;
+    this.#wasHigh = true;
+    this.#recheckSoon();
+  }
+
+  #tellLow() {
+    this.#wasHigh = false;
+    this.emit("bufferedamountlow");
+  }
+
+  /** Looks at the buffer by itself, after 4 ms and while nothing moves less and less often: there may be no event. */
+  #recheckSoon() {
+    if (this.#recheck !== undefined || !(this.#queue[0]?.ready || this.#wasHigh) || this.readyState !== "open") return;
+    this.#recheck = setTimeout(() => {
+      this.#recheck = undefined;
+      if (this.#wasHigh && this.bufferedAmount <= this.#low) this.#tellLow();
+      this.#release();
+    }, 4 << this.#rechecks);
+    this.#rechecks = Math.min(this.#rechecks + 1, 4);
+  }
+
+  #stopRechecks() {
     clearTimeout(this.#recheck);
-    if (this.readyState !== "open") return;
-    const delay = this.#gate.recheckMs();
-    if (delay !== undefined) this.#recheck = setTimeout(() => this.#release(), delay);
+    this.#recheck = undefined;
   }
 }

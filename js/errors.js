@@ -46,8 +46,8 @@ export class AckTimeoutError extends Error {
 }
 
 class Oversized extends Error {
-  constructor(size, cap) {
-    super(`the message has ${size} bytes, the server takes ${cap}`);
+  constructor(size, cap, who = "the server") {
+    super(`the message has ${size} bytes, ${who} takes ${cap}`);
     Object.assign(this, { code: "oversized_payload", size, cap });
   }
 }
@@ -55,6 +55,11 @@ class Oversized extends Error {
 // Neither is an instance of the other: a program that asks for one of them means where it came from.
 export class OversizedPayloadError extends Oversized {}
 export class MeteredPeerOversizedError extends Oversized {}
+export class DataChannelOversizedError extends Oversized {
+  constructor(size, cap) {
+    super(size, cap, "the other side of the data channel");
+  }
+}
 
 const sendRefusals = {
   reserved_channel: "the channel has a reserved prefix (_metered/, _internal/, _system/)",
@@ -88,6 +93,13 @@ export class DataChannelOverflowError extends Error {
   constructor(queued, cap) {
     super(`${queued} sends wait already, at most ${cap} may: await send()`);
     Object.assign(this, { code: "data_channel_overflow", queued, cap });
+  }
+}
+
+export class DataChannelReadOverflowError extends Error {
+  constructor(cap) {
+    super(`more than ${cap} bytes of messages were not read`);
+    Object.assign(this, { code: "data_channel_read_overflow", cap });
   }
 }
 
@@ -137,7 +149,8 @@ const classes = {
   SignallingConnectError, ServerRequestError, NotConnectedError, DisconnectedError, AckTimeoutError,
   OversizedPayloadError, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError,
   MeteredPeerReplaceTrackError,
-  DataChannelOverflowError, IceRestartExhaustedError, ReconcileTimeoutError, PushFrameError, SubscribeDataTrackError,
+  DataChannelOverflowError, DataChannelOversizedError, DataChannelReadOverflowError,
+  IceRestartExhaustedError, ReconcileTimeoutError, PushFrameError, SubscribeDataTrackError,
 };
 nameClasses(classes);
 // On the prototype, where `stack` finds it when an error is constructed.

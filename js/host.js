@@ -6,8 +6,10 @@ import { bindings } from "./bindings.js";
 import { DataTracks } from "./data_tracks.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError } from "./errors.js";
 import { Outgoing } from "./media.js";
+import { remember } from "./message_size.js";
 import { observe } from "./observe.js";
 import { abortSignal } from "./options.js";
+import { utf8Length } from "./payload.js";
 import { listen, watchPlatform } from "./platform.js";
 import { RemotePeer } from "./remote_peer.js";
 import { scrubbed } from "./scrub.js";
@@ -51,23 +53,6 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const SLEPT_MS = 5_000;
 
 const optional = (name, value) => (value === undefined ? undefined : { [name]: value });
-
-export const utf8Length = (text) => {
-  let bytes = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0x80) continue;
-    // A surrogate pair is two units and four bytes; everything else above U+07FF is one unit and three.
-    bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
-  }
-  return bytes;
-};
-
-/** Bytes that a data channel sends for a payload; undefined for what it cannot send. */
-export const payloadBytes = (data) =>
-  typeof data === "string" ? utf8Length(data)
-  : data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength
-  : undefined;
 
 /** The JSON text of a payload, or a TypeError that says why there is none. */
 export const encodePayload = (data, argument = "data") => {
@@ -241,7 +226,7 @@ export class Host {
         candidate: (candidate) => this.#notify(CANDIDATE, id, 0, candidate),
         state: (state) => this.#notify(STATE, id, state),
         stable: () => peer._incoming.agreed(),
-        dataChannel: (channel) => peer.emit("data-channel", { channel }),
+        dataChannel: (channel) => peer.emit("data-channel", { channel: remember(channel, pc) }),
         track: (event) => peer._incoming.arrived(event),
         mute: () => peer.emit("negotiation-error", { err: errors.mute() }),
       });

@@ -19,6 +19,8 @@ export { ConsoleLogger, NoopLogger, WsCloseCode, WsCloseCode as WsCloseCodeValue
 export {
   AckTimeoutError,
   DataChannelOverflowError,
+  DataChannelOversizedError,
+  DataChannelReadOverflowError,
   DisconnectedError,
   IceRestartExhaustedError,
   MeteredPeerOversizedError,

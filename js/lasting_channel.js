@@ -20,19 +20,33 @@ const DOUBT_MS = 1_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** What a channel is if nobody says otherwise. Its keys are forwarded to the native channel. */
+const DEFAULTS = { id: null, ordered: true, protocol: "", negotiated: false, maxPacketLifeTime: null, maxRetransmits: null };
+
 export class LastingChannel {
   label;
   readyState = "connecting";
   binaryType;
-  bufferedAmountLowThreshold;
+  #low;
   #remote;
   #init;
   #siblings;
   #listeners = {};
-  #native;
+  /** The present channel; undefined while there is none. */
+  _native;
   #detach;
   #timer;
   #attempts = 0;
+
+  static {
+    for (const name in DEFAULTS) {
+      Object.defineProperty(this.prototype, name, {
+        get() {
+          return (this._native ?? { ...DEFAULTS, ...this.#init })[name];
+        },
+      });
+    }
+  }
 
   /** Nothing is opened yet. It is one of `siblings` from its `open()` until it is closed. */
   constructor(remote, label, init, siblings) {
@@ -44,11 +58,16 @@ export class LastingChannel {
 
   /** Without an open channel, what the send gate takes for a full buffer. */
   get bufferedAmount() {
-    return this.readyState === "open" ? this.#native.bufferedAmount : Infinity;
+    return this.readyState === "open" ? this._native.bufferedAmount : Infinity;
+  }
+
+  set bufferedAmountLowThreshold(bytes) {
+    this.#low = bytes;
+    if (this._native) this._native.bufferedAmountLowThreshold = bytes;
   }
 
   send(data) {
-    this.#native.send(data);
+    this._native.send(data);
   }
 
   /** One listener of a name, which is called with what the native channel says. */
@@ -65,13 +84,13 @@ export class LastingChannel {
     const { pc } = this.#remote;
     const native = this.#remote.createDataChannel(this.label, this.#init);
     this.#siblings.add(this);
-    this.#native = native;
+    this._native = native;
     native.binaryType = this.binaryType;
-    native.bufferedAmountLowThreshold = this.bufferedAmountLowThreshold;
+    this.bufferedAmountLowThreshold = this.#low;
     let failed = false;
     const isDead = () => failed || pc.sctp?.state === "closed" || pc.connectionState !== "connected";
     const opened = () => {
-      if (this.#native !== native || this.readyState !== "connecting") return;
+      if (this._native !== native || this.readyState !== "connecting") return;
       this.readyState = "open";
       this.#attempts = 0;
       this.#listeners.open();
@@ -141,10 +160,10 @@ export class LastingChannel {
     this.#detach?.();
     this.#detach = undefined;
     try {
-      this.#native?.close();
+      this._native?.close();
     } catch {
       // It is closed already.
     }
-    this.#native = undefined;
+    this._native = undefined;
   }
 }

@@ -10,7 +10,8 @@
 // does where an answer brings the track.
 
 import { errors, MeteredPeerReplaceTrackError, MeteredPeerStateError } from "./errors.js";
-import { encodePayload, utf8Length } from "./host.js";
+import { encodePayload } from "./host.js";
+import { utf8Length } from "./payload.js";
 import { listen } from "./platform.js";
 import { scrubbed } from "./scrub.js";
 

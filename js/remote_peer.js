@@ -6,6 +6,7 @@ import { DataChannel } from "./data_channel.js";
 import { SEND_TO } from "./host.js";
 import { Incoming } from "./media.js";
 import { LastingChannel } from "./lasting_channel.js";
+import { remember } from "./message_size.js";
 import { summarize } from "./stats.js";
 
 export class RemotePeer extends Emitter {
@@ -55,7 +56,9 @@ export class RemotePeer extends Emitter {
     if (typeof label !== "string") throw errors.invalid("label", "must be a string", label);
     this.#mustBePresent();
     if (this.#pc === null) throw errors.named("InvalidStateError", "there is no RTCPeerConnection to this peer");
-    const channel = this.#pc.createDataChannel(label, init);
+    // `@roamhq/wrtc` makes a channel of it that never opens.
+    if (init.negotiated && init.id == null) throw errors.invalid("id", "must be given for a negotiated channel", init.id);
+    const channel = remember(this.#pc.createDataChannel(label, init), this.#pc);
     this.#expectNegotiation();
     return channel;
   }

@@ -2,7 +2,8 @@
 
 import { Emitter } from "./emitter.js";
 import { errors } from "./errors.js";
-import { CLOSE, CONNECT, Host, PUBLISH, SEND_TO, SUBSCRIBE, UNSUBSCRIBE, utf8Length } from "./host.js";
+import { CLOSE, CONNECT, Host, PUBLISH, SEND_TO, SUBSCRIBE, UNSUBSCRIBE } from "./host.js";
+import { utf8Length } from "./payload.js";
 import { option, parseOptions } from "./options.js";
 
 export class SignallingClient extends Emitter {

@@ -600,12 +600,14 @@ export class RemotePeer {
    * growing pauses up to 30 s, or when there is a new connection.
    *
    * With `negotiated` and `id` both sides open it, each for itself, and there is no `data-channel` event.
-   * @throws `InvalidStateError` once the peer has left, `TypeError` for a bad option, and what the native method throws.
+   * @throws `InvalidStateError` once the peer has left, `TypeError` for a bad option or a missing `id`, and what the native
+   *   method throws.
    */
   openDataChannel(label: string, options?: OpenDataChannelOptions): DataChannel;
   /**
    * Opens a native data channel on the present connection, with which it ends; negotiation is taken care of.
-   * @throws `InvalidStateError` once the peer has left, and what the native method throws.
+   * @throws `InvalidStateError` once the peer has left, `TypeError` for `negotiated` without `id`, and what the native
+   *   method throws.
    */
   createDataChannel(label: string, init?: RTCDataChannelInit): RTCDataChannel;
   /**
@@ -618,14 +620,24 @@ export class RemotePeer {
 
 // ---------------------------------------------------------------------------------------------- DataChannel
 
-/** Options of a {@link DataChannel}. */
+/** Options of a {@link DataChannel}. A bad value throws a `TypeError` that names it. */
 export interface DataChannelOptions {
   /** High-water mark: a send that would lift `bufferedAmount` above it waits. Default 1 MiB. */
   maxBufferedAmount?: number;
   /** Low-water mark: waiting sends go on when `bufferedAmount` has fallen to it. Default half the high-water mark. */
   bufferedAmountLowThreshold?: number;
-  /** Most sends that wait, for the buffer or for the channel to be opened again. Default 256. */
+  /** Most sends that wait: for the buffer, for a Blob to be read, or for the channel to be opened again. Default 256. */
   maxQueuedSends?: number;
+  /**
+   * The longest message that the other side takes. Default: what the connection says, if the channel came from
+   * {@link RemotePeer}, by a method or an event; otherwise 262 144, which is what browsers and `@roamhq/wrtc` take.
+   */
+  maxMessageSize?: number;
+  /**
+   * How much `readable` holds for a reader that is slower than the other side, each message with 64 bytes on top of its
+   * own. Default 16 MiB.
+   */
+  maxUnreadAmount?: number;
   logger?: Partial<Logger>;
 }
 
@@ -640,13 +652,22 @@ export interface DataChannelEventMap {
   close: void;
   error: { err: Error };
   message: { data: string | ArrayBuffer };
-  /** `bufferedAmount` has fallen to the low-water mark. Some platforms never fire it. */
+  /**
+   * `bufferedAmount` has fallen to the low-water mark. Where the platform never says so, as `@roamhq/wrtc`, the buffer is
+   * looked at every 4 to 64 ms while it is above the mark and somebody listens.
+   */
   bufferedamountlow: void;
 }
 
 /** The part of `RTCDataChannel` that is used. */
 export interface RTCDataChannelLike {
+  readonly id?: number | null;
   readonly label: string;
+  readonly ordered?: boolean;
+  readonly protocol?: string;
+  readonly negotiated?: boolean;
+  readonly maxPacketLifeTime?: number | null;
+  readonly maxRetransmits?: number | null;
   readonly readyState: RTCDataChannelState;
   readonly bufferedAmount: number;
   bufferedAmountLowThreshold: number;
@@ -659,22 +680,80 @@ export interface RTCDataChannelLike {
 export interface DataChannel extends Emitting<DataChannelEventMap> {}
 
 /**
- * A data channel with backpressure: `await send()` never overruns its buffer. Made around a native channel, or by
+ * A data channel with backpressure: `await send()` never overruns its buffer, and a payload that the other side would
+ * not take is refused instead of closing the channel. Made around a native channel, or by
  * {@link RemotePeer.openDataChannel}.
  */
 export class DataChannel {
+  /** Takes a native channel over: its `binaryType` becomes "arraybuffer". */
   constructor(channel: RTCDataChannel | RTCDataChannelLike, options?: DataChannelOptions);
+  /** The channel's number on its connection, 0 to 65 534; `null` while there is none. */
+  readonly id: number | null;
   readonly label: string;
+  /** Whether messages arrive in the order of the sends. */
+  readonly ordered: boolean;
+  /** The application's own name for what it speaks; empty by default. */
+  readonly protocol: string;
+  /** Whether both sides opened it with the same `id`, each for itself. */
+  readonly negotiated: boolean;
+  /** For how many milliseconds a message is sent again; `null` if there is no such limit. */
+  readonly maxPacketLifeTime: number | null;
+  /** How often a message is sent again; `null` if there is no such limit. */
+  readonly maxRetransmits: number | null;
   readonly readyState: RTCDataChannelState;
+  /** Bytes that the platform has taken and not sent yet. Sends that wait do not count. */
   readonly bufferedAmount: number;
   /**
-   * Sends a string or bytes, in the order of the calls. Resolves when the channel has taken them, which may have to
-   * wait for its buffer, or for one of `openDataChannel` to be open. Leave the bytes as they are until then.
-   * @throws DataChannelOverflowError when `maxQueuedSends` wait already; `InvalidStateError` when it is not open, or of
-   *   one of `openDataChannel` when it is closed for good.
+   * The low-water mark in bytes, for `bufferedamountlow` and for sends that wait. Can be set at any time.
+   * @throws `TypeError` for what is no number >= 0.
    */
-  send(data: string | ArrayBuffer | ArrayBufferView): Promise<void>;
-  /** Closes the channel; sends that wait are rejected. */
+  bufferedAmountLowThreshold: number;
+  /**
+   * The longest message that the other side takes, in bytes. Until the channel is open it may not be known: then it is
+   * 65 536 here, and a send is judged when its turn comes.
+   */
+  readonly maxMessageSize: number;
+  /**
+   * Sends a string or bytes, in the order of all calls. Resolves when the channel has taken them, which may have to
+   * wait for its buffer, or for one of `openDataChannel` to be open. Bytes that wait are a copy, made at the call. A Blob
+   * is read first, and what is sent after it stays behind it.
+   * @throws DataChannelOversizedError for a payload longer than `maxMessageSize`; DataChannelOverflowError when
+   *   `maxQueuedSends` wait already; `TypeError` for what is no payload; `InvalidStateError` when it is not open, or of
+   *   one of `openDataChannel` when it is closed for good. `close` rejects what waits. Every send settles for itself.
+   */
+  send(data: string | ArrayBuffer | ArrayBufferView | Blob): Promise<void>;
+  /**
+   * Sends now or not at all.
+   * @returns false if the send would have to wait, and nothing was sent: the buffer is full, others wait, or one of
+   *   `openDataChannel` is not open at the moment.
+   * @throws what `send` rejects with, save DataChannelOverflowError. A Blob has to be read: that is for `send`.
+   */
+  trySend(data: string | ArrayBuffer | ArrayBufferView): boolean;
+  /**
+   * The messages from when it is first asked for, beside the event: bytes as `Uint8Array`, one chunk for each message.
+   * It is one stream for one reader until it has ended; the property has a new one then.
+   *
+   * A data channel cannot make the other side pause. So it holds up to `maxUnreadAmount` for a reader that is slow, and
+   * then ends with a {@link DataChannelReadOverflowError} after what it holds was read: nothing is skipped silently.
+   *
+   * It ends when the channel is closed; with an error if the channel failed, or if it is one of `openDataChannel` and the
+   * connection was replaced, since messages may be missing then. To cancel it does not close the channel.
+   */
+  readonly readable: ReadableStream<string | ReturnType<Uint8ArrayConstructor["of"]>>;
+  /**
+   * A stream whose chunks are sent: `file.stream().pipeTo(dc.writable)`. A write resolves as `send` does, which is its
+   * backpressure. Bytes have no borders in a stream: a chunk longer than `maxMessageSize` or the high-water mark is sent
+   * as several messages, an empty one as it is. A string is always one message.
+   *
+   * It is one stream until it has ended; the property has a new one then. Closing or aborting it does not close the
+   * channel, which may have more to say: tell the other side the end by a message. When the channel closes, also to be
+   * opened again, the stream ends with `InvalidStateError`, and none of its chunks is sent later.
+   */
+  readonly writable: WritableStream<string | ArrayBuffer | ArrayBufferView | Blob>;
+  /**
+   * Closes the channel for good; sends that wait are rejected. `@roamhq/wrtc` drops what it has taken and not sent yet:
+   * where that matters, let the other side answer first.
+   */
   close(): void;
 }
 
@@ -774,6 +853,26 @@ export class DataChannelOverflowError extends Error {
   readonly name: "DataChannelOverflowError";
   readonly code: "data_channel_overflow";
   readonly queued: number;
+  readonly cap: number;
+}
+
+/** The payload is longer than the other side of a {@link DataChannel} takes; nothing was sent, and the channel goes on. */
+export class DataChannelOversizedError extends Error {
+  constructor(size: number, cap: number);
+  readonly name: "DataChannelOversizedError";
+  readonly code: "oversized_payload";
+  /** Bytes of the payload. */
+  readonly size: number;
+  /** Bytes that the other side takes. */
+  readonly cap: number;
+}
+
+/** More arrived than {@link DataChannel.readable} holds for its reader. */
+export class DataChannelReadOverflowError extends Error {
+  constructor(cap: number);
+  readonly name: "DataChannelReadOverflowError";
+  readonly code: "data_channel_read_overflow";
+  /** Bytes that it holds. */
   readonly cap: number;
 }
 

@@ -1,89 +1,41 @@
-//! The exported send gate of one data channel.
+//! The exported send gate of data channels.
+//!
+//! Used by `js/data_channel.js` only, which owns the channel, the sends that wait, promises, events and timers. What
+//! crosses are numbers: sizes in bytes, of which `Infinity` is one, and what becomes of a send.
 
-use std::cell::RefCell;
-
-use js_sys::Array;
-use metered_core::{Admission, SendGate, SendLimits};
+use metered_core::{Admission, SendGate};
 use wasm_bindgen::prelude::*;
 
-use crate::host::RtcDataChannel;
-
-/// A data channel's backpressure. Used by `js/data_channel.js` only, which owns promises, events and timers.
-#[wasm_bindgen(skip_typescript)]
-pub struct Channel {
-    channel: RtcDataChannel,
-    /// A send that waits is its payload and the number of its promise.
-    gate: RefCell<SendGate<(JsValue, u32)>>,
+/// What becomes of a send, as `js/data_channel.js` numbers it.
+fn number(admission: Admission) -> u32 {
+    match admission {
+        Admission::Send => 0,
+        Admission::Wait => 1,
+        Admission::Overflow => 2,
+        Admission::TooLarge => 3,
+    }
 }
 
-/// What became of a send, as `js/data_channel.js` numbers it.
-const SENT: u32 = 0;
-const QUEUED: u32 = 1;
-const OVERFLOW: u32 = 2;
-const TOO_LARGE: u32 = 3;
+/// Judges a new send behind those that are waiting.
+#[wasm_bindgen(skip_typescript)]
+pub fn admit(bytes: f64, max: f64, buffered: f64, high: f64, waiting: f64, most: f64) -> u32 {
+    let gate = SendGate {
+        max_message_size: max as usize,
+        max_buffered_amount: high as usize,
+        max_queued_sends: most as usize,
+        ..SendGate::default()
+    };
+    number(gate.admit(bytes as usize, buffered as usize, waiting as usize))
+}
 
-#[wasm_bindgen]
-impl Channel {
-    /// A gate before a native channel. Limits in bytes and in sends.
-    #[wasm_bindgen(constructor)]
-    pub fn new(channel: JsValue, high: f64, low: f64, max_queued_sends: f64) -> Channel {
-        let limits = SendLimits {
-            max_buffered_amount: high as usize,
-            buffered_amount_low_threshold: low as usize,
-            max_queued_sends: max_queued_sends as usize,
-        };
-        Self { channel: channel.unchecked_into(), gate: RefCell::new(SendGate::new(limits)) }
-    }
-
-    /// Sends now, or queues the send under the number of its promise.
-    pub fn send(&self, data: &JsValue, bytes: f64, call: u32) -> Result<u32, JsValue> {
-        let bytes = bytes as usize;
-        let buffered = self.buffered();
-        let admission = self.gate.borrow().admit(bytes, buffered);
-        Ok(match admission {
-            Admission::Send => {
-                self.channel.send_data(data)?;
-                SENT
-            }
-            Admission::Queued => {
-                self.gate.borrow_mut().enqueue(bytes, (data.clone(), call));
-                QUEUED
-            }
-            Admission::Overflow(_) => OVERFLOW,
-            Admission::TooLarge(_) => TOO_LARGE,
-        })
-    }
-
-    /// Sends the next of the waiting, if there is room for it. Answers the number of its promise; fails with that
-    /// number and the error, in an array, if the channel refused it.
-    pub fn release(&self) -> Result<Option<u32>, Array> {
-        let buffered = self.buffered();
-        let next = self.gate.borrow_mut().release(buffered);
-        let Some((data, call)) = next else { return Ok(None) };
-        match self.channel.send_data(&data) {
-            Ok(()) => Ok(Some(call)),
-            Err(error) => {
-                let refused = Array::new();
-                refused.push(&call.into());
-                refused.push(&error);
-                Err(refused)
-            }
-        }
-    }
-
-    /// How long to wait, in milliseconds, before the buffer is looked at again by itself; undefined when nothing
-    /// waits.
-    #[wasm_bindgen(js_name = recheckMs)]
-    pub fn recheck_ms(&self) -> Option<u32> {
-        self.gate.borrow_mut().recheck_ms()
-    }
-
-    /// Takes a send that waits out of the gate. Answers the number of its promise.
-    pub fn abandon(&self) -> Option<u32> {
-        self.gate.borrow_mut().abandon().map(|(_, call)| call)
-    }
-
-    fn buffered(&self) -> usize {
-        self.channel.buffered_amount() as usize
-    }
+/// Judges the first of the sends that wait.
+#[wasm_bindgen(skip_typescript)]
+pub fn release(bytes: f64, max: f64, buffered: f64, high: f64, low: f64, draining: bool) -> u32 {
+    let gate = SendGate {
+        max_message_size: max as usize,
+        max_buffered_amount: high as usize,
+        buffered_amount_low_threshold: low as usize,
+        ..SendGate::default()
+    };
+    number(gate.release(bytes as usize, buffered as usize, draining))
 }

@@ -138,13 +138,6 @@ extern "C" {
     #[wasm_bindgen(method, catch, structural, js_name = addIceCandidate)]
     pub(crate) fn add_ice_candidate(this: &RtcPeerConnection, c: &JsValue) -> Result<Promise, JsValue>;
 
-    /// An `RTCDataChannel`.
-    pub(crate) type RtcDataChannel;
-    #[wasm_bindgen(method, getter, structural, js_name = bufferedAmount)]
-    pub(crate) fn buffered_amount(this: &RtcDataChannel) -> f64;
-    #[wasm_bindgen(method, catch, structural, js_name = send)]
-    pub(crate) fn send_data(this: &RtcDataChannel, data: &JsValue) -> Result<(), JsValue>;
-
     /// `JSON.parse`, for text of our own.
     #[wasm_bindgen(catch, js_namespace = JSON, js_name = parse)]
     pub(crate) fn parse_json(text: &str) -> Result<JsValue, JsValue>;

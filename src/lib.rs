@@ -8,8 +8,8 @@
 //!   js/  SignallingClient, MeteredPeer, RemotePeer          DataChannel
 //!             │ call()            ▲ events, promises            │ send()
 //!        ┌────▼───────────────────┴─────┐                 ┌─────▼──────┐
-//!   src/ │ Client: drives the core      │                 │ Channel    │
-//!        │ Input ► core ► Output        │                 │  SendGate  │
+//!   src/ │ Client: drives the core      │                 │ admit      │
+//!        │ Input ► core ► Output        │                 │ release    │
 //!        └────┬───────────────────▲─────┘                 └─────┬──────┘
 //!             │ commands          │ notify()                    │
 //!        WebSocket, RTCPeerConnection                     RTCDataChannel
@@ -28,7 +28,7 @@ mod host;
 mod json;
 mod tracks;
 
-pub use channel::Channel;
+pub use channel::{admit, release};
 pub use client::Client;
 pub use host::Host;
 pub use tracks::{TrackHost, Tracks};

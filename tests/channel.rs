@@ -3,8 +3,10 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test says so by failing")]
 
+use std::collections::VecDeque;
+
 use js_sys::{Array, Promise, Reflect};
-use metered_realtime::Channel;
+use metered_realtime::{admit, release};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -38,6 +40,10 @@ wasm_bindgen_test_configure!(run_in_browser);
         while (arrived.length < n) await new Promise((resolve) => setTimeout(resolve, 5));
     }
 
+    export function send(channel, data) {
+        channel.send(data);
+    }
+
     // Resolves when a channel's buffer has emptied.
     export async function drained(channel) {
         if (channel.bufferedAmount === 0) return;
@@ -47,8 +53,14 @@ wasm_bindgen_test_configure!(run_in_browser);
 extern "C" {
     fn pair() -> Promise;
     fn count(arrived: &JsValue, n: u32) -> Promise;
+    fn send(channel: &JsValue, data: &str);
     fn drained(channel: &JsValue) -> Promise;
 }
+
+// What becomes of a send.
+const SEND: u32 = 0;
+const WAIT: u32 = 1;
+const TOO_LARGE: u32 = 3;
 
 fn get(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).expect("a field")
@@ -58,31 +70,51 @@ async fn wait(promise: Promise) -> JsValue {
     JsFuture::from(promise).await.expect("no rejection")
 }
 
+fn buffered(channel: &JsValue) -> f64 {
+    get(channel, "bufferedAmount").as_f64().expect("a number")
+}
+
+const SIZE: usize = 32_000;
+const HIGH: f64 = 64_000.0;
+const MAX: f64 = 100_000.0;
+
 #[wasm_bindgen_test]
 async fn sends_beyond_the_high_water_mark_wait_and_arrive_in_order() {
     let pair = wait(pair()).await;
     let near = get(&pair, "near");
-    let channel = Channel::new(near.clone(), 64_000.0, 0.0, 8.0);
-    let message = |i: u32| JsValue::from_str(&format!("{i:05}{}", "x".repeat(31_995)));
-    let outcomes: Vec<u32> =
-        (0..12).map(|i| channel.send(&message(i), 32_000.0, i).expect("the channel is open")).collect();
-    let sent = outcomes.iter().filter(|&&outcome| outcome == 0).count();
-    assert!(sent >= 2, "the first two fit under the mark: {outcomes:?}");
-    assert!(
-        outcomes.iter().rev().skip_while(|&&o| o == 2).all(|&o| o < 2),
-        "nothing overtakes: {outcomes:?}"
-    );
+    let send = |i: usize| send(&near, &format!("{i:05}{}", "x".repeat(SIZE - 5)));
+    assert_eq!(admit(MAX + 1.0, MAX, buffered(&near), HIGH, 0.0, 8.0), TOO_LARGE);
+    assert_eq!(admit(MAX + 1.0, f64::INFINITY, buffered(&near), HIGH, 0.0, 8.0), SEND);
+    assert_eq!(admit(1.0, MAX, f64::INFINITY, HIGH, 0.0, 8.0), WAIT);
 
-    let accepted = outcomes.iter().filter(|&&outcome| outcome < 2).count() as u32;
-    let mut released = Vec::new();
-    while released.len() + sent < accepted as usize {
-        match channel.release().expect("the channel is open") {
-            Some(call) => released.push(call),
-            None => drop(wait(drained(&near)).await),
+    let mut waiting = VecDeque::new();
+    let (mut sent, mut refused) = (0, 0);
+    for i in 0..12 {
+        match admit(SIZE as f64, MAX, buffered(&near), HIGH, waiting.len() as f64, 8.0) {
+            SEND => {
+                assert!(waiting.is_empty(), "nothing overtakes");
+                send(i);
+                sent += 1;
+            }
+            WAIT => waiting.push_back(i),
+            _ => refused += 1,
         }
     }
-    assert!(released.is_sorted());
+    assert!(sent >= 2, "the first two fit under the mark");
+    assert!(waiting.len() <= 8);
+    let mut draining = false;
+    while let Some(&next) = waiting.front() {
+        draining = release(SIZE as f64, MAX, buffered(&near), HIGH, 0.0, draining) == SEND;
+        if draining {
+            send(next);
+            waiting.pop_front();
+        } else {
+            wait(drained(&near)).await;
+        }
+    }
+
     let arrived = get(&pair, "arrived");
+    let accepted = 12 - refused;
     wait(count(&arrived, accepted)).await;
     let order: Vec<String> = Array::from(&arrived)
         .iter()
@@ -91,21 +123,5 @@ async fn sends_beyond_the_high_water_mark_wait_and_arrive_in_order() {
         .collect();
     let expected: Vec<String> = (0..accepted).map(|i| format!("{i:05}")).collect();
     assert_eq!(order, expected);
-    assert_eq!(channel.recheck_ms(), None);
     get(&pair, "close").unchecked_into::<js_sys::Function>().call0(&JsValue::UNDEFINED).expect("closes");
-}
-
-#[wasm_bindgen_test]
-async fn a_closed_channel_fails_the_send_and_hands_the_waiting_back() {
-    let pair = wait(pair()).await;
-    let near = get(&pair, "near");
-    let channel = Channel::new(near, 1.0, 0.0, 8.0);
-    channel.send(&"a".repeat(200_000).into(), 200_000.0, 1).expect("an empty buffer takes any size");
-    let outcome = channel.send(&"b".into(), 1.0, 2).expect("the channel is open");
-    get(&pair, "close").unchecked_into::<js_sys::Function>().call0(&JsValue::UNDEFINED).expect("closes");
-    if outcome == 1 {
-        assert_eq!(channel.abandon(), Some(2));
-    }
-    assert_eq!(channel.abandon(), None);
-    assert!(channel.send(&"c".into(), 1.0, 3).is_err() || channel.abandon() == Some(3));
 }

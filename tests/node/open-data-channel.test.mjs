@@ -346,6 +346,52 @@ test("sends keep their order over several connections, and the native channel ge
   assert.deepEqual([channels[0].sent, connections[1].channels[0].sent, native.sent], [[], [], ["1", "2", "3", "4"]]);
 });
 
+test("a channel says what it is to be before there is one and between two, and keeps its low-water mark", async (t) => {
+  const { remote, connections, channels, replace } = await alone(t);
+  const dc = remote.openDataChannel("chat", { ordered: false, maxRetransmits: 2, protocol: "p", bufferedAmountLowThreshold: 10 });
+  const said = () => [dc.id, dc.label, dc.ordered, dc.protocol, dc.negotiated, dc.maxPacketLifeTime, dc.maxRetransmits];
+  const native = { id: 4, ordered: false, protocol: "p", negotiated: false, maxPacketLifeTime: null, maxRetransmits: 2 };
+  Object.assign(channels[0], native);
+  channels[0].open();
+  assert.deepEqual(said(), [4, "chat", false, "p", false, null, 2]);
+  dc.bufferedAmountLowThreshold = 20;
+  assert.equal(channels[0].bufferedAmountLowThreshold, 20);
+  die(channels[0]);
+  assert.equal(dc.readyState, "connecting");
+  assert.deepEqual(said(), [null, "chat", false, "p", false, null, 2]);
+  dc.bufferedAmountLowThreshold = 30;
+  await replace();
+  assert.equal(connections[1].channels[0].bufferedAmountLowThreshold, 30);
+});
+
+test("a write that waits when the connection goes is rejected and never sent, a send is sent on the next", async (t) => {
+  const { remote, connections, channels, replace } = await alone(t);
+  const dc = remote.openDataChannel("chat", { maxBufferedAmount: 10 });
+  channels[0].open();
+  channels[0].bufferedAmount = 10;
+  const written = assert.rejects(dc.writable.getWriter().write("part of a file"), { name: "InvalidStateError" });
+  await microtasks();
+  const sent = dc.send("message");
+  await replace();
+  await written;
+  connections[1].channels[0].open();
+  await sent;
+  assert.deepEqual([channels[0].sent, connections[1].channels[0].sent], [[], ["message"]]);
+});
+
+test("trySend answers false while the channel is not open and will be, and throws once it is closed", async (t) => {
+  const { remote, channels } = await alone(t);
+  const dc = remote.openDataChannel("chat");
+  assert.equal(dc.trySend("x"), false);
+  channels[0].open();
+  assert.equal(dc.trySend("y"), true);
+  die(channels[0]);
+  assert.equal(dc.trySend("z"), false);
+  dc.close();
+  assert.throws(() => dc.trySend("w"), { name: "InvalidStateError" });
+  assert.deepEqual(channels[0].sent, ["y"]);
+});
+
 test("close() in a handler of close is the end", async (t) => {
   const { remote, connections, channels, replace } = await alone(t);
   const dc = remote.openDataChannel("chat");

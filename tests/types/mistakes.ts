@@ -47,6 +47,12 @@ client.publish("channel");
 client.subscribe(5);
 // @ts-expect-error: an object is no payload of a data channel
 dc.send({});
+// @ts-expect-error: a Blob has to be read first
+dc.trySend(new Blob([]));
+// @ts-expect-error: the longest message is the other side's to say
+dc.maxMessageSize = 1;
+// @ts-expect-error: an object is no chunk of a data channel
+dc.writable.getWriter().write({});
 // @ts-expect-error: the peer may not be there
 peer.remotePeer("x").send(1);
 // @ts-expect-error: the id may not be known yet

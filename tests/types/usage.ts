@@ -1,7 +1,7 @@
 // Every public member in use, as its documentation shows it. Compiled only.
 
 import {
-  AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DisconnectedError,
+  AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DataChannelOversizedError, DataChannelReadOverflowError, DisconnectedError,
   IceRestartExhaustedError, MeteredPeer, MeteredPeerOversizedError, MeteredPeerReplaceTrackError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
   OversizedPayloadError, ReconcileTimeoutError, RemotePeer, ServerRequestError, SignallingClient, SignallingConnectError, WsCloseCode,
 } from "metered-realtime";
@@ -115,7 +115,7 @@ function meet(remote: RemotePeer): void {
     .on("ice-candidate-error", ({ err }) => console.log(err.message))
     .on("connection-reset", () => talk(new DataChannel(remote.createDataChannel("chat", { ordered: false, maxRetransmits: 0 }))));
   void remote.send("hello", { signal: AbortSignal.timeout(1_000) });
-  const lasting: OpenDataChannelOptions = { ordered: false, maxRetransmits: 0, maxQueuedSends: 16, logger };
+  const lasting: OpenDataChannelOptions = { ordered: false, maxRetransmits: 0, maxQueuedSends: 16, maxMessageSize: 65_536, maxUnreadAmount: 1024, logger };
   talk(remote.openDataChannel("chat"));
   talk(remote.openDataChannel("game", lasting));
   void remote.getStats().then((stats: RemotePeerStats) => console.log(stats.localCandidateType, stats.remoteCandidateType, stats.protocol));
@@ -151,6 +151,14 @@ function talk(dc: DataChannel): void {
     await dc.send("text");
     await dc.send(new Uint8Array([1]));
     await dc.send(new ArrayBuffer(1));
+    await dc.send(new Blob(["text"]));
+    const full: boolean = !dc.trySend("text") || !dc.trySend(new DataView(new ArrayBuffer(1)));
+    dc.bufferedAmountLowThreshold = full ? dc.bufferedAmountLowThreshold * 2 : dc.maxMessageSize;
+    const numbers: (number | null)[] = [dc.id, dc.maxPacketLifeTime, dc.maxRetransmits];
+    console.log(numbers, dc.ordered || dc.negotiated, dc.protocol.length);
+    await new Blob(["a file"]).stream().pipeTo(dc.writable);
+    const parts: BlobPart[] = [];
+    for await (const part of dc.readable) parts.push(part);
   });
   dc.on("message", ({ data }) => console.log(typeof data === "string" ? data.length : data.byteLength));
   dc.on("error", ({ err }: DataChannelEventMap["error"]) => console.log(err.message));
@@ -185,6 +193,8 @@ export function explain(error: unknown): string {
     return [...error.succeeded, ...error.failed.map(({ peerId, err }) => `${peerId}: ${err.message}`)].join();
   }
   if (error instanceof IceRestartExhaustedError || error instanceof ReconcileTimeoutError) return error.code;
+  if (error instanceof DataChannelOversizedError) return `${error.size - error.cap}: ${error.code}`;
+  if (error instanceof DataChannelReadOverflowError) return `${error.cap}: ${error.code}`;
   if (error instanceof DataChannelOverflowError) return `${error.queued} of ${error.cap}: ${error.code}`;
   return error instanceof Error ? error.stack ?? error.message : "?";
 }

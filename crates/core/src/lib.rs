@@ -48,5 +48,5 @@ pub use output::{
     CallError, Command, Connected, DataKind, Event, JsonText, Level, Operation, Output, Payload, RemoteEvent,
     RemoteState, RoomError, RoomEvent, RoomState, SendRefusal, SignallingEvent, SignallingState,
 };
-pub use send_gate::{Admission, SendGate, SendLimits};
+pub use send_gate::{Admission, SendGate};
 pub use time::Instant;

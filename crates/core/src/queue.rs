@@ -28,14 +28,11 @@ impl<T> Queue<T> {
     }
 
     pub(crate) fn pop(&mut self) -> Option<T> {
-        self.turn();
+        if self.front.is_empty() {
+            std::mem::swap(&mut self.front, &mut self.back);
+            self.front.reverse();
+        }
         self.front.pop()
-    }
-
-    /// The next to come out.
-    pub(crate) fn peek(&mut self) -> Option<&T> {
-        self.turn();
-        self.front.last()
     }
 
     pub(crate) fn any(&self, is: impl Fn(&T) -> bool) -> bool {
@@ -46,13 +43,6 @@ impl<T> Queue<T> {
     pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
         self.front.retain(&keep);
         self.back.retain(&keep);
-    }
-
-    fn turn(&mut self) {
-        if self.front.is_empty() {
-            std::mem::swap(&mut self.front, &mut self.back);
-            self.front.reverse();
-        }
     }
 }
 
@@ -71,7 +61,6 @@ mod tests {
             }
         }
         assert_eq!(queue.len(), 6);
-        assert_eq!(queue.peek(), Some(&4));
         queue.push_front(99);
         assert!(queue.any(|&i| i == 9) && !queue.any(|&i| i == 0));
         queue.retain(|&i| i != 5);
