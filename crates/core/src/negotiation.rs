@@ -81,8 +81,12 @@ enum Step {
     /// Back to stable, and on to the remote's offer if there is one.
     RollingBack(Option<Description>),
     SettingRemoteOffer(Description),
-    CreatingAnswer,
-    SettingLocalAnswer(Description),
+    /// The answer to this offer.
+    CreatingAnswer(Description),
+    SettingLocalAnswer {
+        offer: Description,
+        answer: Description,
+    },
     /// The connection holds an offer of the remote that could not be answered: only another one helps.
     Unanswerable,
 }
@@ -122,6 +126,8 @@ pub(crate) struct Negotiation<E> {
     offered_candidates: Vec<Option<Candidate>>,
     /// A section for data channels was agreed on.
     has_data: bool,
+    /// The remote's part in the latest exchange, and our answer if that was an offer. What comes again is known by it.
+    latest: Option<(Description, Option<Description>)>,
     remote_fingerprint: Option<Fingerprint>,
     unanswered: u32,
     failures: u32,
@@ -149,6 +155,7 @@ impl<E> Negotiation<E> {
             offered: None,
             offered_candidates: Vec::new(),
             has_data: false,
+            latest: None,
             remote_fingerprint: None,
             unanswered: 0,
             failures: 0,
@@ -200,7 +207,7 @@ impl<E> Negotiation<E> {
             self.offered_candidates.push(candidate.clone());
         }
         match self.step {
-            Step::SettingLocalOffer(_) | Step::SettingLocalAnswer(_) => self.outbox.push(candidate),
+            Step::SettingLocalOffer(_) | Step::SettingLocalAnswer { .. } => self.outbox.push(candidate),
             _ => self.actions.push(Action::Send(Signal::Candidate(candidate))),
         }
         if self.polite
@@ -284,25 +291,28 @@ impl<E> Negotiation<E> {
                 self.remote_applied(&answer, ids);
                 let generation = self.offered_generation.take();
                 let has_data = self.offered.take().is_some_and(|offer| offer.data_section().is_some());
+                self.latest = Some((answer, None));
                 self.exchanged(generation, has_data);
             }
             (Step::RollingBack(Some(offer)), _) => self.take_offer(offer, ids),
             (Step::SettingRemoteOffer(offer), _) => {
                 self.offer_needed = false;
                 self.remote_applied(&offer, ids);
-                self.operate(ids, Step::CreatingAnswer, Operation::CreateAnswer);
+                self.operate(ids, Step::CreatingAnswer(offer), Operation::CreateAnswer);
             }
-            (Step::CreatingAnswer, Outcome::Created(answer)) => {
-                self.operate(ids, Step::SettingLocalAnswer(answer.clone()), Operation::SetLocal(answer));
+            (Step::CreatingAnswer(offer), Outcome::Created(answer)) => {
+                let step = Step::SettingLocalAnswer { offer, answer: answer.clone() };
+                self.operate(ids, step, Operation::SetLocal(answer));
             }
-            (Step::SettingLocalAnswer(answer), _) => {
+            (Step::SettingLocalAnswer { offer, answer }, _) => {
                 let (generation, has_data) = (answer.generation(), answer.data_section().is_some());
+                self.latest = Some((offer, Some(answer.clone())));
                 self.send(answer);
                 self.actions.push(Action::AnswerSettled);
                 self.exchanged(generation, has_data);
                 self.offer_needed |= self.restart_needed;
             }
-            (Step::CreatingOffer | Step::CreatingAnswer, Outcome::Applied)
+            (Step::CreatingOffer | Step::CreatingAnswer(_), Outcome::Applied)
             | (Step::RollingBack(None) | Step::Stable | Step::AwaitingAnswer | Step::Unanswerable, _) => {}
         }
     }
@@ -324,7 +334,7 @@ impl<E> Negotiation<E> {
             // A stack without rollback may still take the remote's offer as it is.
             Step::RollingBack(Some(offer)) => self.take_offer(offer, ids),
             Step::CreatingOffer | Step::SettingLocalOffer(_) => self.offer_needed |= again,
-            Step::CreatingAnswer | Step::SettingLocalAnswer(_) => self.step = Step::Unanswerable,
+            Step::CreatingAnswer(_) | Step::SettingLocalAnswer { .. } => self.step = Step::Unanswerable,
             _ => {}
         }
         self.outbox.clear();
@@ -353,6 +363,12 @@ impl<E> Negotiation<E> {
             RemoteSignal::Description(description) if self.is_from_another_connection(&description) => {
                 self.replace(description);
             }
+            // It was sent again, because our answer was long in coming or is lost.
+            RemoteSignal::Description(description) if self.is_latest(&description) => {
+                if let Some((_, Some(answer))) = self.latest.clone() {
+                    self.actions.push(Action::Send(Signal::Description(answer)));
+                }
+            }
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {
                     self.take_offer(offer, ids);
@@ -375,6 +391,10 @@ impl<E> Negotiation<E> {
             }
             RemoteSignal::Description(_) => self.log("dropped an answer to a withdrawn offer"),
         }
+    }
+
+    fn is_latest(&self, description: &Description) -> bool {
+        self.latest.as_ref().is_some_and(|(latest, _)| latest == description)
     }
 
     /// Sends the offer once more that waits for its answer, with its candidates. Or lets it wait.

@@ -27,6 +27,7 @@ pub(crate) struct Hand {
     pub(crate) generation: u32,
     /// The sections that our descriptions have, one letter each: `d` is that for data channels.
     pub(crate) sections: String,
+    versions: u32,
     steps: VecDeque<(ConnectionId, OperationId, Operation)>,
     said: Vec<String>,
     calls: u32,
@@ -81,6 +82,7 @@ impl Hand {
             pongs: true,
             generation: 1,
             sections: String::new(),
+            versions: 0,
             steps: VecDeque::new(),
             said: Vec::new(),
             calls: 0,
@@ -164,8 +166,15 @@ impl Hand {
         self.frame(json!({"type": "direct", "from": from, "data": data}));
     }
 
-    /// The remote sends a description.
+    /// The remote sends a description. No two are the same.
     pub(crate) fn description(&mut self, from: &str, description: &Description) {
+        self.versions += 1;
+        let sdp = format!("a=version:{}\r\n{}", self.versions, description.sdp);
+        self.description_as_is(from, &Description { kind: description.kind, sdp });
+    }
+
+    /// The remote sends a description, maybe one that it has sent before.
+    pub(crate) fn description_as_is(&mut self, from: &str, description: &Description) {
         let description = json!({"type": description.kind.as_str(), "sdp": description.sdp});
         self.direct(from, json!({"type": "rtc-description", "description": description}));
     }

@@ -419,6 +419,27 @@ fn an_offer_awaits_no_answer_once_its_connection_is_gone() {
     assert_eq!(hand.said_about("k2"), [""; 0]);
 }
 
+#[test]
+fn an_offer_that_comes_again_gets_the_answer_that_it_had_and_changes_nothing() {
+    let mut hand = Hand::joined(&["zoe"]);
+    let (offer, answer) = (sdp(Offer, "zoes"), sdp(Answer, "zoes"));
+    hand.description_as_is("zoe", &offer);
+    hand.steps_succeed();
+    assert_eq!(sent(&mut hand), ["answer"]);
+    hand.offers(2);
+    hand.said();
+    hand.description_as_is("zoe", &offer);
+    let said = hand.said();
+    assert!(said.iter().all(|line| line.starts_with("send ")) && said.len() == 1, "{said:?}");
+    hand.description_as_is("zoe", &answer);
+    assert_eq!(hand.said_about("k2"), ["k2 set remote answer of zoes"], "our own offer waits as before");
+    hand.step_succeeds();
+    hand.offers(2);
+    hand.said();
+    hand.description_as_is("zoe", &answer);
+    assert_eq!(hand.said(), [""; 0], "an answer that comes again answers no other offer");
+}
+
 // ---- a first data section
 
 /// A description with sections.

@@ -273,14 +273,14 @@ impl Signaling {
         self.has_channels && self.lost_data.is_none()
     }
 
-    /// What is agreed on, in its order, then what is new.
+    /// What is offered or agreed on, in its order, then what is new.
     fn offered_sections(&self) -> Vec<Section> {
-        let mut sections =
-            self.local.current.as_ref().map(|current| current.sections.clone()).unwrap_or_default();
+        let known = self.local.pending.as_ref().or(self.local.current.as_ref()).cloned().unwrap_or_default();
+        let mut sections = known.sections.clone();
         let mut add = |kind| sections.push(Section { mid: sections.len().to_string(), kind });
-        let unplaced = self.transceivers.iter().filter(|mid| !self.is_agreed(mid.as_deref()));
-        unplaced.for_each(|_| add(Kind::Media));
-        if self.wants_data() && !self.local.current.as_ref().is_some_and(Sdp::has_application) {
+        let is_placed = |mid: &Option<String>| mid.as_deref().is_some_and(|mid| known.has_section(mid));
+        self.transceivers.iter().filter(|mid| !is_placed(mid)).for_each(|_| add(Kind::Media));
+        if self.wants_data() && !known.has_application() {
             add(Kind::Application);
         }
         sections
