@@ -2,5 +2,5 @@
 
 import { test as run } from "node:test";
 
-/** A test that fails when it takes longer than 30 s, or than it is given. */
-export const test = (name, body, timeout = 30_000) => run(name, { timeout }, body);
+/** A test that fails when it takes longer than a minute, or than it is given. */
+export const test = (name, body, timeout = 60_000) => run(name, { timeout }, body);

@@ -1,6 +1,7 @@
 // Waiting for what is expected to happen, with a limit that fails the test instead of hanging it.
 
-const TIMEOUT_MS = 15_000;
+/** Longer than a connection that does not connect takes until ICE is restarted. */
+const TIMEOUT_MS = 25_000;
 
 /**
  * Resolves with the payload of the next event of a name that `filter` lets through. Works on everything that has

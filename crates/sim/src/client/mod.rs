@@ -408,7 +408,7 @@ impl Client {
             kernel.violated("every call settles exactly once, in time", what);
         }
         let (size, remotes) = (length_in_words(&format!("{:?}", self.core)), self.core.remotes().count());
-        if size > 3_000 + 800 * remotes {
+        if size > 3_000 + 1_000 * remotes {
             let what = format!("{} is {size} long in words, with {remotes} remotes", self.who);
             kernel.violated("nothing is kept for ever", what);
         }
