@@ -55,6 +55,8 @@ class Program:
         self.peer: MeteredPeer | None = None
         self.remotes: dict[str, RemotePeer] = {}
         self.opened: dict[tuple[str, str], DataChannel] = {}
+        # The connections that they were opened on.
+        self.opened_on: dict[tuple[str, str], Any] = {}
         self.streams: dict[str, MediaStream] = {}
         self.listening: set[asyncio.Task[None]] = set()
 
@@ -133,17 +135,17 @@ class Program:
         tell("remote-state", peer=remote.id, to=event.to)
         # The SDK builds the connection anew and says nothing until it is connected, which without a channel in it is
         # never: so the application looks for the new one, and opens there what it had opened.
-        connection = remote.pc
-        while remote.state == "reconnecting" and remote.pc is connection:
-            await asyncio.sleep(0.02)
-        if remote.state == "reconnecting":
-            for to, label in list(self.opened):
-                if to == remote.id:
+        for to, label in list(self.opened):
+            while to == remote.id and remote.state == "reconnecting":
+                if remote.pc is not self.opened_on[to, label]:
                     self.open(remote, label)
+                    break
+                await asyncio.sleep(0.02)
 
     def open(self, remote: RemotePeer, label: str) -> None:
         channel = DataChannel(remote.create_data_channel(label))
         self.opened[remote.id, label] = channel
+        self.opened_on[remote.id, label] = remote.pc
         self.watch(remote, channel)
 
     def sees(self, remote: RemotePeer, event: Track) -> None:

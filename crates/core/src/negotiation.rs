@@ -41,6 +41,9 @@ use crate::limits::{FAILED_EXCHANGES, MAX_CANDIDATES, QUEUED_SIGNALS, UNANSWERED
 use crate::output::{JsonText, Level, Operation};
 use crate::queue::Queue;
 
+/// A description without a section.
+const NOTHING: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+
 /// What the remote sends us to negotiate.
 #[derive(Clone, Debug)]
 pub(crate) enum RemoteSignal {
@@ -368,6 +371,15 @@ impl<E> Negotiation<E> {
                 if let Some((_, Some(answer))) = self.latest.clone() {
                     self.actions.push(Action::Send(Signal::Description(answer)));
                 }
+            }
+            // What offers nothing is answered by nothing, and the connection need not see it. Some cannot: aiortc bundles
+            // nothing in a group, which libwebrtc refuses, and would wait for the answer for ever.
+            RemoteSignal::Description(offer)
+                if offer.kind == SdpType::Offer && offer.is_empty() && (!awaiting || self.polite) =>
+            {
+                let nothing = Description { kind: SdpType::Answer, sdp: NOTHING.into() };
+                self.actions.push(Action::Send(Signal::Description(nothing)));
+                self.offer_again(awaiting);
             }
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {

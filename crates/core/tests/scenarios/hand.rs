@@ -64,7 +64,10 @@ pub(crate) fn subscribe(name: &str) -> Call<Json> {
 
 /// A description whose fingerprint says which connection made it.
 pub(crate) fn sdp(kind: SdpType, maker: &str) -> Description {
-    Description { kind, sdp: format!("v=0\r\na=fingerprint:sha-256 {maker}\r\n") }
+    Description {
+        kind,
+        sdp: format!("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=fingerprint:sha-256 {maker}\r\n"),
+    }
 }
 
 pub(crate) fn candidate(text: &str) -> Candidate {
@@ -230,6 +233,10 @@ impl Hand {
 
     pub(crate) fn gathered(&mut self, k: u32, text: &str) {
         self.connection(k, ConnectionEvent::Candidate(Some(candidate(text))));
+    }
+
+    pub(crate) fn steps_under_way(&self) -> usize {
+        self.steps.len()
     }
 
     /// The oldest step under way succeeds. What it creates is made by `ours`.

@@ -494,3 +494,16 @@ fn an_offer_with_a_first_data_section_is_sent_again_and_not_made_again() {
     hand.description("zoe", &sections(Answer, "zoes", "d"));
     assert_eq!(hand.said_about("k2"), ["k2 set remote answer of zoes"]);
 }
+
+#[test]
+fn an_offer_of_nothing_is_answered_by_nothing_and_the_connection_does_not_see_it() {
+    let nothing = Description { kind: Offer, sdp: "v=0\r\na=group:BUNDLE \r\n".into() };
+    let mut hand = Hand::joined(&["zoe"]);
+    hand.description("zoe", &nothing);
+    assert_eq!(sent(&mut hand), ["answer"]);
+    assert_eq!(hand.steps_under_way(), 0);
+    // An offer of ours that it had to ignore goes out once more, for now it can be taken.
+    let mut hand = offering("d");
+    hand.description("zoe", &nothing);
+    assert_eq!(sent(&mut hand), ["answer", "offer", "candidate"]);
+}
