@@ -58,7 +58,7 @@ test("200 peers in batches leave every connection closed and the wasm memory fla
       }
     };
     const wasm = () => instances.reduce((sum, { exports }) => sum + exports.memory.buffer.byteLength, 0);
-    for (let i = 0; i < 3; i += 1) await batch();
+    for (let i = 0; i < 6; i += 1) await batch();
     const before = wasm();
     for (let i = 0; i < 20; i += 1) await batch();
     return { before, after: wasm(), peers: connections.length, open: connections.filter((pc) => pc.connectionState !== "closed").length };
