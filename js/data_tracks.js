@@ -82,7 +82,7 @@ export class DataTracks {
 
   /** The tracks of a remote, by their names. */
   of(remote) {
-    return this.#remotes.get(remote) ?? new Map();
+    return new Map(this.#remotes.get(remote));
   }
 
   /** For a track that is about to push: the core, if anything can be pushed. */
@@ -105,7 +105,10 @@ export class DataTracks {
   }
 
   _unpublish(track, handle) {
-    if (this.#locals.delete(track)) this.core.unpublish(this, handle);
+    if (!this.#locals.has(track)) return;
+    track._end();
+    this.#locals.delete(track);
+    this.core.unpublish(this, handle);
   }
 
   _undecryptable(remote, track, err) {
@@ -171,7 +174,8 @@ export class DataTracks {
         listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
         listen(frames, {
           open, close, error,
-          message: ({ data }) => this.core.handlePacket(this, remote, performance.now(), new Uint8Array(data)),
+          // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
+          message: ({ data }) => typeof data === "object" && this.core.handlePacket(this, remote, performance.now(), new Uint8Array(data)),
           bufferedamountlow: () => this.core.writable(this, remote),
         }),
       ];
@@ -212,10 +216,11 @@ export class DataTracks {
     peer.emit("data-track-published", { track });
   }
 
-  unpublished(remote, handle) {
+  unpublished(remote, handle, counts) {
     const track = this.#handles.get(`${remote}/${handle}`);
     this.#handles.delete(`${remote}/${handle}`);
     this.#remotes.get(remote)?.delete(track.info.name);
+    track._end([...counts]);
     this.keys.forget(track.publisherIdentity, track.info.sid);
     this.#host.remote(remote)?.emit("data-track-unpublished", { track });
   }

@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 
-use metered_core::{DataTracks, Instant, PublishRefusal, PushRefusal, RemoteId, StreamId, TracksOutput};
+use metered_core::{
+    DataTracks, Instant, PublishRefusal, PushRefusal, ReceiveCounts, RemoteId, StreamId, TracksOutput,
+};
 use metered_protocol::FrameHeader;
 use wasm_bindgen::prelude::*;
 
@@ -28,7 +30,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn published(this: &TrackHost, remote: u32, handle: u16, name: &str, encrypted: bool, epoch: &str);
     #[wasm_bindgen(method)]
-    fn unpublished(this: &TrackHost, remote: u32, handle: u16);
+    fn unpublished(this: &TrackHost, remote: u32, handle: u16, counts: &[u32]);
     #[wasm_bindgen(method, js_name = frameReady)]
     fn frame_ready(this: &TrackHost, stream: u32);
     #[wasm_bindgen(method, js_name = streamEnded)]
@@ -195,8 +197,7 @@ impl Tracks {
     /// What became of the frames of a track of theirs: received, overflowed, late, incomplete.
     #[wasm_bindgen(js_name = receiveCounts)]
     pub fn receive_counts(&self, remote: u32, handle: u16) -> Vec<u32> {
-        let counts = self.tracks.borrow().receive_counts(RemoteId(remote), handle);
-        vec![counts.received, counts.overflowed, counts.late, counts.incomplete]
+        listed(self.tracks.borrow().receive_counts(RemoteId(remote), handle)).into()
     }
 
     fn ask(&self, host: &TrackHost, remote: RemoteId) {
@@ -220,7 +221,9 @@ impl Tracks {
                 TracksOutput::Published { remote: RemoteId(remote), handle, name, encrypted, epoch } => {
                     host.published(remote, handle, &name, encrypted, &epoch);
                 }
-                TracksOutput::Unpublished(RemoteId(remote), handle) => host.unpublished(remote, handle),
+                TracksOutput::Unpublished(RemoteId(remote), handle, counts) => {
+                    host.unpublished(remote, handle, &listed(counts));
+                }
                 TracksOutput::FrameReady(StreamId(stream)) => host.frame_ready(stream),
                 TracksOutput::StreamEnded(StreamId(stream), why) => host.stream_ended(stream, why as u32),
             }
@@ -231,4 +234,8 @@ impl Tracks {
     fn next(&self) -> Option<TracksOutput> {
         self.tracks.borrow_mut().poll_output()
     }
+}
+
+fn listed(counts: ReceiveCounts) -> [u32; 4] {
+    [counts.received, counts.overflowed, counts.late, counts.incomplete]
 }

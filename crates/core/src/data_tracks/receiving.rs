@@ -201,7 +201,7 @@ impl Remote {
             }
             self.link.assembly.forget(track.handle);
             track.end_streams(why, out);
-            out.push(TracksOutput::Unpublished(self.id, track.handle));
+            out.push(TracksOutput::Unpublished(self.id, track.handle, track.counts));
         }
     }
 

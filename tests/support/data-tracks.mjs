@@ -1,0 +1,47 @@
+// Data tracks between the peers of a room. Works in Node and in a page.
+
+import { pair } from "./room.mjs";
+import { once, until } from "./wait.mjs";
+
+/** A track of a remote, as soon as it is known. */
+export const trackOf = async (remote, name = "telemetry") =>
+  remote.dataTracks.get(name)
+  ?? (await once(remote, "data-track-published", { filter: ({ track }) => track.info.name === name })).track;
+
+/** Resolves when so many others have subscribed to a track of ours. */
+export const subscribers = (local, count) => until(() => local.stats.subscribers === count, `${count} subscribers`);
+
+/** Two peers, of whom `a` publishes a track that `b` knows of. */
+export const publishing = async (t, { name = "telemetry", usesE2ee = false, options, otherOptions } = {}) => {
+  const peers = await pair(t, options, otherOptions);
+  const local = peers.a.publishDataTrack({ name, usesE2ee });
+  return { ...peers, local, remote: await trackOf(peers.toA, name) };
+};
+
+/** The same, and a stream of the track that frames come to from now on. */
+export const streaming = async (t, { bufferSize, ...settings } = {}) => {
+  const all = await publishing(t, settings);
+  const stream = all.remote.subscribe({ bufferSize });
+  await subscribers(all.local, 1);
+  return { ...all, stream };
+};
+
+/** So many bytes that tell if one of them is missing or in another's place. */
+export const bytes = (length, seed = 0) => Uint8Array.from({ length }, (_, at) => (at * 31 + (at >> 8) * 7 + seed) & 255);
+
+export const text = (value) => new TextEncoder().encode(value);
+export const textOf = ({ payload }) => new TextDecoder().decode(payload);
+
+/** The frames of a stream from now on, until it ends: `failure` is what it ends with, if it is an error. */
+export const collect = (stream) => {
+  const frames = [];
+  const collected = { frames, reach: (count) => until(() => frames.length >= count, `${count} frames`) };
+  collected.end = (async () => {
+    try {
+      for await (const frame of stream) frames.push(frame);
+    } catch (error) {
+      collected.failure = error;
+    }
+  })();
+  return collected;
+};
