@@ -1,6 +1,6 @@
 // Data tracks between the peers of a room. Works in Node and in a page.
 
-import { pair } from "./room.mjs";
+import { pair, remoteOf } from "./room.mjs";
 import { once, until } from "./wait.mjs";
 
 /** A track of a remote, as soon as it is known. */
@@ -44,4 +44,20 @@ export const collect = (stream) => {
     }
   })();
   return collected;
+};
+
+/** Two peers in a room stream to each other, both ways, a hundred frames. */
+export const streamBothWays = async (a, b) => {
+  for (const [publisher, reader] of [[a, b], [b, a]]) {
+    const local = publisher.publishDataTrack({ name: "telemetry" });
+    const stream = (await trackOf(await remoteOf(reader, publisher.peerId))).subscribe({ bufferSize: 100 });
+    await subscribers(local, 1);
+    const collected = collect(stream);
+    for (let n = 0; n < 100; n += 1) {
+      local.tryPush({ payload: text(`${n}`) });
+      await collected.reach(n + 1);
+    }
+    const said = collected.frames.map(textOf).join();
+    if (said !== Array.from({ length: 100 }, (_, n) => n).join()) throw new Error(`not the frames that were pushed: ${said}`);
+  }
 };
