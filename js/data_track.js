@@ -18,6 +18,7 @@ export class LocalDataTrack {
   #tracks;
   #handle;
   #lastCounts;
+  #pushing;
   info;
 
   /** For the room: `tracks` is its `DataTracks`. */
@@ -46,7 +47,7 @@ export class LocalDataTrack {
     const number = core.reserve(this.#handle, bytes.byteLength);
     if (number === NOBODY) return;
     if (number < 0) throw new PushFrameError(PUSH_REFUSALS[number]);
-    if (this.info.usesE2ee) this.#tracks._encrypt(this.#handle, this.info.sid, number, userTimestamp, new Uint8Array(bytes));
+    if (this.info.usesE2ee) this.#pushing = this.#tracks._encrypt(this.#pushing, this.#handle, this.info.sid, number, userTimestamp, new Uint8Array(bytes));
     else core.submit(this.#tracks, this.#handle, number, undefined, userTimestamp, bytes);
   }
 

@@ -97,11 +97,13 @@ export class DataTracks {
     return this.core;
   }
 
-  async _encrypt(handle, sid, number, timestamp, payload) {
+  /** Frames leave in the order they were pushed in, whichever is encrypted first: one behind a later one comes for nothing. */
+  async _encrypt(before, handle, sid, number, timestamp, payload) {
     try {
       const { latest } = this.keys;
       const associated = this.core.associatedData(handle, number, latest, timestamp);
-      const encrypted = await this.keys.encrypt(latest, this.#host.peerId, sid, number, associated, payload);
+      const encrypting = this.keys.encrypt(latest, this.#host.peerId, sid, number, associated, payload);
+      const [encrypted] = await Promise.all([encrypting, before]);
       this.core.submit(this, handle, number, latest, timestamp, encrypted);
     } catch (err) {
       this.core.abandon(handle);

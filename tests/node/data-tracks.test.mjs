@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { MeteredPeer, PushFrameError, SubscribeDataTrackError } from "metered-realtime";
-import { bytes, collect, publishing, streaming, subscribers, text, textOf, trackOf } from "../support/data-tracks.mjs";
+import { bytes, collect, insist, publishing, streaming, subscribers, text, textOf, trackOf } from "../support/data-tracks.mjs";
 import { join, newPeer, pair, remoteOf } from "../support/room.mjs";
 import { test } from "../support/test.mjs";
 import { once, record, settle } from "../support/wait.mjs";
@@ -11,10 +11,12 @@ const PACKET = 16_000 - 12;
 
 test("a frame arrives as it was, from none to a mebibyte, and around the length of a packet", async (t) => {
   const { local, stream } = await streaming(t);
+  const { frames } = collect(stream);
   for (const length of [0, 1, PACKET - 1, PACKET, PACKET + 1, 3 * PACKET, 1024 * 1024]) {
     const payload = bytes(length, length);
-    local.tryPush({ payload });
-    const frame = await stream.read();
+    const arrived = () => frames.find((frame) => frame.payload.byteLength === length);
+    await insist(local, { payload }, arrived);
+    const frame = arrived();
     assert.ok(frame.payload instanceof Uint8Array && Buffer.compare(frame.payload, payload) === 0, `${length} bytes`);
     assert.deepEqual(Object.keys(frame), ["payload"]);
   }

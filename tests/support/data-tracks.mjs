@@ -46,6 +46,15 @@ export const collect = (stream) => {
   return collected;
 };
 
+/**
+ * Pushes a frame, and again each second until `arrived()` answers true. Frames are best effort: one of a mebibyte travels
+ * in a thousand datagrams, of which even the loopback of a busy machine loses one now and then.
+ */
+export const insist = async (local, frame, arrived) => {
+  do local.tryPush(frame);
+  while (!(await until(arrived, "", 1_000).catch(() => false)));
+};
+
 /** Two peers in a room stream to each other, both ways, a hundred frames. */
 export const streamBothWays = async (a, b) => {
   for (const [publisher, reader] of [[a, b], [b, a]]) {
