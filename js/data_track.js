@@ -56,13 +56,13 @@ export class LocalDataTrack {
   }
 
   get stats() {
-    const [framesPushed, framesSent, framesDropped, subscribers] = this.#lastCounts ?? this.#tracks.core.sendCounts(this.#handle);
+    const [framesPushed, framesSent, framesDropped, subscribers] = this.#lastCounts ?? this.#tracks.core.counts(undefined, this.#handle);
     return { framesPushed, framesSent, framesDropped, subscribers: this.#lastCounts ? 0 : subscribers };
   }
 
   /** For the room: from now on the handle may be another track's. */
   _end() {
-    this.#lastCounts = this.#tracks.core.sendCounts(this.#handle);
+    this.#lastCounts = this.#tracks.core.counts(undefined, this.#handle);
   }
 
   toJSON() {
@@ -89,18 +89,18 @@ export class RemoteDataTrack {
   }
 
   isPublished() {
-    return this.#tracks.isPublished(this);
+    return this.#lastCounts === undefined;
   }
 
   subscribe(options) {
     const capacity = atLeast(options, "bufferSize", 0) ?? DEFAULT_BUFFER_SIZE;
     const signal = abortSignal(options);
-    const id = signal?.aborted || this.#lastCounts ? undefined : this.#tracks.core.subscribe(this.#tracks, this.#remote, this.#handle, capacity);
+    const id = signal?.aborted || !this.isPublished() ? undefined : this.#tracks.core.subscribe(this.#tracks, this.#remote, this.#handle, capacity);
     return new DataTrackStream(this.#tracks, this, id, signal);
   }
 
   get stats() {
-    const counts = this.#lastCounts ?? this.#tracks.core.receiveCounts(this.#remote, this.#handle);
+    const counts = this.#lastCounts ?? this.#tracks.core.counts(this.#remote, this.#handle);
     const [framesReceived, framesOverflowed, packetsLate, framesIncomplete] = counts;
     return { framesReceived, framesOverflowed, packetsLate, framesIncomplete, framesUndecryptable: this.#undecryptable };
   }
@@ -212,7 +212,7 @@ export class DataTrackStream {
     this.endReason = endReason;
     if (failure !== undefined) this.#failure = { reason: failure };
     this.#detach?.();
-    if (this.#tracks._streams.delete(this.#id)) this.#tracks.core.closeStream(this.#tracks, this.#id);
+    this.#tracks._closeStream(this.#id);
     this._ready();
   }
 

@@ -17,6 +17,10 @@ const REPLACED = 4;
 const OPENED = 5;
 const CLOSED = 6;
 const CONTROL = 7;
+const WRITABLE = 8;
+const UNPUBLISH = 9;
+const CLOSE_STREAM = 10;
+const ABANDON = 11;
 
 /** `ANNOUNCEMENT_TRACK_ID` of crates/protocol: the media track that is none. */
 const ANNOUNCEMENT = { id: "metered:data-tracks", kind: "data" };
@@ -81,8 +85,8 @@ export class DataTracks {
     return track;
   }
 
-  isPublished(track) {
-    return this.#locals.has(track) || [...this.#remotes.values()].some((tracks) => tracks.get(track.info.name) === track);
+  isPublished(local) {
+    return this.#locals.has(local);
   }
 
   /** The tracks of a remote, by their names. */
@@ -106,7 +110,7 @@ export class DataTracks {
       const [encrypted] = await Promise.all([encrypting, before]);
       this.core.submit(this, handle, number, latest, timestamp, encrypted);
     } catch (err) {
-      this.core.abandon(handle);
+      this.core.tell(this, ABANDON, handle);
       this.#host.emitError(err);
     }
   }
@@ -115,7 +119,12 @@ export class DataTracks {
     if (!this.#locals.has(track)) return;
     track._end();
     this.#locals.delete(track);
-    this.core.unpublish(this, handle);
+    this.core.tell(this, UNPUBLISH, handle);
+    this.keys.forget(this.#host.peerId, track.info.sid);
+  }
+
+  _closeStream(stream) {
+    if (this._streams.delete(stream)) this.core.tell(this, CLOSE_STREAM, stream);
   }
 
   _undecryptable(remote, track, err) {
@@ -183,7 +192,7 @@ export class DataTracks {
           open, close, error,
           // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
           message: ({ data }) => typeof data === "object" && this.core.handlePacket(this, remote, performance.now(), new Uint8Array(data)),
-          bufferedamountlow: () => this.core.writable(this, remote),
+          bufferedamountlow: () => this.core.tell(this, WRITABLE, remote),
         }),
       ];
       this.#links.set(remote, { control, frames, detach });
@@ -211,7 +220,7 @@ export class DataTracks {
     const link = this.#links.get(remote);
     if (link === undefined) return;
     clearTimeout(link.timer);
-    link.timer = setTimeout(() => this.core.writable(this, remote), RECHECK_MS);
+    link.timer = setTimeout(() => this.core.tell(this, WRITABLE, remote), RECHECK_MS);
   }
 
   published(remote, handle, name, usesE2ee, epoch) {

@@ -194,7 +194,7 @@ impl DataTracks {
     /// Somebody has left.
     pub fn peer_left(&mut self, remote: RemoteId) {
         if let Some(at) = self.find(remote) {
-            self.remotes.remove(at).lose_tracks(StreamEnd::Disconnected, &mut self.out, |_| true);
+            self.remotes.remove(at).lose_tracks(StreamEnd::Disconnected, &mut self.out, &|_| true);
         }
     }
 
@@ -366,7 +366,7 @@ impl Remote {
         if is_same_life {
             self.keep_tracks(handles, out);
         } else {
-            self.lose_tracks(StreamEnd::Disconnected, out, |_| true);
+            self.lose_tracks(StreamEnd::Disconnected, out, &|_| true);
             self.epoch = Some(epoch);
         }
         if !std::mem::replace(&mut self.link.is_greeted, true) || !is_same_life {
