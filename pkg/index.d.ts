@@ -463,6 +463,9 @@ export class MeteredPeer {
    * what we read is decrypted with the one that its publisher used, by its id. Everybody needs the same key under the same
    * id. It must not travel by way of the server, from which it protects.
    *
+   * Whether a track is encrypted is for its publisher to say, and who stands between the two may say it is not: a reader who
+   * wants nothing else looks at `track.info.usesE2ee` before it subscribes.
+   *
    * A new key under another id is a rotation: set it for the readers first, and they miss nothing. One under an id that
    * was set before takes the old one's place.
    * @param key The secret: 16 random bytes or more. A text is taken as its UTF-8 bytes; one that people can guess protects
@@ -711,7 +714,8 @@ export class DataChannel {
 //
 // A data track is a named source of frames that others subscribe to: sensor values, poses, cursors, small pictures. Frames
 // go from peer to peer, and only to those who have subscribed. They are best effort: each arrives whole or not at all, at
-// most once, and after none that was pushed later. For what must arrive there is `openDataChannel`.
+// most once, and after none that was pushed later. A frame is lost with any of its datagrams, of which it takes one for each
+// 1,200 bytes or so: short frames arrive where long ones do not. For what must arrive there is `openDataChannel`.
 //
 // Who is too slow loses frames, the oldest first, and delays nobody else: a frame that waits for a slow connection gives
 // way to the next one, and so does the oldest in a full buffer of a reader. `stats` count what was lost, and where.

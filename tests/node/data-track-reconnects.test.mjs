@@ -5,6 +5,7 @@ import WebSocket from "ws";
 import { collect, publishing, streaming, subscribers, text, textOf, trackOf } from "../support/data-tracks.mjs";
 import { channelName, join, pair, remoteOf } from "../support/room.mjs";
 import { startServer } from "../support/server.mjs";
+import { tapped } from "../support/tapped.mjs";
 import { test } from "../support/test.mjs";
 import { token } from "../support/token.mjs";
 import { once, record, until } from "../support/wait.mjs";
@@ -214,4 +215,28 @@ test("an encrypted stream goes on over another connection, by the same key and w
     await until(() => local.stats.subscribers === 1);
   }
   assert.deepEqual([remote.stats.framesUndecryptable, remote.stats.packetsLate], [0, 0]);
+});
+
+test("channels that are replaced or left have no listeners any more, nor do rooms that are left", async (t) => {
+  const tap = tapped();
+  const { rtcPeerConnectionFactory } = tap;
+  const { channel, a, b, toA, toB, local } = await streaming(t, { options: { rtcPeerConnectionFactory, reconnect } });
+  const { listeners } = tap;
+  assert.ok(listeners > 0);
+  for (let round = 0; round < 3; round += 1) {
+    const resets = [toA, toB].map((remote) => once(remote, "connection-reset"));
+    toA.pc.close();
+    await Promise.all(resets);
+    await until(() => local.stats.subscribers === 1);
+    assert.equal(tap.listeners, listeners);
+  }
+  const late = await join(t, channel, { rtcPeerConnectionFactory });
+  await trackOf(await remoteOf(late, a.peerId));
+  assert.ok(tap.listeners > listeners);
+  const left = Promise.all([a, b].map((peer) => once(peer, "peer-left")));
+  await late.close();
+  await left;
+  assert.equal(tap.listeners, listeners);
+  await Promise.all([a.close(), b.close()]);
+  assert.equal(tap.listeners, 0);
 });

@@ -197,11 +197,11 @@ impl DataTracks {
             let is_late =
                 mailbox.waiting.as_ref().is_some_and(|old| is_before(header.number, old.header.number));
             if mailbox.is_away || !is_ready || is_late {
-                track.counts.dropped += 1;
+                track.counts.dropped = track.counts.dropped.wrapping_add(1);
                 continue;
             }
             if mailbox.waiting.replace(frame.clone()).is_some() {
-                track.counts.dropped += 1;
+                track.counts.dropped = track.counts.dropped.wrapping_add(1);
             }
             if !remote.link.blocked {
                 out.push(TracksOutput::Ask(remote.id));
@@ -255,7 +255,7 @@ impl DataTracks {
         });
         for frame in waiting.chain(begun) {
             if let Some(track) = locals.iter_mut().find(|track| track.handle == frame.header.handle) {
-                track.counts.dropped += 1;
+                track.counts.dropped = track.counts.dropped.wrapping_add(1);
             }
         }
     }
