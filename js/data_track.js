@@ -17,6 +17,8 @@ const ENDS = ["unpublished", "disconnected", "refused"];
 export class LocalDataTrack {
   #tracks;
   #handle;
+  #lastCounts;
+  #pushing;
   info;
 
   /** For the room: `tracks` is its `DataTracks`. */
@@ -45,7 +47,7 @@ export class LocalDataTrack {
     const number = core.reserve(this.#handle, bytes.byteLength);
     if (number === NOBODY) return;
     if (number < 0) throw new PushFrameError(PUSH_REFUSALS[number]);
-    if (this.info.usesE2ee) this.#tracks._encrypt(this.#handle, this.info.sid, number, userTimestamp, bytes.slice());
+    if (this.info.usesE2ee) this.#pushing = this.#tracks._encrypt(this.#pushing, this.#handle, this.info.sid, number, userTimestamp, new Uint8Array(bytes));
     else core.submit(this.#tracks, this.#handle, number, undefined, userTimestamp, bytes);
   }
 
@@ -54,8 +56,13 @@ export class LocalDataTrack {
   }
 
   get stats() {
-    const [framesPushed, framesSent, framesDropped, subscribers] = this.#tracks.core.sendCounts(this.#handle);
-    return { framesPushed, framesSent, framesDropped, subscribers };
+    const [framesPushed, framesSent, framesDropped, subscribers] = this.#lastCounts ?? this.#tracks.core.counts(undefined, this.#handle);
+    return { framesPushed, framesSent, framesDropped, subscribers: this.#lastCounts ? 0 : subscribers };
+  }
+
+  /** For the room: from now on the handle may be another track's. */
+  _end() {
+    this.#lastCounts = this.#tracks.core.counts(undefined, this.#handle);
   }
 
   toJSON() {
@@ -68,6 +75,7 @@ export class RemoteDataTrack {
   #remote;
   #handle;
   #undecryptable = 0;
+  #lastCounts;
   info;
   publisherIdentity;
 
@@ -81,24 +89,29 @@ export class RemoteDataTrack {
   }
 
   isPublished() {
-    return this.#tracks.isPublished(this);
+    return this.#lastCounts === undefined;
   }
 
   subscribe(options) {
     const capacity = atLeast(options, "bufferSize", 0) ?? DEFAULT_BUFFER_SIZE;
     const signal = abortSignal(options);
-    const id = signal?.aborted ? undefined : this.#tracks.core.subscribe(this.#tracks, this.#remote, this.#handle, capacity);
+    const id = signal?.aborted || !this.isPublished() ? undefined : this.#tracks.core.subscribe(this.#tracks, this.#remote, this.#handle, capacity);
     return new DataTrackStream(this.#tracks, this, id, signal);
   }
 
   get stats() {
-    const counts = this.#tracks.core.receiveCounts(this.#remote, this.#handle);
+    const counts = this.#lastCounts ?? this.#tracks.core.counts(this.#remote, this.#handle);
     const [framesReceived, framesOverflowed, packetsLate, framesIncomplete] = counts;
     return { framesReceived, framesOverflowed, packetsLate, framesIncomplete, framesUndecryptable: this.#undecryptable };
   }
 
   toJSON() {
     return { ...this.info, publisherIdentity: this.publisherIdentity, isPublished: this.isPublished() };
+  }
+
+  /** For the room: from now on the handle may be another track's. */
+  _end(counts) {
+    this.#lastCounts = counts;
   }
 
   /** For a stream: what a frame says; undefined if that cannot be known. */
@@ -199,7 +212,7 @@ export class DataTrackStream {
     this.endReason = endReason;
     if (failure !== undefined) this.#failure = { reason: failure };
     this.#detach?.();
-    if (this.#tracks._streams.delete(this.#id)) this.#tracks.core.closeStream(this.#tracks, this.#id);
+    this.#tracks._closeStream(this.#id);
     this._ready();
   }
 

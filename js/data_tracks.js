@@ -17,6 +17,10 @@ const REPLACED = 4;
 const OPENED = 5;
 const CLOSED = 6;
 const CONTROL = 7;
+const WRITABLE = 8;
+const UNPUBLISH = 9;
+const CLOSE_STREAM = 10;
+const ABANDON = 11;
 
 /** `ANNOUNCEMENT_TRACK_ID` of crates/protocol: the media track that is none. */
 const ANNOUNCEMENT = { id: "metered:data-tracks", kind: "data" };
@@ -34,6 +38,9 @@ const RECHECK_MS = 10;
 
 /** Longest control message that is read, in UTF-16 code units. */
 const MAX_CONTROL_LENGTH = 16 * 1024;
+
+/** Of the reasons that `errors.refused` knows. */
+const INVALID_STATE = 3;
 
 const PUBLISH_REFUSALS = {
   "-1": "must have 1 to 256 characters",
@@ -66,6 +73,8 @@ export class DataTracks {
     const name = option(options, "name", "string");
     const usesE2ee = option(options, "usesE2ee", "boolean") ?? false;
     if (name === undefined) throw errors.invalid("name", PUBLISH_REFUSALS[-1], name);
+    const { state } = this.#host;
+    if (state === "leaving" || state === "closed") throw errors.refused(INVALID_STATE, "publishDataTrack", state, true);
     if (usesE2ee && this.keys.latest === undefined) {
       throw errors.named("InvalidStateError", "an encrypted track needs a key: await setDataTrackKey() first");
     }
@@ -76,13 +85,13 @@ export class DataTracks {
     return track;
   }
 
-  isPublished(track) {
-    return this.#locals.has(track) || [...this.#remotes.values()].some((tracks) => tracks.get(track.info.name) === track);
+  isPublished(local) {
+    return this.#locals.has(local);
   }
 
   /** The tracks of a remote, by their names. */
   of(remote) {
-    return this.#remotes.get(remote) ?? new Map();
+    return new Map(this.#remotes.get(remote));
   }
 
   /** For a track that is about to push: the core, if anything can be pushed. */
@@ -92,20 +101,30 @@ export class DataTracks {
     return this.core;
   }
 
-  async _encrypt(handle, sid, number, timestamp, payload) {
+  /** Frames leave in the order they were pushed in, whichever is encrypted first: one behind a later one comes for nothing. */
+  async _encrypt(before, handle, sid, number, timestamp, payload) {
     try {
       const { latest } = this.keys;
       const associated = this.core.associatedData(handle, number, latest, timestamp);
-      const encrypted = await this.keys.encrypt(latest, this.#host.peerId, sid, number, associated, payload);
+      const encrypting = this.keys.encrypt(latest, this.#host.peerId, sid, number, associated, payload);
+      const [encrypted] = await Promise.all([encrypting, before]);
       this.core.submit(this, handle, number, latest, timestamp, encrypted);
     } catch (err) {
-      this.core.abandon(handle);
+      this.core.tell(this, ABANDON, handle);
       this.#host.emitError(err);
     }
   }
 
   _unpublish(track, handle) {
-    if (this.#locals.delete(track)) this.core.unpublish(this, handle);
+    if (!this.#locals.has(track)) return;
+    track._end();
+    this.#locals.delete(track);
+    this.core.tell(this, UNPUBLISH, handle);
+    this.keys.forget(this.#host.peerId, track.info.sid);
+  }
+
+  _closeStream(stream) {
+    if (this._streams.delete(stream)) this.core.tell(this, CLOSE_STREAM, stream);
   }
 
   _undecryptable(remote, track, err) {
@@ -171,8 +190,9 @@ export class DataTracks {
         listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
         listen(frames, {
           open, close, error,
-          message: ({ data }) => this.core.handlePacket(this, remote, performance.now(), new Uint8Array(data)),
-          bufferedamountlow: () => this.core.writable(this, remote),
+          // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
+          message: ({ data }) => typeof data === "object" && this.core.handlePacket(this, remote, performance.now(), new Uint8Array(data)),
+          bufferedamountlow: () => this.core.tell(this, WRITABLE, remote),
         }),
       ];
       this.#links.set(remote, { control, frames, detach });
@@ -200,7 +220,7 @@ export class DataTracks {
     const link = this.#links.get(remote);
     if (link === undefined) return;
     clearTimeout(link.timer);
-    link.timer = setTimeout(() => this.core.writable(this, remote), RECHECK_MS);
+    link.timer = setTimeout(() => this.core.tell(this, WRITABLE, remote), RECHECK_MS);
   }
 
   published(remote, handle, name, usesE2ee, epoch) {
@@ -212,10 +232,11 @@ export class DataTracks {
     peer.emit("data-track-published", { track });
   }
 
-  unpublished(remote, handle) {
+  unpublished(remote, handle, counts) {
     const track = this.#handles.get(`${remote}/${handle}`);
     this.#handles.delete(`${remote}/${handle}`);
     this.#remotes.get(remote)?.delete(track.info.name);
+    track._end([...counts]);
     this.keys.forget(track.publisherIdentity, track.info.sid);
     this.#host.remote(remote)?.emit("data-track-unpublished", { track });
   }

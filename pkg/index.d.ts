@@ -454,6 +454,30 @@ export class MeteredPeer {
   /** What is known of the connections now. A remote that leaves meanwhile is not in it. */
   getStats(): Promise<MeteredPeerStats>;
   /**
+   * Publishes a data track: everybody in the room, and whoever comes later, hears of it by `data-track-published` and can
+   * subscribe. Before `join()` it may be called too. The track is published until `unpublish()` or until we leave; a
+   * reconnect does not end it.
+   * @throws `TypeError` for a `name` that has not 1 to 256 characters, is that of another track of ours, or is that of the
+   *   257th; `InvalidStateError` for `usesE2ee` without a key; MeteredPeerStateError once the room is left.
+   */
+  publishDataTrack(options: PublishDataTrackOptions): LocalDataTrack;
+  /**
+   * Sets a key for data tracks that use end-to-end encryption: what we publish is encrypted with the latest that was set,
+   * what we read is decrypted with the one that its publisher used, by its id. Everybody needs the same key under the same
+   * id. It must not travel by way of the server, from which it protects.
+   *
+   * Whether a track is encrypted is for its publisher to say, and who stands between the two may say it is not: a reader who
+   * wants nothing else looks at `track.info.usesE2ee` before it subscribes.
+   *
+   * A new key under another id is a rotation: set it for the readers first, and they miss nothing. One under an id that
+   * was set before takes the old one's place.
+   * @param key The secret: 16 random bytes or more. A text is taken as its UTF-8 bytes; one that people can guess protects
+   *   from nobody.
+   * @throws `TypeError` for a key that is empty or neither text nor bytes, or an id that is none; `NotSupportedError` where
+   *   there is no WebCrypto, as in a page without HTTPS.
+   */
+  setDataTrackKey(key: string | ArrayBuffer | ArrayBufferView, options?: DataTrackKeyOptions): Promise<void>;
+  /**
    * Sends every track of a stream to everybody in the room, now and whenever somebody comes. Each of its tracks has the
    * metadata. What is sent already stays as it is.
    * @param metadata A JSON object. The others get it by way of the server, with the stream's events.
@@ -546,6 +570,18 @@ export interface RemotePeerEventMap {
    * keeps it from happening.
    */
   "connection-reset": Record<string, never>;
+  /** The remote publishes a data track: now, or since before we came. Not fired again for a reconnect. */
+  "data-track-published": { track: RemoteDataTrack };
+  /**
+   * A data track is not published any more: the remote has unpublished it, or has left, or its page was loaded again, and
+   * then it may be published anew as another track.
+   */
+  "data-track-unpublished": { track: RemoteDataTrack };
+  /**
+   * A frame of an encrypted data track was dropped: there is no key with its id, or another, or it was tampered with, or it
+   * is not encrypted as its track is. Fired for each such frame that a stream comes to; the stream goes on.
+   */
+  "data-track-error": { track: RemoteDataTrack; err: Error };
 }
 
 /** How the data of a connection goes: `host` directly, `srflx` and `prflx` through a NAT, `relay` by way of a TURN server. */
@@ -615,6 +651,8 @@ export class RemotePeer {
    * @throws `InvalidStateError` once the peer has left.
    */
   getStats(): Promise<RemotePeerStats>;
+  /** The data tracks that this peer publishes now, by their names. A copy. */
+  readonly dataTracks: Map<string, RemoteDataTrack>;
   toJSON(): { id: string; state: PeerConnectionState };
 }
 
@@ -757,6 +795,168 @@ export class DataChannel {
   close(): void;
 }
 
+// ---------------------------------------------------------------------------------------------- data tracks
+//
+// A data track is a named source of frames that others subscribe to: sensor values, poses, cursors, small pictures. Frames
+// go from peer to peer, and only to those who have subscribed. They are best effort: each arrives whole or not at all, at
+// most once, and after none that was pushed later. A frame is lost with any of its datagrams, of which it takes one for each
+// 1,200 bytes or so: short frames arrive where long ones do not. For what must arrive there is `openDataChannel`.
+//
+// Who is too slow loses frames, the oldest first, and delays nobody else: a frame that waits for a slow connection gives
+// way to the next one, and so does the oldest in a full buffer of a reader. `stats` count what was lost, and where.
+//
+// A peer of an official SDK in the room does not know data tracks and is not disturbed by them.
+//
+// What a reconnect does: a drop of the signalling connection and an ICE restart do nothing. When the connection to a peer is
+// replaced, tracks and streams stay, and what is pushed into the gap is lost and counted. When a publisher leaves for the
+// others, its tracks are gone and streams of them end with a `SubscribeDataTrackError`; if it comes back, it is
+// somebody new whose tracks are new.
+
+/** What a data track is. */
+export interface DataTrackInfo {
+  /** Names one publication: another one, of the same name too, has another. */
+  readonly sid: string;
+  /** The publisher's name for it, unique among the publisher's tracks. 1 to 256 UTF-16 code units. */
+  readonly name: string;
+  /** Whether frames are encrypted end to end. */
+  readonly usesE2ee: boolean;
+}
+
+/** A frame as it was read. */
+export interface DataTrackFrame {
+  /** The reader's own copy. */
+  payload: Uint8Array;
+  /** What the publisher gave, a number of 64 bits: a time or a counter, in a unit of its choice. Absent if it gave none. */
+  userTimestamp?: bigint;
+}
+
+/** A frame to be pushed. */
+export interface DataTrackFrameInit {
+  /** Up to a mebibyte (1 048 576 bytes). It is copied: what becomes of it after the push does not matter. */
+  payload: ArrayBuffer | ArrayBufferView;
+  /** From 0n to 2n ** 64n − 1n. */
+  userTimestamp?: bigint;
+}
+
+/** Options of {@link MeteredPeer.publishDataTrack}. */
+export interface PublishDataTrackOptions {
+  /** Unique among our tracks. 1 to 256 UTF-16 code units. */
+  name: string;
+  /** Encrypts frames end to end, by the key of {@link MeteredPeer.setDataTrackKey}. Default false. */
+  usesE2ee?: boolean;
+}
+
+/** Options of {@link MeteredPeer.setDataTrackKey}. */
+export interface DataTrackKeyOptions {
+  /** 0 to 255. Default 0. */
+  keyId?: number;
+}
+
+/** A data track that we publish, from {@link MeteredPeer.publishDataTrack}. */
+export class LocalDataTrack {
+  private constructor();
+  readonly info: DataTrackInfo;
+  /** Whether it is: until `unpublish()`, or until we leave. */
+  isPublished(): boolean;
+  /**
+   * Sends a frame to everybody who has subscribed. Without a subscriber nothing is done, and it costs nothing. A frame that
+   * a subscriber's connection has no room for yet waits, until the next one takes its place.
+   * @throws PushFrameError, by whose `reason` the frame was not taken; `TypeError` for what is no frame.
+   */
+  tryPush(frame: DataTrackFrameInit): void;
+  /** Ends the track for everybody. Its name is free at once. Does nothing if it is not published any more. */
+  unpublish(): Promise<void>;
+  /** What became of its frames. */
+  readonly stats: LocalDataTrackStats;
+  toJSON(): { sid: string; name: string; usesE2ee: boolean; isPublished: boolean };
+}
+
+/** {@link LocalDataTrack.stats}. Once the track is not published any more they stay as they were. */
+export interface LocalDataTrackStats {
+  /** Frames that `tryPush` took, whether anybody had subscribed or not. */
+  framesPushed: number;
+  /** Frames that have left, once for each subscriber. */
+  framesSent: number;
+  /** Frames that have not, once for each subscriber: a newer one took their place, or the connection was away. */
+  framesDropped: number;
+  /** Peers that have subscribed now. Somebody whose connection is away counts again when it is back. */
+  subscribers: number;
+}
+
+/** Options of {@link RemoteDataTrack.subscribe}. */
+export interface SubscribeDataTrackOptions {
+  /** Most frames that wait to be read; beyond that the oldest is dropped. Default 16; 0 is 1; `Infinity` is no bound. */
+  bufferSize?: number;
+  /** Ends the stream when it is aborted, with the signal's reason as its error. */
+  signal?: AbortSignal;
+}
+
+/** A data track that a remote publishes, from `data-track-published` or {@link RemotePeer.dataTracks}. */
+export class RemoteDataTrack {
+  private constructor();
+  readonly info: DataTrackInfo;
+  /** The publisher's peer id. */
+  readonly publisherIdentity: string;
+  /** Whether it is still published, as far as we know. */
+  isPublished(): boolean;
+  /**
+   * Begins to read: frames that are pushed from about now on. Every stream has a buffer of its own; the publisher sends each
+   * frame once, to however many of them. What prevents the subscription is told by the stream when it is read.
+   * @throws `TypeError` for a bad option.
+   */
+  subscribe(options?: SubscribeDataTrackOptions): DataTrackStream;
+  /** What became of its frames here. */
+  readonly stats: RemoteDataTrackStats;
+  toJSON(): { sid: string; name: string; usesE2ee: boolean; publisherIdentity: string; isPublished: boolean };
+}
+
+/** {@link RemoteDataTrack.stats}. Once the track is not published any more they stay as they were. */
+export interface RemoteDataTrackStats {
+  /** Frames that arrived whole. */
+  framesReceived: number;
+  /** Frames that were dropped because a stream's buffer was full, once for each stream. */
+  framesOverflowed: number;
+  /** Packets that were dropped because they came after a later frame, or again. */
+  packetsLate: number;
+  /** Frames that were given up because packets of them were lost. */
+  framesIncomplete: number;
+  /** Frames that `data-track-error` told of, once for each stream. */
+  framesUndecryptable: number;
+}
+
+/**
+ * Why a stream has ended: `closed` by us, `aborted` by its signal, `unpublished` by the publisher; `disconnected`, since the
+ * publisher has left or begun anew, or we have left; `refused` by the publisher.
+ */
+export type DataTrackStreamEnd = "closed" | "aborted" | "unpublished" | "disconnected" | "refused";
+
+/**
+ * Frames of a data track, one after the other: for `for await`, by `read()`, or as a `ReadableStream`. Whichever is used, a
+ * frame is read once. Frames that were not read when it ends are gone. Ending the last of a track's streams unsubscribes.
+ */
+export class DataTrackStream implements AsyncIterableIterator<DataTrackFrame> {
+  private constructor();
+  /** Undefined until it has ended. */
+  readonly endReason: DataTrackStreamEnd | undefined;
+  /**
+   * The next frame, or null when the stream has ended. Several may wait at once: each gets a frame of its own, in order.
+   * @throws SubscribeDataTrackError, or the reason of the signal: once, instead of the first null, if the stream ended by
+   *   anything but `close()` or the track's unpublishing.
+   */
+  read(): Promise<DataTrackFrame | null>;
+  /** As `read()`, for iteration. */
+  next(): Promise<IteratorResult<DataTrackFrame, undefined>>;
+  /** Closes. Leaving a `for await` calls it. */
+  return(value?: undefined): Promise<IteratorReturnResult<undefined>>;
+  /** The same frames as a stream, always the same one, which holds none itself. Cancelling it closes. */
+  readonly readable: ReadableStream<DataTrackFrame>;
+  /** Ends it; a `read()` that waits is told so. */
+  close(): void;
+  [Symbol.asyncIterator](): this;
+  /** Closes. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 // ---------------------------------------------------------------------------------------------- errors
 
 /** The connection closed before the server's welcome. */
@@ -888,6 +1088,31 @@ export class ReconcileTimeoutError extends Error {
   constructor();
   readonly name: "ReconcileTimeoutError";
   readonly code: "reconcile_timeout";
+}
+
+/** A frame was not taken by {@link LocalDataTrack.tryPush}. */
+export class PushFrameError extends Error {
+  constructor(reason: PushFrameError["reason"]);
+  readonly name: "PushFrameError";
+  readonly code: "push_frame";
+  /**
+   * `unpublished`: the track is not published any more. `not_connected`: the room is not joined; while it is
+   * `reconnecting`, frames are taken. `too_fast`: 16 frames of the track are being encrypted. `too_large`: the payload is
+   * longer than a mebibyte. `exhausted`: an encrypted track has used up its 2³² frame numbers; publish it again.
+   */
+  readonly reason: "unpublished" | "not_connected" | "too_fast" | "too_large" | "exhausted";
+}
+
+/** A {@link DataTrackStream} could not go on, or begin. */
+export class SubscribeDataTrackError extends Error {
+  constructor(reason: SubscribeDataTrackError["reason"]);
+  readonly name: "SubscribeDataTrackError";
+  readonly code: "subscribe_data_track";
+  /**
+   * `unpublished`: the track was not published any more when we subscribed. `disconnected`: the publisher has left or begun
+   * anew, or we have left. `refused`: the publisher does not give the track.
+   */
+  readonly reason: "unpublished" | "disconnected" | "refused";
 }
 
 // ---------------------------------------------------------------------------------------------- rest

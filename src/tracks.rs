@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 
-use metered_core::{DataTracks, Instant, PublishRefusal, PushRefusal, RemoteId, StreamId, TracksOutput};
+use metered_core::{
+    DataTracks, Instant, PublishRefusal, PushRefusal, ReceiveCounts, RemoteId, StreamId, TracksOutput,
+};
 use metered_protocol::FrameHeader;
 use wasm_bindgen::prelude::*;
 
@@ -28,7 +30,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn published(this: &TrackHost, remote: u32, handle: u16, name: &str, encrypted: bool, epoch: &str);
     #[wasm_bindgen(method)]
-    fn unpublished(this: &TrackHost, remote: u32, handle: u16);
+    fn unpublished(this: &TrackHost, remote: u32, handle: u16, counts: &[u32]);
     #[wasm_bindgen(method, js_name = frameReady)]
     fn frame_ready(this: &TrackHost, stream: u32);
     #[wasm_bindgen(method, js_name = streamEnded)]
@@ -55,6 +57,10 @@ mod happened {
     pub(super) const OPENED: u32 = 5;
     pub(super) const CLOSED: u32 = 6;
     pub(super) const CONTROL: u32 = 7;
+    pub(super) const WRITABLE: u32 = 8;
+    pub(super) const UNPUBLISH: u32 = 9;
+    pub(super) const CLOSE_STREAM: u32 = 10;
+    pub(super) const ABANDON: u32 = 11;
 }
 
 /// A room's data tracks, without their JavaScript side. Used by `js/data_tracks.js` only.
@@ -72,9 +78,10 @@ impl Tracks {
         Self { tracks: RefCell::new(DataTracks::new(epoch)), is_polling: Cell::new(false) }
     }
 
-    /// Something happened with a remote. `value` is its announcement or control message.
-    pub fn tell(&self, host: &TrackHost, kind: u32, remote: u32, value: JsValue) {
-        let remote = RemoteId(remote);
+    /// Something happened. `id` is the remote with whom, and `value` its announcement or control message; or it is the track
+    /// of ours or the stream that is done with.
+    pub fn tell(&self, host: &TrackHost, kind: u32, id: u32, value: JsValue) {
+        let remote = RemoteId(id);
         let mut tracks = self.tracks.borrow_mut();
         match kind {
             happened::JOINED => tracks.peer_joined(remote),
@@ -85,6 +92,11 @@ impl Tracks {
             happened::OPENED => tracks.opened(remote),
             happened::CLOSED => tracks.closed(remote),
             happened::CONTROL => tracks.handle_control(remote, &Json(value)),
+            happened::WRITABLE => tracks.writable(remote, host.buffered(id) as usize),
+            happened::UNPUBLISH => tracks.unpublish(id as u16),
+            happened::CLOSE_STREAM => tracks.close_stream(StreamId(id)),
+            // The frame of a number that was taken could not be encrypted.
+            happened::ABANDON => tracks.abandon(id as u16),
             _ => {}
         }
         drop(tracks);
@@ -95,12 +107,6 @@ impl Tracks {
     #[wasm_bindgen(js_name = handlePacket)]
     pub fn handle_packet(&self, host: &TrackHost, remote: u32, now: f64, bytes: &[u8]) {
         self.tracks.borrow_mut().handle_packet(Instant(now as u64), RemoteId(remote), bytes);
-        self.poll(host);
-    }
-
-    /// There is room in a frames channel, in which so many bytes wait.
-    pub fn writable(&self, host: &TrackHost, remote: u32) {
-        self.ask(host, RemoteId(remote));
         self.poll(host);
     }
 
@@ -115,12 +121,6 @@ impl Tracks {
             Err(PublishRefusal::NameTaken) => -2,
             Err(PublishRefusal::TooMany) => -3,
         }
-    }
-
-    /// Unpublishes a track.
-    pub fn unpublish(&self, host: &TrackHost, handle: u16) {
-        self.tracks.borrow_mut().unpublish(handle);
-        self.poll(host);
     }
 
     /// Takes the number of the next frame. Negative: nobody has subscribed (-1), the track is not published (-2), too many
@@ -157,23 +157,11 @@ impl Tracks {
         self.poll(host);
     }
 
-    /// The frame of a number that was taken could not be encrypted.
-    pub fn abandon(&self, handle: u16) {
-        self.tracks.borrow_mut().abandon(handle);
-    }
-
     /// Begins a stream. Undefined if there is no such track.
     pub fn subscribe(&self, host: &TrackHost, remote: u32, handle: u16, capacity: f64) -> Option<u32> {
         let stream = self.tracks.borrow_mut().subscribe(RemoteId(remote), handle, capacity as usize);
         self.poll(host);
         stream.map(|StreamId(id)| id)
-    }
-
-    /// Ends a stream.
-    #[wasm_bindgen(js_name = closeStream)]
-    pub fn close_stream(&self, host: &TrackHost, stream: u32) {
-        self.tracks.borrow_mut().close_stream(StreamId(stream));
-        self.poll(host);
     }
 
     /// Takes the next frame of a stream: what `host.frame` makes of it, or undefined.
@@ -185,18 +173,15 @@ impl Tracks {
         })
     }
 
-    /// What became of the frames of a track of ours: pushed, sent, dropped; and who has subscribed now.
-    #[wasm_bindgen(js_name = sendCounts)]
-    pub fn send_counts(&self, handle: u16) -> Vec<u32> {
-        let counts = self.tracks.borrow().send_counts(handle);
-        vec![counts.pushed, counts.sent, counts.dropped, counts.subscribers]
-    }
-
-    /// What became of the frames of a track of theirs: received, overflowed, late, incomplete.
-    #[wasm_bindgen(js_name = receiveCounts)]
-    pub fn receive_counts(&self, remote: u32, handle: u16) -> Vec<u32> {
-        let counts = self.tracks.borrow().receive_counts(RemoteId(remote), handle);
-        vec![counts.received, counts.overflowed, counts.late, counts.incomplete]
+    /// What became of the frames of a track. Of ours, without a remote: pushed, sent, dropped, and who has subscribed now. Of
+    /// theirs: received, overflowed, late, incomplete.
+    pub fn counts(&self, remote: Option<u32>, handle: u16) -> Vec<u32> {
+        let tracks = self.tracks.borrow();
+        let Some(remote) = remote else {
+            let counts = tracks.send_counts(handle);
+            return vec![counts.pushed, counts.sent, counts.dropped, counts.subscribers];
+        };
+        listed(tracks.receive_counts(RemoteId(remote), handle)).into()
     }
 
     fn ask(&self, host: &TrackHost, remote: RemoteId) {
@@ -220,7 +205,9 @@ impl Tracks {
                 TracksOutput::Published { remote: RemoteId(remote), handle, name, encrypted, epoch } => {
                     host.published(remote, handle, &name, encrypted, &epoch);
                 }
-                TracksOutput::Unpublished(RemoteId(remote), handle) => host.unpublished(remote, handle),
+                TracksOutput::Unpublished(RemoteId(remote), handle, counts) => {
+                    host.unpublished(remote, handle, &listed(counts));
+                }
                 TracksOutput::FrameReady(StreamId(stream)) => host.frame_ready(stream),
                 TracksOutput::StreamEnded(StreamId(stream), why) => host.stream_ended(stream, why as u32),
             }
@@ -231,4 +218,8 @@ impl Tracks {
     fn next(&self) -> Option<TracksOutput> {
         self.tracks.borrow_mut().poll_output()
     }
+}
+
+fn listed(counts: ReceiveCounts) -> [u32; 4] {
+    [counts.received, counts.overflowed, counts.late, counts.incomplete]
 }

@@ -1,6 +1,6 @@
 // What the compiler must refuse. A line below that compiles is an error itself.
 
-import { DataChannel, MeteredPeer, RemotePeer, ServerRequestError, SignallingClient, WsCloseCode } from "metered-realtime";
+import { DataChannel, DataTrackStream, LocalDataTrack, MeteredPeer, RemoteDataTrack, RemotePeer, ServerRequestError, SignallingClient, WsCloseCode } from "metered-realtime";
 
 // @ts-expect-error: options are required
 new SignallingClient();
@@ -18,12 +18,20 @@ new SignallingClient({ apiKey: "k", reconnect: { initialDelayMs: "1" } });
 new RemotePeer();
 // @ts-expect-error: a channel is required
 new DataChannel();
+// @ts-expect-error: a room publishes tracks
+new LocalDataTrack();
+// @ts-expect-error: tracks come from a remote
+new RemoteDataTrack();
+// @ts-expect-error: streams come from a track
+new DataTrackStream();
 
 declare const client: SignallingClient;
 declare const peer: MeteredPeer;
 declare const idle: MeteredPeer;
 declare const remote: RemotePeer;
 declare const dc: DataChannel;
+declare const track: LocalDataTrack;
+declare const theirs: RemoteDataTrack;
 
 // @ts-expect-error: there is no such event
 client.on("connect", () => {});
@@ -61,6 +69,24 @@ const id: string = idle.peerId;
 client.on("direct", ({ data }) => data.text);
 // @ts-expect-error: what comes from the network is unknown
 peer.on("data", ({ data }) => data.length);
+// @ts-expect-error: a track has a name
+peer.publishDataTrack({});
+// @ts-expect-error: a key is text or bytes
+peer.setDataTrackKey(5);
+// @ts-expect-error: a frame has a payload
+track.tryPush({ userTimestamp: 1n });
+// @ts-expect-error: a text is no payload of a frame
+track.tryPush({ payload: "text" });
+// @ts-expect-error: a timestamp is a bigint
+track.tryPush({ payload: new Uint8Array(1), userTimestamp: 1 });
+// @ts-expect-error: what a track is does not change
+track.info.name = "other";
+// @ts-expect-error: a size is a number
+theirs.subscribe({ bufferSize: "1" });
+// @ts-expect-error: a stream may have ended
+theirs.subscribe().read().then((frame) => frame.payload);
+// @ts-expect-error: a frame may have no timestamp
+theirs.subscribe().next().then(({ value }) => value?.userTimestamp.toString());
 // @ts-expect-error: the payload of an event is checked
 peer.emit("joined", {});
 // @ts-expect-error: an error's fields are read-only

@@ -1,15 +1,18 @@
 // Every public member in use, as its documentation shows it. Compiled only.
 
 import {
-  AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DataChannelOversizedError, DataChannelReadOverflowError, DisconnectedError,
-  IceRestartExhaustedError, MeteredPeer, MeteredPeerOversizedError, MeteredPeerReplaceTrackError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
-  OversizedPayloadError, ReconcileTimeoutError, RemotePeer, ServerRequestError, SignallingClient, SignallingConnectError, WsCloseCode,
+  AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DataChannelOversizedError, DataChannelReadOverflowError,
+  DataTrackStream, DisconnectedError, IceRestartExhaustedError, LocalDataTrack, MeteredPeer, MeteredPeerOversizedError,
+  MeteredPeerReplaceTrackError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
+  OversizedPayloadError, PushFrameError, ReconcileTimeoutError, RemoteDataTrack, RemotePeer, ServerRequestError, SignallingClient,
+  SignallingConnectError, SubscribeDataTrackError, WsCloseCode,
 } from "metered-realtime";
 import type {
-  ChannelMessage, DataChannelEventMap, DataChannelOptions, DirectMessageEvent, Emitting, ErrorCode, EventStream, EventStreamOptions,
+  ChannelMessage, DataChannelEventMap, DataChannelOptions, DataTrackFrame, DataTrackFrameInit, DataTrackInfo, DataTrackKeyOptions,
+  DataTrackStreamEnd, DirectMessageEvent, Emitting, ErrorCode, EventStream, EventStreamOptions,
   Handler, IceServerConfig, JoinOptions, Logger, LogLevel, MeteredPeerEventMap, MeteredPeerOptions, MeteredPeerState,
-  CandidateType, MeteredPeerStats, OpenDataChannelOptions, PeerConnectionState, PresenceEvent, PresencePeer, ReconnectOptions, RemotePeerEventMap, RemotePeerStats, RTCDataChannelLike,
-  ServerErrorEvent, SignallingClientEventMap, SignallingClientOptions, SignallingClientState, StreamMetadata, SubscribeOptions,
+  CandidateType, LocalDataTrackStats, MeteredPeerStats, OpenDataChannelOptions, PeerConnectionState, PresenceEvent, PresencePeer, PublishDataTrackOptions, ReconnectOptions, RemoteDataTrackStats, RemotePeerEventMap, RemotePeerStats, RTCDataChannelLike,
+  ServerErrorEvent, SignallingClientEventMap, SignallingClientOptions, SignallingClientState, StreamMetadata, SubscribeDataTrackOptions, SubscribeOptions,
   TokenProvider, WebSocketLike,
 } from "metered-realtime";
 
@@ -139,6 +142,50 @@ export async function call(peer: MeteredPeer, stream: MediaStream, screen: Media
       .on("stream-added", ({ stream: theirs, metadata: about }) => shown.set(`${theirs.id} ${about?.role}`, theirs))
       .on("stream-removed", ({ stream: theirs }: RemotePeerEventMap["stream-removed"]) => shown.delete(theirs.id));
   }
+}
+
+export async function publishes(peer: MeteredPeer): Promise<void> {
+  const rotation: DataTrackKeyOptions = { keyId: 1 };
+  await peer.setDataTrackKey("a text that was agreed upon");
+  await peer.setDataTrackKey(crypto.getRandomValues(new Uint8Array(32)), rotation);
+  const options: PublishDataTrackOptions = { name: "pose", usesE2ee: true };
+  const track: LocalDataTrack = peer.publishDataTrack(options);
+  const { sid, name, usesE2ee }: DataTrackInfo = track.info;
+  const frame: DataTrackFrameInit = { payload: Float32Array.of(1, 2), userTimestamp: BigInt(Date.now()) };
+  try {
+    if (track.isPublished()) track.tryPush(frame);
+    track.tryPush({ payload: new ArrayBuffer(0) });
+  } catch (error) {
+    if (error instanceof PushFrameError && error.reason !== "too_fast") console.log(error.code, error.message);
+  }
+  const { framesPushed, framesSent, framesDropped, subscribers }: LocalDataTrackStats = track.stats;
+  console.log(sid, name, usesE2ee, framesPushed - framesSent - framesDropped, subscribers, track.toJSON().isPublished);
+  await track.unpublish();
+}
+
+export function reads(remote: RemotePeer): void {
+  remote
+    .on("data-track-published", ({ track }: RemotePeerEventMap["data-track-published"]) => void follow(track))
+    .on("data-track-unpublished", ({ track }) => console.log(track.info.name, track.isPublished(), track.publisherIdentity))
+    .on("data-track-error", ({ track, err }) => console.log(track.stats.framesUndecryptable, err.name));
+  const pose: RemoteDataTrack | undefined = remote.dataTracks.get("pose");
+  const { framesReceived, framesOverflowed, packetsLate, framesIncomplete }: RemoteDataTrackStats = pose?.stats ?? { framesReceived: 0, framesOverflowed: 0, packetsLate: 0, framesIncomplete: 0, framesUndecryptable: 0 };
+  console.log(framesReceived + framesOverflowed + packetsLate + framesIncomplete, pose?.toJSON().publisherIdentity);
+}
+
+async function follow(track: RemoteDataTrack): Promise<void> {
+  const options: SubscribeDataTrackOptions = { bufferSize: 1, signal: AbortSignal.timeout(5_000) };
+  await using stream: DataTrackStream = track.subscribe(options);
+  try {
+    for await (const { payload, userTimestamp } of stream) console.log(payload.byteLength, userTimestamp?.toString());
+    const frame: DataTrackFrame | null = await stream.read();
+    const end: DataTrackStreamEnd | undefined = stream.endReason;
+    console.log(frame?.payload[0], end === "unpublished");
+  } catch (error) {
+    if (error instanceof SubscribeDataTrackError) console.log(error.code, error.reason === "disconnected");
+  }
+  await track.subscribe().readable.pipeTo(new WritableStream<DataTrackFrame>({ write: ({ payload }) => console.log(payload) }));
+  track.subscribe().close();
 }
 
 export async function disposable(): Promise<void> {

@@ -75,8 +75,8 @@ pub enum TracksOutput {
         /// Which of the publisher's lives it is of.
         epoch: String,
     },
-    /// A remote's track is not published any more.
-    Unpublished(RemoteId, u16),
+    /// A remote's track is not published any more. What became of its frames is told for the last time.
+    Unpublished(RemoteId, u16, ReceiveCounts),
     /// A stream that had no frame has one.
     FrameReady(StreamId),
     /// A stream has ended. Frames that were not read are gone.
@@ -89,6 +89,8 @@ pub struct DataTracks {
     epoch: String,
     locals: Vec<LocalTrack>,
     last_handle: u16,
+    /// Above every frame number that an encrypted track has used which is not published any more.
+    numbers_used: u32,
     last_stream: u32,
     remotes: Vec<Remote>,
     out: Queue<TracksOutput>,
@@ -159,6 +161,7 @@ impl DataTracks {
             epoch,
             locals: Vec::new(),
             last_handle: 0,
+            numbers_used: 0,
             last_stream: 0,
             remotes: Vec::new(),
             out: Queue::new(),
@@ -191,7 +194,7 @@ impl DataTracks {
     /// Somebody has left.
     pub fn peer_left(&mut self, remote: RemoteId) {
         if let Some(at) = self.find(remote) {
-            self.remotes.remove(at).lose_tracks(StreamEnd::Disconnected, &mut self.out, |_| true);
+            self.remotes.remove(at).lose_tracks(StreamEnd::Disconnected, &mut self.out, &|_| true);
         }
     }
 
@@ -225,9 +228,9 @@ impl DataTracks {
     /// The connection to a remote is another one. Subscriptions of both sides are made again on it.
     pub fn connection_replaced(&mut self, remote: RemoteId) {
         let Some(at) = self.find(remote) else { return };
+        self.lose_mailboxes(at);
         let Some(remote) = self.remotes.get_mut(at) else { return };
         remote.link = Link::default();
-        remote.mailboxes.iter_mut().for_each(Mailbox::lose);
         for track in &mut remote.tracks {
             track.is_requested = false;
         }
@@ -253,6 +256,7 @@ impl DataTracks {
     /// One of the channels to a remote is closed. Another connection will have others.
     pub fn closed(&mut self, remote: RemoteId) {
         let Some(at) = self.find(remote) else { return };
+        self.lose_mailboxes(at);
         if let Some(remote) = self.remotes.get_mut(at) {
             remote.link.is_open = false;
         }
@@ -362,7 +366,7 @@ impl Remote {
         if is_same_life {
             self.keep_tracks(handles, out);
         } else {
-            self.lose_tracks(StreamEnd::Disconnected, out, |_| true);
+            self.lose_tracks(StreamEnd::Disconnected, out, &|_| true);
             self.epoch = Some(epoch);
         }
         if !std::mem::replace(&mut self.link.is_greeted, true) || !is_same_life {

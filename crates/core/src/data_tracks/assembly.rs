@@ -33,7 +33,7 @@ pub(super) struct Assembly {
 impl Assembly {
     /// Takes a packet. Answers the frame if it is complete with it.
     pub(super) fn take(&mut self, now: Instant, packet: Packet<'_>) -> Option<Frame> {
-        self.keep(|partial| now.since(partial.since) < PARTIAL_FRAME_MS);
+        self.keep(&|partial| now.since(partial.since) < PARTIAL_FRAME_MS);
         let Packet { frame: header, index, count, payload } = packet;
         if count == 1 {
             return (payload.len() <= LONGEST).then(|| Frame { header, payload: payload.into() });
@@ -69,7 +69,7 @@ impl Assembly {
 
     /// A frame of a track was delivered: those before it are late.
     pub(super) fn delivered(&mut self, handle: u16, number: u32) {
-        self.keep(|partial| partial.header.handle != handle || !is_before(partial.header.number, number));
+        self.keep(&|partial| partial.header.handle != handle || !is_before(partial.header.number, number));
     }
 
     /// Nobody wants a track any more.
@@ -86,7 +86,7 @@ impl Assembly {
         self.partials.len() - 1
     }
 
-    fn keep(&mut self, wanted: impl Fn(&Partial) -> bool) {
+    fn keep(&mut self, wanted: &dyn Fn(&Partial) -> bool) {
         let Self { partials, given_up } = self;
         partials.retain(|partial| {
             let keep = wanted(partial);

@@ -79,12 +79,6 @@ impl Mailbox {
     pub(super) fn new(handle: u16) -> Self {
         Self { handle, is_away: false, waiting: None }
     }
-
-    /// The connection is gone.
-    pub(super) fn lose(&mut self) {
-        self.is_away = true;
-        self.waiting = None;
-    }
 }
 
 /// A frame that is on its way out.
@@ -116,7 +110,8 @@ impl DataTracks {
             handle,
             name,
             encrypted,
-            next: 0,
+            // Its key is that of the handle, and of every track that had the handle before.
+            next: if encrypted { self.numbers_used } else { 0 },
             exhausted: false,
             encrypting: 0,
             counts: SendCounts::default(),
@@ -133,7 +128,11 @@ impl DataTracks {
 
     /// Unpublishes a track. Frames that have not left are dropped.
     pub fn unpublish(&mut self, handle: u16) {
-        self.locals.retain(|track| track.handle != handle);
+        let Some(at) = self.locals.iter().position(|track| track.handle == handle) else { return };
+        let track = self.locals.remove(at);
+        if track.encrypted {
+            self.numbers_used = self.numbers_used.max(track.next);
+        }
         for at in 0..self.remotes.len() {
             self.tell(at, TrackControl::Unpublished(handle));
         }
@@ -198,11 +197,11 @@ impl DataTracks {
             let is_late =
                 mailbox.waiting.as_ref().is_some_and(|old| is_before(header.number, old.header.number));
             if mailbox.is_away || !is_ready || is_late {
-                track.counts.dropped += 1;
+                track.counts.dropped = track.counts.dropped.wrapping_add(1);
                 continue;
             }
             if mailbox.waiting.replace(frame.clone()).is_some() {
-                track.counts.dropped += 1;
+                track.counts.dropped = track.counts.dropped.wrapping_add(1);
             }
             if !remote.link.blocked {
                 out.push(TracksOutput::Ask(remote.id));
@@ -242,6 +241,22 @@ impl DataTracks {
                 }
             }
             out.push(TracksOutput::Packet(remote.id, packet));
+        }
+    }
+
+    /// The connection to a remote is gone, and what waited for it. Who subscribed has to do so again.
+    pub(super) fn lose_mailboxes(&mut self, at: usize) {
+        let Self { locals, remotes, .. } = self;
+        let Some(remote) = remotes.get_mut(at) else { return };
+        let begun = remote.link.sending.take().map(|sending| sending.frame);
+        let waiting = remote.mailboxes.iter_mut().filter_map(|mailbox| {
+            mailbox.is_away = true;
+            mailbox.waiting.take()
+        });
+        for frame in waiting.chain(begun) {
+            if let Some(track) = locals.iter_mut().find(|track| track.handle == frame.header.handle) {
+                track.counts.dropped = track.counts.dropped.wrapping_add(1);
+            }
         }
     }
 

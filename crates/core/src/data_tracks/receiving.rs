@@ -171,7 +171,7 @@ impl Remote {
         if self.tracks.iter().any(|track| track.handle == handle && track.name == name) {
             return;
         }
-        self.lose_tracks(StreamEnd::Unpublished, out, |track| track.handle == handle || track.name == name);
+        self.lose_tracks(StreamEnd::Unpublished, out, &|track| track.handle == handle || track.name == name);
         if self.tracks.len() >= MAX_DATA_TRACKS {
             return;
         }
@@ -187,12 +187,12 @@ impl Remote {
         out.push(TracksOutput::Published { remote: self.id, handle, name, encrypted, epoch });
     }
 
-    /// Some of its tracks are no more.
+    /// Some of its tracks are no more. A `dyn` predicate, since a copy of this for each would be large.
     pub(super) fn lose_tracks(
         &mut self,
         why: StreamEnd,
         out: &mut Queue<TracksOutput>,
-        is_lost: impl Fn(&RemoteTrack) -> bool,
+        is_lost: &dyn Fn(&RemoteTrack) -> bool,
     ) {
         for mut track in std::mem::take(&mut self.tracks) {
             if !is_lost(&track) {
@@ -201,17 +201,17 @@ impl Remote {
             }
             self.link.assembly.forget(track.handle);
             track.end_streams(why, out);
-            out.push(TracksOutput::Unpublished(self.id, track.handle));
+            out.push(TracksOutput::Unpublished(self.id, track.handle, track.counts));
         }
     }
 
     /// Its tracks but those with these handles are no more.
     pub(super) fn keep_tracks(&mut self, handles: &[u16], out: &mut Queue<TracksOutput>) {
-        self.lose_tracks(StreamEnd::Unpublished, out, |track| !handles.contains(&track.handle));
+        self.lose_tracks(StreamEnd::Unpublished, out, &|track| !handles.contains(&track.handle));
     }
 
     pub(super) fn unpublished(&mut self, handle: u16, out: &mut Queue<TracksOutput>) {
-        self.lose_tracks(StreamEnd::Unpublished, out, |track| track.handle == handle);
+        self.lose_tracks(StreamEnd::Unpublished, out, &|track| track.handle == handle);
     }
 
     /// We do not get a track.

@@ -317,7 +317,7 @@ impl Room {
                 let before = self.peers[from].known.insert((index(remote), name), handle);
                 assert_eq!(before, None, "published twice");
             }
-            TracksOutput::Unpublished(remote, handle) => {
+            TracksOutput::Unpublished(remote, handle, _) => {
                 let known = self.peers[from].known.len();
                 self.peers[from].known.retain(|(peer, _), other| (*peer, *other) != (index(remote), handle));
                 assert_eq!(self.peers[from].known.len() + 1, known, "unpublished what was not published");

@@ -1,6 +1,8 @@
 //! Who publishes, who subscribes, and what survives what.
 
-use metered_core::{PublishRefusal, PushRefusal, RemoteId, StreamEnd};
+use metered_core::limits::ENCRYPTING_FRAMES;
+use metered_core::{DataTracks, PublishRefusal, PushRefusal, RemoteId, StreamEnd, TracksOutput};
+use serde_json::json;
 
 use crate::net::Room;
 
@@ -235,10 +237,78 @@ fn a_name_is_checked_and_belongs_to_one_track() {
 }
 
 #[test]
-fn an_encrypted_track_refuses_frames_while_too_many_are_being_encrypted() {
+fn what_waited_for_a_channel_that_closes_is_dropped_and_nothing_asks_for_it_any_more() {
     let mut room = Room::new(2);
-    // The harness does not read encrypted tracks; the core does not know what encryption is.
+    let track = room.publish(0, "any");
+    room.subscribe(1, 0, "any", 4);
+    room.is_clogged = true;
+    room.push(0, track, &[0; 200_000]).unwrap();
+    room.push(0, track, &[1; 200_000]).unwrap();
     let tracks = &mut room.peers[0].tracks;
-    let track = tracks.publish("secret".into(), true).unwrap();
-    assert_eq!(tracks.reserve(track, 10), Ok(None), "nobody has subscribed");
+    tracks.closed(RemoteId(1));
+    // As from a timer that was set before.
+    tracks.writable(RemoteId(1), usize::MAX);
+    assert_eq!(tracks.poll_output(), None);
+    let counts = tracks.send_counts(track);
+    assert_eq!((counts.pushed, counts.sent, counts.dropped, counts.subscribers), (2, 0, 2, 0));
+}
+
+/// A machine with a remote that has everything it needs to subscribe.
+fn with_remote() -> DataTracks {
+    let mut tracks = DataTracks::new("ours".into());
+    tracks.peer_joined(RemoteId(1));
+    tracks.announced(RemoteId(1), &json!({"open": true}));
+    tracks.opened(RemoteId(1));
+    let hello = json!({"type": "hello", "epoch": "theirs", "maxMessageSize": 16_000, "handles": []});
+    tracks.handle_control(RemoteId(1), &hello);
+    tracks
+}
+
+#[test]
+fn a_handle_that_comes_again_does_not_bring_the_frame_numbers_of_an_encrypted_track_again() {
+    let mut tracks = with_remote();
+    let mut used = std::collections::BTreeSet::new();
+    for round in 0..70_000 {
+        let handle = tracks.publish("secret".into(), true).unwrap();
+        if round % 65_536 < 3 {
+            tracks.handle_control(RemoteId(1), &json!({"type": "subscribe", "handle": handle}));
+            for _ in 0..3 {
+                let number = tracks.reserve(handle, 1).unwrap().unwrap();
+                tracks.abandon(handle);
+                assert!(used.insert((handle, number)), "handle {handle}, number {number} once more");
+            }
+        }
+        tracks.unpublish(handle);
+        while tracks.poll_output().is_some() {}
+    }
+    assert_eq!(used.len(), 18);
+}
+
+#[test]
+fn an_encrypted_track_takes_no_more_frames_than_may_be_encrypted_at_once() {
+    let mut tracks = with_remote();
+    let handle = tracks.publish("secret".into(), true).unwrap();
+    tracks.handle_control(RemoteId(1), &json!({"type": "subscribe", "handle": handle}));
+    for _ in 0..ENCRYPTING_FRAMES {
+        assert!(tracks.reserve(handle, 1).unwrap().is_some());
+    }
+    assert_eq!(tracks.reserve(handle, 1), Err(PushRefusal::TooFast));
+    tracks.abandon(handle);
+    assert!(tracks.reserve(handle, 1).unwrap().is_some());
+}
+
+#[test]
+fn the_last_counts_of_a_track_come_with_its_end() {
+    let mut room = Room::new(2);
+    let track = room.publish(0, "any");
+    let stream = room.subscribe(1, 0, "any", 4);
+    room.push(0, track, b"frame").unwrap();
+    room.read(1, stream);
+    room.peers[1].tracks.handle_control(RemoteId(0), &json!({"type": "unpublished", "handle": track}));
+    let outputs = std::iter::from_fn(|| room.peers[1].tracks.poll_output());
+    let last = outputs.filter_map(|output| match output {
+        TracksOutput::Unpublished(_, _, counts) => Some(counts.received),
+        _ => None,
+    });
+    assert_eq!(last.collect::<Vec<_>>(), [1]);
 }
