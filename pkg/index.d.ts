@@ -567,7 +567,8 @@ export interface RemotePeerEventMap {
    * The connection was replaced: `pc` is another object, and what `createDataChannel` opened on the old one is gone; what
    * `openDataChannel` opened is being opened again already. That happens when the remote has a new connection itself, and
    * after a drop of the signalling connection in which the others have seen us leave; a server that resumes sessions
-   * keeps it from happening.
+   * keeps it from happening. And it may happen while the first connection is being made: when both sides offer at once
+   * and only one of them sends media, Chromium would lose the data channels of the side that gives way.
    */
   "connection-reset": Record<string, never>;
   /** The remote publishes a data track: now, or since before we came. Not fired again for a reconnect. */
