@@ -372,10 +372,10 @@ impl<E> Negotiation<E> {
                     self.actions.push(Action::Send(Signal::Description(answer)));
                 }
             }
-            // What offers nothing is answered by nothing, and the connection need not see it. Some cannot: aiortc bundles
-            // nothing in a group, which libwebrtc refuses, and would wait for the answer for ever.
+            // aiortc's way to offer nothing is refused by libwebrtc, and aiortc would wait for the answer for ever. Nothing
+            // is answered by nothing, and the connection need not see it.
             RemoteSignal::Description(offer)
-                if offer.kind == SdpType::Offer && offer.is_empty() && (!awaiting || self.polite) =>
+                if offer.kind == SdpType::Offer && offer.bundles_nothing() && (!awaiting || self.polite) =>
             {
                 let nothing = Description { kind: SdpType::Answer, sdp: NOTHING.into() };
                 self.actions.push(Action::Send(Signal::Description(nothing)));

@@ -83,6 +83,11 @@ impl Description {
         self.attribute(b"m=").is_none()
     }
 
+    /// Whether it describes nothing and bundles that in a group, as aiortc does.
+    pub fn bundles_nothing(&self) -> bool {
+        self.is_empty() && self.attribute(b"a=group:BUNDLE").is_some_and(<[u8]>::is_empty)
+    }
+
     /// The identification tag of the section for data channels, or `None` if there is no such section.
     pub fn data_section(&self) -> Option<&[u8]> {
         let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');

@@ -64,10 +64,7 @@ pub(crate) fn subscribe(name: &str) -> Call<Json> {
 
 /// A description whose fingerprint says which connection made it.
 pub(crate) fn sdp(kind: SdpType, maker: &str) -> Description {
-    Description {
-        kind,
-        sdp: format!("v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=fingerprint:sha-256 {maker}\r\n"),
-    }
+    Description { kind, sdp: format!("v=0\r\na=fingerprint:sha-256 {maker}\r\n") }
 }
 
 pub(crate) fn candidate(text: &str) -> Candidate {
