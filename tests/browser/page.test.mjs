@@ -46,36 +46,8 @@ test("two peers in one page echo text and bytes", async (t) => {
 test("15 pairs whose sides open a channel in the same tick all get both channels", async (t) => {
   const page = await pages.open(t);
   const { rollbacks, failures } = await page.evaluate(async () => {
-    const { pair } = await import("/tests/support/room.mjs");
-    const { scope } = await import("/tests/support/scope.mjs");
-    const { once } = await import("/tests/support/wait.mjs");
-    const { DataChannel } = window.realtime;
-    let rollbacks = 0;
-    const set = RTCPeerConnection.prototype.setLocalDescription;
-    RTCPeerConnection.prototype.setLocalDescription = function (description) {
-      if (description?.type === "rollback") rollbacks += 1;
-      return set.apply(this, arguments);
-    };
-    const timeout = 4_000;
-    const greets = async (remote, back, label) => {
-      const arrived = once(back, "data-channel", { timeout, filter: ({ channel }) => channel.label === label });
-      const ours = new DataChannel(remote.createDataChannel(label));
-      const opened = once(ours, "open", { timeout });
-      const heard = once(new DataChannel((await arrived).channel), "message", { timeout });
-      await opened;
-      await ours.send(label);
-      if ((await heard).data !== label) throw new Error("not what was sent");
-    };
-    const failures = [];
-    for (let round = 0; round < 15; round += 1) {
-      const t = scope();
-      const { toA, toB } = await pair(t);
-      for (const remote of [toA, toB]) remote.on("negotiation-error", ({ err }) => failures.push(String(err)));
-      const results = await Promise.allSettled([greets(toB, toA, "a"), greets(toA, toB, "b")]);
-      failures.push(...results.filter(({ reason }) => reason).map(({ reason }) => `round ${round}: ${reason}`));
-      await t.end();
-    }
-    return { rollbacks, failures };
+    const { collide } = await import("/tests/support/collisions.mjs");
+    return collide(15);
   });
   assert.deepEqual(failures, []);
   assert.ok(rollbacks > 0, "no round rolled back: the sides did not collide");
