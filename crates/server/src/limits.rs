@@ -27,6 +27,9 @@ pub struct Limits {
     /// Silence, in milliseconds, after which a connection counts as dead. A client that is alive answers the
     /// WebSocket pings that are sent at a third of it.
     pub idle_timeout_ms: u64,
+    /// How long, in milliseconds, changes of a channel's presence are gathered to be told together, once something has
+    /// been told; the first one after a quiet moment is told at once. 0 gathers nothing.
+    pub presence_tick_ms: u64,
     /// How long, in milliseconds, a session is kept after its socket broke: its peer stays present, and what it
     /// misses is kept. 0 switches resuming off altogether, tokens included.
     pub resume_grace_ms: u64,
@@ -70,6 +73,7 @@ impl Default for Limits {
             metadata_bytes: limits::MAX_METADATA_BYTES,
             outbound_queue_bytes: 4 * 1024 * 1024,
             idle_timeout_ms: 90_000,
+            presence_tick_ms: 20,
             resume_grace_ms: 15_000,
             resume_session_bytes: 256 * 1024,
             resume_session_frames: 1024,

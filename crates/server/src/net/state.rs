@@ -30,6 +30,8 @@ pub struct Config {
     pub exempt_loopback: bool,
     /// When clients are asked to come back after a shutdown, in milliseconds.
     pub retry_after_ms: u64,
+    /// How many clients are asked to come back in each second after that; 0 asks all of them at once.
+    pub returning_per_second: u32,
     /// A directory to serve at `/`.
     pub www: Option<PathBuf>,
     /// A directory to serve at `/pkg/`, to pages of any origin.
@@ -44,6 +46,7 @@ impl Config {
             limits: Limits::default(),
             exempt_loopback: true,
             retry_after_ms: 1000,
+            returning_per_second: 1000,
             www: None,
             package: None,
         }
@@ -166,7 +169,9 @@ impl ServerState {
 
     /// Tells everyone that the server goes away and closes them.
     pub(super) fn shutdown(&self) {
-        self.drive(|live, _| live.hub.shutdown(self.0.config.retry_after_ms));
+        self.drive(|live, _| {
+            live.hub.shutdown(self.0.config.retry_after_ms, self.0.config.returning_per_second)
+        });
     }
 
     /// Calls the hub when its timeouts are due, for ever.

@@ -1,0 +1,130 @@
+//! Changes of presence that are told together.
+
+use metered_server::Limits;
+use metered_server::hub::ConnId;
+use serde_json::{Value, json};
+
+use crate::world::{START, World, joined, left};
+
+const TICK: u64 = 20;
+
+fn world() -> World {
+    World::ticking(Limits { presence_tick_ms: TICK, ..Limits::default() })
+}
+
+/// A world with Alice in the room, who has just been told of Bob.
+fn busy() -> (World, ConnId, ConnId) {
+    let mut world = world();
+    let alice = world.join("alice", "room");
+    world.wait(TICK);
+    let bob = world.join("bob", "room");
+    assert_eq!(world.take(alice), [joined("room", &["bob"])]);
+    (world, alice, bob)
+}
+
+#[test]
+fn the_first_change_is_told_at_once_and_those_that_follow_at_the_end_of_the_tick() {
+    let (mut world, alice, bob) = busy();
+    world.join("carol", "room");
+    world.wait(5);
+    world.join("dave", "room");
+    assert!(world.take(alice).is_empty());
+    assert_eq!(world.hub.poll_timeout().unwrap().0, START + TICK + TICK);
+    world.wait(14);
+    assert!(world.take(alice).is_empty());
+    world.wait(1);
+    for conn in [alice, bob] {
+        assert_eq!(world.take(conn), [joined("room", &["carol", "dave"])]);
+    }
+    assert_eq!(world.hub.poll_timeout(), None);
+    world.wait(TICK);
+    world.join("erin", "room");
+    assert_eq!(world.take(alice), [joined("room", &["erin"])]);
+}
+
+#[test]
+fn who_joins_meanwhile_gets_a_full_snapshot_and_hears_only_what_comes_after_it() {
+    let (mut world, alice, _) = busy();
+    let carol = world.connect("carol");
+    world.subscribe(carol, "room");
+    assert_eq!(world.take(carol), [joined("room", &["alice", "bob"])]);
+    let dave = world.connect("dave");
+    world.subscribe(dave, "room");
+    assert_eq!(world.take(dave), [joined("room", &["alice", "bob", "carol"])]);
+    world.wait(TICK);
+    assert_eq!(world.take(alice), [joined("room", &["carol", "dave"])]);
+    assert_eq!(world.take(carol), [joined("room", &["dave"])]);
+    assert!(world.take(dave).is_empty(), "nobody is told of themselves");
+}
+
+#[test]
+fn subscribing_again_meanwhile_leaves_nothing_to_be_told_twice() {
+    let (mut world, alice, _) = busy();
+    world.join("carol", "room");
+    world.subscribe(alice, "room");
+    assert_eq!(world.take(alice), [joined("room", &["bob", "carol"])]);
+    world.wait(TICK);
+    assert!(world.take(alice).is_empty());
+}
+
+#[test]
+fn joins_and_leaves_of_different_peers_are_told_in_one_frame() {
+    let (mut world, alice, bob) = busy();
+    world.join("carol", "room");
+    world.disconnect(bob);
+    world.wait(TICK);
+    let frames = world.take(alice);
+    assert_eq!(frames.len(), 1);
+    assert_eq!(frames[0]["joined"], json!([{"peerId": "carol"}]));
+    assert_eq!(frames[0]["left"], json!([{"peerId": "bob"}]));
+}
+
+#[test]
+fn a_peer_that_goes_and_comes_back_within_a_tick_is_told_to_have_done_both_in_order() {
+    let (mut world, alice, bob) = busy();
+    world.disconnect(bob);
+    world.join("bob", "room");
+    world.wait(TICK);
+    assert_eq!(world.take(alice), [left("room", &["bob"]), joined("room", &["bob"])]);
+}
+
+#[test]
+fn a_message_may_precede_the_news_of_its_sender_and_a_leave_never_overtakes_a_join() {
+    let (mut world, alice, _) = busy();
+    let carol = world.join("carol", "room");
+    world.say(carol, json!({"type": "publish", "channel": "room", "data": 1}));
+    world.disconnect(carol);
+    world.wait(TICK);
+    let kinds: Vec<Value> = world.take(alice).into_iter().map(|frame| frame["type"].clone()).collect();
+    assert_eq!(kinds, ["message", "presence", "presence"]);
+}
+
+#[test]
+fn a_crowd_costs_each_of_its_members_few_frames() {
+    let mut world = world();
+    let conns: Vec<_> = (0..100).map(|i| world.join(&format!("peer-{i:03}"), "room")).collect();
+    world.wait(TICK);
+    for (at, conn) in conns.iter().enumerate() {
+        let frames = world.take(*conn);
+        assert!(frames.len() <= 2, "{} frames", frames.len());
+        let told: usize = frames.iter().map(|frame| frame["joined"].as_array().unwrap().len()).sum();
+        assert_eq!(told, 99 - at);
+    }
+}
+
+#[test]
+fn a_channel_that_empties_has_nothing_to_tell() {
+    let (mut world, alice, bob) = busy();
+    world.disconnect(bob);
+    world.disconnect(alice);
+    assert_eq!(world.hub.poll_timeout(), None);
+}
+
+#[test]
+fn a_clock_that_steps_back_does_not_silence_a_channel() {
+    let (mut world, alice, _) = busy();
+    world.join("carol", "room");
+    world.now.0 -= 60_000;
+    world.wait(0);
+    assert_eq!(world.take(alice), [joined("room", &["carol"])]);
+}
