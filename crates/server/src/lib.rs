@@ -26,6 +26,7 @@ mod grants;
 mod identity;
 mod limits;
 mod net;
+mod rest;
 
 pub use grants::{Action, Actions, ChannelPattern, Grants, InvalidPattern};
 pub use identity::Identity;

@@ -14,6 +14,10 @@ pub struct Limits {
     pub messages_per_second: u32,
     /// Frames that a connection may send at once before [`Limits::messages_per_second`] applies.
     pub message_burst: u32,
+    /// REST requests per second that a secret key may make in the long run; more are answered with 429.
+    pub requests_per_second: u32,
+    /// REST requests that a secret key may make at once before [`Limits::requests_per_second`] applies.
+    pub request_burst: u32,
     /// Connections that one address may open in [`Limits::connection_window_ms`]; more are closed with 4010.
     pub connections_per_address: u32,
     /// The window of [`Limits::connections_per_address`], in milliseconds.
@@ -67,6 +71,8 @@ impl Default for Limits {
             channels_per_connection: limits::MAX_CHANNELS_PER_CONNECTION as u32,
             messages_per_second: limits::MESSAGE_RATE_PER_SECOND,
             message_burst: limits::MESSAGE_RATE_BURST,
+            requests_per_second: 200,
+            request_burst: 1000,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             connection_window_ms: limits::CONNECTION_RATE_WINDOW_MS,
             peer_metadata_bytes: limits::MAX_PEER_METADATA_BYTES,

@@ -41,6 +41,7 @@ use crate::{Identity, Limits};
 use connection::Connection;
 pub use frame::Frame;
 pub use outside::Usage;
+pub(crate) use rate::TokenBucket;
 use ring::{Kept, Meter};
 use room::Room;
 pub use session::{Arrival, Claim, SessionId, Ticket};

@@ -43,7 +43,7 @@ pub(super) async fn open(
                 let serve = async {
                     match admitted {
                         Ok(arrival) => socket::run(state, socket, arrival).await,
-                        Err(end) => socket::refuse(socket, end).await,
+                        Err(end) => socket::refuse(&state, socket, end).await,
                     }
                 };
                 tokio::select! {

@@ -8,10 +8,14 @@
 mod admission;
 mod assets;
 mod endpoint;
+mod metrics;
+mod operations;
 mod outbox;
 mod serve;
 mod socket;
 mod state;
 
+pub(crate) use operations::endpoints as operations;
 pub use serve::serve;
+pub(crate) use state::now;
 pub use state::{Config, ServerState};

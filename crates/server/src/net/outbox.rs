@@ -36,9 +36,12 @@ pub(super) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Frame>,
+    /// Each with the moment it was added.
+    frames: VecDeque<(Frame, Instant)>,
     /// Of the frames that wait and of the batch that is being written.
     bytes: usize,
+    /// When the oldest frame of that batch was added.
+    writing_since: Option<Instant>,
     /// Until when the client gets time to read what it was sent last.
     reading_until: Option<Instant>,
     /// How to close the socket, and when to stop trying to write what is left.
@@ -74,14 +77,14 @@ impl Outbox {
         Self { limit, queue: Mutex::default(), filled: Notify::new(), ended: Notify::new() }
     }
 
-    /// Adds a frame.
-    pub(super) fn push(&self, frame: Frame) -> Result<(), Full> {
+    /// Adds a frame, now.
+    pub(super) fn push(&self, frame: Frame, now: Instant) -> Result<(), Full> {
         let mut queue = self.lock();
         if exceeds(self.limit, queue.bytes) {
             return Err(Full);
         }
         queue.bytes += frame.len();
-        queue.frames.push_back(frame);
+        queue.frames.push_back((frame, now));
         drop(queue);
         self.filled.notify_one();
         Ok(())
@@ -94,10 +97,23 @@ impl Outbox {
         self.ended.notify_one();
     }
 
-    /// Drops what is in the queue and closes the socket.
-    pub(super) fn abandon(&self, end: End) {
-        self.lock().frames = VecDeque::new();
+    /// Drops what is in the queue and closes the socket. Answers how many frames that were.
+    pub(super) fn abandon(&self, end: End) -> usize {
+        let dropped = self.drop_frames();
         self.close(end, Duration::ZERO);
+        dropped
+    }
+
+    fn drop_frames(&self) -> usize {
+        let mut queue = self.lock();
+        // Of the dropped frames no byte is written any more.
+        queue.bytes = 0;
+        std::mem::take(&mut queue.frames).len()
+    }
+
+    /// How many bytes wait or are being written.
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().bytes
     }
 
     /// Waits for the next thing to do. Dropping the future loses nothing.
@@ -119,8 +135,8 @@ impl Outbox {
         }
     }
 
-    /// Waits until there is no point in writing on, and drops what is left.
-    pub(super) async fn given_up(&self) {
+    /// Waits until there is no point in writing on, and drops what is left. Answers how many frames that were.
+    pub(super) async fn given_up(&self) -> usize {
         let until = loop {
             if let Some((_, until)) = self.lock().end {
                 break until;
@@ -128,13 +144,16 @@ impl Outbox {
             self.ended.notified().await;
         };
         sleep_until(until).await;
-        self.lock().frames = VecDeque::new();
+        self.drop_frames()
     }
 
-    /// These bytes of the last batch have been written.
-    pub(super) fn written(&self, bytes: usize) {
+    /// These bytes, the last batch, have been written. Answers how long its oldest frame has taken.
+    pub(super) fn written(&self, bytes: usize) -> Duration {
         let mut queue = self.lock();
         queue.bytes = queue.bytes.saturating_sub(bytes);
+        let since = queue.writing_since.take();
+        drop(queue);
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// The client has answered a ping, so it has read what was written before.
@@ -163,8 +182,9 @@ impl Queue {
         }
         let mut batch = Vec::new();
         let mut bytes = 0;
+        self.writing_since = self.frames.front().map(|(_, since)| *since);
         while bytes < BATCH_BYTES
-            && let Some(frame) = self.frames.pop_front()
+            && let Some((frame, _)) = self.frames.pop_front()
         {
             bytes += frame.len();
             let read_alone = unhurried && frame.is_read_alone();
@@ -205,6 +225,10 @@ mod tests {
         })
     }
 
+    fn push(outbox: &Outbox, frame: Frame) -> Result<(), Full> {
+        outbox.push(frame, Instant::now())
+    }
+
     fn frame() -> Frame {
         let [frame, ..] = frames();
         frame
@@ -222,20 +246,20 @@ mod tests {
         let (frame, length) = (frame(), frame().len());
         let outbox = Outbox::new(2 * length);
         for _ in 0..3 {
-            assert_eq!(outbox.push(frame.clone()), Ok(()), "what is queued before is within the bound");
+            assert_eq!(push(&outbox, frame.clone()), Ok(()), "what is queued before is within the bound");
         }
-        assert_eq!(outbox.push(frame.clone()), Err(Full));
+        assert_eq!(push(&outbox, frame.clone()), Err(Full));
         assert_eq!(batch(&outbox).await, 3);
-        assert_eq!(outbox.push(frame.clone()), Err(Full), "taken is not written");
+        assert_eq!(push(&outbox, frame.clone()), Err(Full), "taken is not written");
         outbox.written(length);
-        assert_eq!(outbox.push(frame.clone()), Ok(()));
-        assert_eq!(outbox.push(frame), Err(Full));
+        assert_eq!(push(&outbox, frame.clone()), Ok(()));
+        assert_eq!(push(&outbox, frame), Err(Full));
     }
 
     #[tokio::test]
     async fn no_bound_is_no_bound() {
         let (outbox, frame) = (Outbox::new(0), frame());
-        assert!((0..10_000).all(|_| outbox.push(frame.clone()).is_ok()));
+        assert!((0..10_000).all(|_| push(&outbox, frame.clone()).is_ok()));
     }
 
     #[tokio::test]
@@ -243,7 +267,7 @@ mod tests {
         let (outbox, frame) = (Outbox::new(0), frame());
         let count = 2 * BATCH_BYTES / frame.len();
         for _ in 0..count {
-            outbox.push(frame.clone()).unwrap();
+            push(&outbox, frame.clone()).unwrap();
         }
         outbox.close(END, Duration::from_secs(1));
         let first = batch(&outbox).await;
@@ -261,7 +285,7 @@ mod tests {
         let outbox = Outbox::new(0);
         let subscribe = || {
             for frame in [&welcome, &ack, &snapshot] {
-                outbox.push(frame.clone()).unwrap();
+                push(&outbox, frame.clone()).unwrap();
             }
         };
         subscribe();
@@ -281,12 +305,12 @@ mod tests {
         let [_, ack, snapshot] = frames();
         let (outbox, begun) = (Outbox::new(0), Instant::now());
         for _ in 0..HURRY {
-            outbox.push(ack.clone()).unwrap();
+            push(&outbox, ack.clone()).unwrap();
         }
         assert_eq!(batch(&outbox).await, HURRY);
-        outbox.push(ack.clone()).unwrap();
+        push(&outbox, ack.clone()).unwrap();
         assert!(matches!(outbox.next().await, Next::WriteAndPing(_)));
-        outbox.push(snapshot).unwrap();
+        push(&outbox, snapshot).unwrap();
         outbox.close(END, Duration::from_secs(1));
         assert_eq!(batch(&outbox).await, 1);
         assert_eq!(begun.elapsed(), Duration::ZERO);
@@ -295,17 +319,45 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_queue_that_is_closed_is_given_up_when_its_time_is_over_and_an_abandoned_one_at_once() {
         let (outbox, begun) = (Outbox::new(0), Instant::now());
-        outbox.push(frame()).unwrap();
+        push(&outbox, frame()).unwrap();
         outbox.close(END, Duration::from_secs(1));
         outbox.given_up().await;
         assert_eq!(begun.elapsed().as_millis(), 1000);
         assert!(matches!(outbox.next().await, Next::Close(END)));
 
         let outbox = Outbox::new(0);
-        outbox.push(frame()).unwrap();
+        push(&outbox, frame()).unwrap();
         outbox.abandon(END);
         outbox.given_up().await;
         assert!(begun.elapsed().as_millis() <= 1001);
         assert!(matches!(outbox.next().await, Next::Close(END)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_tells_how_long_the_oldest_frame_of_a_batch_took_to_be_written() {
+        let (outbox, frame) = (Outbox::new(0), frame());
+        push(&outbox, frame.clone()).unwrap();
+        tokio::time::advance(Duration::from_millis(10)).await;
+        push(&outbox, frame.clone()).unwrap();
+        assert_eq!(batch(&outbox).await, 2);
+        push(&outbox, frame.clone()).unwrap();
+        tokio::time::advance(Duration::from_millis(5)).await;
+        assert_eq!(outbox.written(2 * frame.len()).as_millis(), 15);
+        assert_eq!(outbox.bytes(), frame.len());
+        assert_eq!(batch(&outbox).await, 1);
+        assert_eq!(
+            outbox.written(frame.len()).as_millis(),
+            5,
+            "the next batch is measured by its own frames"
+        );
+    }
+
+    #[tokio::test]
+    async fn frames_that_are_dropped_are_counted() {
+        let outbox = Outbox::new(0);
+        for _ in 0..3 {
+            push(&outbox, frame()).unwrap();
+        }
+        assert_eq!((outbox.abandon(END), outbox.bytes()), (3, 0));
     }
 }

@@ -10,19 +10,21 @@ use axum::Router;
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::socket::CLOSE_TIMEOUT;
 use super::state::ServerState;
 use super::{assets, endpoint};
+use crate::rest;
 
 /// How long a shutdown takes at most: clients that take nothing, or do not answer their close frame, are dropped.
 const SHUTDOWN_TIMEOUT: Duration = CLOSE_TIMEOUT.saturating_add(Duration::from_millis(500));
 
 /// Serves on a listener until `shutdown` completes.
 ///
-/// Then no connection is taken any more; every client is sent `going_away` and closed with 1001. Returns when all
+/// Then it drains: for [`Config::drain_ms`](super::Config::drain_ms) it goes on, but says that it is not ready. After
+/// that no connection is taken any more; every client is sent `going_away` and closed with 1001. Returns when all
 /// are gone, or after a few seconds. A state serves once: after a shutdown it turns every client away.
 pub async fn serve(
     listener: TcpListener,
@@ -31,7 +33,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let router = Router::new()
         .route("/v1", get(endpoint::open))
-        .route("/healthz", get("ok"))
+        .merge(rest::router())
         .merge(assets::router(state.config()))
         .with_state(state.clone())
         .into_make_service_with_connect_info::<SocketAddr>();
@@ -47,7 +49,7 @@ pub async fn serve(
     tokio::select! {
         result = &mut server => return result,
         () = state.run_timeouts() => {}
-        () = shutdown => {}
+        () = drained(&state, shutdown) => {}
     }
     tracing::info!(connections = state.connection_count(), "shutting down");
     state.shutdown();
@@ -61,4 +63,15 @@ pub async fn serve(
     let result = drained.await.unwrap_or(Ok(()));
     state.kill().cancel();
     result
+}
+
+/// Completes when the server has been asked to end and has drained.
+async fn drained(state: &ServerState, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    state.drain();
+    let drain_ms = state.config().drain_ms;
+    if drain_ms > 0 {
+        tracing::info!(drain_ms, "not ready any more");
+        sleep(Duration::from_millis(drain_ms)).await;
+    }
 }

@@ -35,13 +35,19 @@ pub(super) async fn run(state: ServerState, socket: WebSocket, arrival: Arrival)
         ms => link.converse(Duration::from_millis(ms)).await,
     };
     tracing::debug!(conn = conn.0, ?ending, "connection ended");
-    if let Ending::Close(end) = ending {
-        close(link.socket, end).await;
+    match ending {
+        Ending::Close(end) => {
+            state.metrics().closed(end.code);
+            close(link.socket, end).await;
+        }
+        Ending::Gone => {}
+        Ending::Broken | Ending::Dead => state.metrics().left(CloseCode::ABNORMAL),
     }
 }
 
 /// Closes a socket that never became a connection.
-pub(super) async fn refuse(socket: WebSocket, end: End) {
+pub(super) async fn refuse(state: &ServerState, socket: WebSocket, end: End) {
+    state.metrics().refused(end.code);
     tracing::debug!(code = end.code.0, reason = end.reason, "connection refused");
     close(socket, end).await;
 }
@@ -62,8 +68,10 @@ impl Drop for Connected<'_> {
 enum Ending {
     /// We close it.
     Close(End),
-    /// The client has closed it, or its socket broke.
+    /// The client has closed it.
     Gone,
+    /// The socket broke.
+    Broken,
     /// The client has been silent for too long, or takes nothing any more.
     Dead,
 }
@@ -152,14 +160,15 @@ impl Link<'_> {
             Some(Ok(Message::Close(frame))) => {
                 // A close frame without a code is what `close()` without one sends.
                 let code = frame.map_or(CloseCode::NORMAL, |frame| CloseCode(frame.code));
+                self.state.metrics().left(code);
                 self.answer_close(code).await;
                 return Err(Ending::Gone);
             }
             Some(Err(error)) => {
                 tracing::debug!(conn = self.conn.0, %error, "socket failed");
-                return Err(Ending::Gone);
+                return Err(Ending::Broken);
             }
-            None => return Err(Ending::Gone),
+            None => return Err(Ending::Broken),
         }
         Ok(())
     }
@@ -167,10 +176,13 @@ impl Link<'_> {
     /// Writes a batch, for as long as there is a point in it. A client that takes nothing for as long as it may be
     /// silent is as dead as a silent one.
     async fn write(&mut self, frames: &[Frame], ping: bool, idle_timeout: Duration) -> Result<(), Ending> {
-        let outbox = self.outbox.clone();
+        let (outbox, state) = (self.outbox.clone(), self.state);
         tokio::select! {
             written = timeout(idle_timeout, self.write_all(frames, ping)) => written.unwrap_or(Err(Ending::Dead)),
-            () = outbox.given_up() => Ok(()),
+            dropped = outbox.given_up() => {
+                state.metrics().dropped(dropped + frames.len());
+                Ok(())
+            }
         }
     }
 
@@ -178,15 +190,16 @@ impl Link<'_> {
         let mut bytes = 0;
         for frame in frames {
             bytes += frame.len();
-            self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Gone)?;
+            self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Broken)?;
             self.reading.wrote(frame);
         }
         if ping || self.reading.unasked_bytes >= ASK_AFTER_BYTES {
             let ping = self.reading.ping();
-            self.socket.feed(ping).await.map_err(|_| Ending::Gone)?;
+            self.socket.feed(ping).await.map_err(|_| Ending::Broken)?;
         }
-        self.socket.flush().await.map_err(|_| Ending::Gone)?;
-        self.outbox.written(bytes);
+        self.socket.flush().await.map_err(|_| Ending::Broken)?;
+        let waited = self.outbox.written(bytes);
+        self.state.metrics().delivered(frames.len(), waited);
         Ok(())
     }
 

@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use metered_protocol::{CloseCode, PeerId};
+use metered_protocol::{Channel, CloseCode, PeerId, PresencePeer, RawJson};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::admission::Admission;
+use super::metrics::{Metrics, Snapshot};
 use super::outbox::{End, Outbox};
 use super::socket::CLOSE_TIMEOUT;
 use crate::Limits;
 use crate::auth::{AuthError, Fresh, Keys, Request, ResumeKey};
-use crate::hub::{Arrival, ConnId, Hub, Output, SessionId, UnixMillis};
+use crate::hub::{Arrival, ConnId, Hub, Output, SessionId, UnixMillis, Usage};
+use crate::rest::Callers;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -28,6 +32,9 @@ pub struct Config {
     pub limits: Limits,
     /// Whether connections from this machine are free of [`Limits::connections_per_address`].
     pub exempt_loopback: bool,
+    /// How long, in milliseconds, a server that is asked to end goes on as before except that it says not to be ready:
+    /// time for load balancers to notice.
+    pub drain_ms: u64,
     /// When clients are asked to come back after a shutdown, in milliseconds.
     pub retry_after_ms: u64,
     /// How many clients are asked to come back in each second after that; 0 asks all of them at once.
@@ -45,6 +52,7 @@ impl Config {
             keys: Keys::dev(),
             limits: Limits::default(),
             exempt_loopback: true,
+            drain_ms: 0,
             retry_after_ms: 1000,
             returning_per_second: 1000,
             www: None,
@@ -63,6 +71,11 @@ struct Shared {
     resume: ResumeKey,
     live: Mutex<Live>,
     admission: Mutex<Admission>,
+    callers: Callers,
+    metrics: Metrics,
+    started_at: UnixMillis,
+    /// The server is about to end: nobody shall be sent here any more.
+    draining: AtomicBool,
     /// The hub's next timeout may have changed.
     timeout_changed: Notify,
     /// The connections' tasks.
@@ -87,12 +100,17 @@ impl ServerState {
     pub fn new(config: Config) -> Self {
         let live = Live { hub: Hub::new(config.limits), outboxes: BTreeMap::new(), last_conn: 0 };
         let admission = Admission::new(&config.limits, config.exempt_loopback);
+        let callers = Callers::new(config.limits);
         let resume = ResumeKey::derive(&config.keys, Uuid::new_v4().as_bytes());
         Self(Arc::new(Shared {
             config,
             resume,
             live: Mutex::new(live),
             admission: Mutex::new(admission),
+            callers,
+            metrics: Metrics::new(),
+            started_at: now(),
+            draining: AtomicBool::new(false),
             timeout_changed: Notify::new(),
             tasks: TaskTracker::new(),
             kill: CancellationToken::new(),
@@ -104,7 +122,7 @@ impl ServerState {
         self.live().hub.connection_count()
     }
 
-    pub(super) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 
@@ -167,6 +185,71 @@ impl ServerState {
         });
     }
 
+    /// Who is in a channel.
+    pub(crate) fn channel_peers(&self, channel: &Channel) -> Vec<PresencePeer<RawJson>> {
+        self.live().hub.channel_peers(channel)
+    }
+
+    /// Publishes to a channel in the name of a peer. Answers to how many connections it went.
+    pub(crate) fn publish(
+        &self,
+        channel: Channel,
+        from: PeerId,
+        from_metadata: Option<RawJson>,
+        data: RawJson,
+    ) -> usize {
+        self.drive(|live, _| live.hub.publish(channel, from, from_metadata, data))
+    }
+
+    /// Closes every connection of a peer. Answers how many that were.
+    pub(crate) fn kick(&self, peer: &PeerId) -> usize {
+        self.drive(|live, now| live.hub.kick(now, peer))
+    }
+
+    /// What there is and was.
+    pub(crate) fn usage(&self) -> Usage {
+        self.live().hub.usage()
+    }
+
+    /// When this state was made.
+    pub(crate) fn started_at(&self) -> UnixMillis {
+        self.0.started_at
+    }
+
+    /// How often the secret keys have been used.
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.0.callers
+    }
+
+    /// What is counted where sockets are written and closed.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// The text of all metrics.
+    pub(super) fn write_metrics(&self) -> Result<String, std::fmt::Error> {
+        let snapshot = {
+            let live = self.live();
+            Snapshot {
+                usage: live.hub.usage(),
+                detached_sessions: live.hub.detached_count(),
+                kept_bytes: live.hub.kept_bytes(),
+                queue_bytes: live.outboxes.values().map(|outbox| outbox.bytes()).sum(),
+            }
+        };
+        self.0.metrics.write(snapshot)
+    }
+
+    /// Whether the server is about to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on the server says that it is not ready for anybody new.
+    pub(super) fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Tells everyone that the server goes away and closes them.
     pub(super) fn shutdown(&self) {
         self.drive(|live, _| {
@@ -193,7 +276,7 @@ impl ServerState {
         let (mut live, now) = (self.live(), now());
         let due = live.hub.poll_timeout();
         let result = call(&mut live, now);
-        live.carry_out(now);
+        live.carry_out(now, &self.0.metrics);
         if live.hub.poll_timeout() != due {
             self.0.timeout_changed.notify_one();
         }
@@ -206,18 +289,19 @@ impl ServerState {
 }
 
 impl Live {
-    fn carry_out(&mut self, now: UnixMillis) {
+    fn carry_out(&mut self, now: UnixMillis, metrics: &Metrics) {
+        let at = Instant::now();
         while let Some(output) = self.hub.poll_output() {
             match output {
                 Output::Send { conn, frame } => {
                     let Some(outbox) = self.outboxes.get(&conn) else { continue };
-                    if outbox.push(frame).is_err() {
+                    if outbox.push(frame, at).is_err() {
                         tracing::info!(conn = conn.0, "closing a consumer that is too slow");
                         let end = End {
                             code: CloseCode::POLICY_VIOLATION,
                             reason: "too slow: the outbound queue is full",
                         };
-                        outbox.abandon(end);
+                        metrics.dropped(outbox.abandon(end) + 1);
                         self.outboxes.remove(&conn);
                         self.hub.close(now, conn, end.code, end.reason);
                     }
@@ -233,7 +317,7 @@ impl Live {
     }
 }
 
-fn now() -> UnixMillis {
+pub(crate) fn now() -> UnixMillis {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }
