@@ -5,13 +5,21 @@
 //! into the recipients' [`outbox`]es, and each connection's own task writes its own. So one slow socket delays
 //! nobody else, and what it may leave unread is bounded.
 
+mod accept;
 mod admission;
+mod app;
 mod assets;
+mod backlog;
 mod endpoint;
 mod outbox;
+mod proxies;
 mod serve;
 mod socket;
 mod state;
+mod tls;
 
+pub use proxies::TrustedProxies;
 pub use serve::serve;
-pub use state::{Config, ServerState};
+pub use state::ServerState;
+pub use tls::Tls;
+pub(crate) use tls::read_file;

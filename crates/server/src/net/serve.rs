@@ -2,17 +2,16 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::accept::Door;
 use super::socket::CLOSE_TIMEOUT;
 use super::state::ServerState;
 use super::{assets, endpoint};
@@ -33,19 +32,12 @@ pub async fn serve(
         .route("/v1", get(endpoint::open))
         .route("/healthz", get("ok"))
         .merge(assets::router(state.config()))
-        .with_state(state.clone())
-        .into_make_service_with_connect_info::<SocketAddr>();
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-    });
+        .with_state(state.clone());
     let stopping = CancellationToken::new();
-    let stop = stopping.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
-    let mut server = pin!(server.into_future());
+    let door = Door::new(&state, router, stopping.clone());
+    let mut server = pin!(door.run(listener));
     tokio::select! {
-        result = &mut server => return result,
+        () = &mut server => return Ok(()),
         () = state.run_timeouts() => {}
         () = shutdown => {}
     }
@@ -54,11 +46,12 @@ pub async fn serve(
     stopping.cancel();
     state.tasks().close();
     let drained = timeout(SHUTDOWN_TIMEOUT, async {
-        let served = server.await;
+        server.await;
         state.tasks().wait().await;
-        served
     });
-    let result = drained.await.unwrap_or(Ok(()));
+    if drained.await.is_err() {
+        tracing::debug!("dropping the connections that did not end");
+    }
     state.kill().cancel();
-    result
+    Ok(())
 }

@@ -9,9 +9,10 @@ use futures_util::SinkExt;
 use metered_protocol::CloseCode;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::app::App;
 use super::outbox::{End, Next, Outbox};
-use super::state::ServerState;
-use crate::hub::{Arrival, ConnId, Frame};
+use super::state::{Admitted, ServerState};
+use crate::hub::{ConnId, Frame};
 
 /// How long a client has to take the last frames and answer the close frame.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,21 +21,22 @@ pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const ASK_AFTER_BYTES: usize = 32 * 1024;
 
 /// As long as no connection lasts.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(super) const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves an accepted connection until one side closes it.
-pub(super) async fn run(state: ServerState, socket: WebSocket, arrival: Arrival) {
-    let (conn, outbox) = state.connect(arrival);
+pub(super) async fn run(state: ServerState, socket: WebSocket, admitted: Admitted) {
+    let Admitted { app, arrival } = admitted;
+    let (conn, outbox) = app.connect(arrival);
     // However this task ends, the hub hears of it.
-    let _guard = Connected { state: &state, conn };
+    let _guard = Connected { app: &app, conn };
     let idle_timeout_ms = state.config().limits.idle_timeout_ms;
     let reading = Reading::default();
-    let mut link = Link { state: &state, conn, outbox, socket, heard_at: Instant::now(), reading };
+    let mut link = Link { app: &app, conn, outbox, socket, heard_at: Instant::now(), reading };
     let ending = match idle_timeout_ms {
         0 => link.converse(NEVER).await,
         ms => link.converse(Duration::from_millis(ms)).await,
     };
-    tracing::debug!(conn = conn.0, ?ending, "connection ended");
+    tracing::debug!(app = app.id, conn = conn.0, ?ending, "connection ended");
     if let Ending::Close(end) = ending {
         close(link.socket, end).await;
     }
@@ -47,13 +49,13 @@ pub(super) async fn refuse(socket: WebSocket, end: End) {
 }
 
 struct Connected<'a> {
-    state: &'a ServerState,
+    app: &'a App,
     conn: ConnId,
 }
 
 impl Drop for Connected<'_> {
     fn drop(&mut self) {
-        self.state.disconnect(self.conn, CloseCode::ABNORMAL);
+        self.app.disconnect(self.conn, CloseCode::ABNORMAL);
     }
 }
 
@@ -69,7 +71,7 @@ enum Ending {
 }
 
 struct Link<'a> {
-    state: &'a ServerState,
+    app: &'a App,
     conn: ConnId,
     outbox: Arc<Outbox>,
     socket: WebSocket,
@@ -140,12 +142,12 @@ impl Link<'_> {
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Ending> {
         self.heard_at = Instant::now();
         match message {
-            Some(Ok(Message::Text(text))) => self.state.handle_frame(self.conn, &text),
-            Some(Ok(Message::Binary(data))) => self.state.handle_binary(self.conn, data.len()),
+            Some(Ok(Message::Text(text))) => self.app.handle_frame(self.conn, &text),
+            Some(Ok(Message::Binary(data))) => self.app.handle_binary(self.conn, data.len()),
             Some(Ok(Message::Pong(pong))) => {
                 self.outbox.has_read();
                 if let Some(frames) = self.reading.answered(&pong) {
-                    self.state.has_read(self.conn, frames);
+                    self.app.has_read(self.conn, frames);
                 }
             }
             Some(Ok(Message::Ping(_))) => {}
@@ -210,7 +212,7 @@ impl Link<'_> {
 
     /// Lets the answer to the client's close frame, which the WebSocket has prepared, go out.
     async fn answer_close(&mut self, code: CloseCode) {
-        self.state.disconnect(self.conn, code);
+        self.app.disconnect(self.conn, code);
         let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
     }
 }
