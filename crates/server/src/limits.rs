@@ -28,6 +28,11 @@ pub struct Limits {
     pub metadata_bytes: usize,
     /// Bytes that may wait for one connection's socket. A consumer that lets more pile up is closed with 1008.
     pub outbound_queue_bytes: usize,
+    /// Bytes that may wait for all sockets together. Over it, a connection that has more waiting than the average is
+    /// closed with 1008.
+    pub outbound_total_bytes: usize,
+    /// How long, in milliseconds, a client may take to send the head of its request, and before that for TLS.
+    pub handshake_timeout_ms: u64,
     /// Silence, in milliseconds, after which a connection counts as dead. A client that is alive answers the
     /// WebSocket pings that are sent at a third of it.
     pub idle_timeout_ms: u64,
@@ -78,6 +83,8 @@ impl Default for Limits {
             peer_metadata_bytes: limits::MAX_PEER_METADATA_BYTES,
             metadata_bytes: limits::MAX_METADATA_BYTES,
             outbound_queue_bytes: 4 * 1024 * 1024,
+            outbound_total_bytes: 256 * 1024 * 1024,
+            handshake_timeout_ms: 10_000,
             idle_timeout_ms: 90_000,
             presence_tick_ms: 20,
             resume_grace_ms: 15_000,

@@ -24,13 +24,12 @@ struct Closed {
     by: &'static str,
 }
 
-/// What is read off the state at the moment somebody asks.
+/// What is read off an app at the moment somebody asks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Snapshot {
     pub(super) usage: Usage,
     pub(super) detached_sessions: usize,
     pub(super) kept_bytes: usize,
-    pub(super) queue_bytes: usize,
 }
 
 /// The metrics of one server.
@@ -148,21 +147,24 @@ impl Metrics {
         self.refusals.get_or_create(&Closed { code: code.0, by: "server" }).inc();
     }
 
-    /// The text of all of them.
-    pub(super) fn write(&self, now: Snapshot) -> Result<String, fmt::Error> {
-        let Snapshot { usage, detached_sessions, kept_bytes, queue_bytes } = now;
-        let set = |gauge: &Gauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        set(&self.connections, usage.connections);
-        set(&self.peers, usage.peers);
-        set(&self.channels, usage.channels);
-        set(&self.detached, detached_sessions);
-        set(&self.kept_bytes, kept_bytes);
-        set(&self.queue_bytes, queue_bytes);
-        // Counted by the hub, which never counts down.
-        let count =
-            |counter: &Counter<u64, AtomicU64>, value| counter.inner().store(value, Ordering::Relaxed);
-        count(&self.messages, usage.messages);
-        count(&self.resumed, usage.resumed_sessions);
+    /// The text of all of them, for all apps together.
+    pub(super) fn write(&self, apps: &[Snapshot], queue_bytes: usize) -> Result<String, fmt::Error> {
+        let sum = |gauge: &Gauge, value: fn(&Snapshot) -> usize| {
+            let value = apps.iter().map(value).sum::<usize>();
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        sum(&self.connections, |app| app.usage.connections);
+        sum(&self.peers, |app| app.usage.peers);
+        sum(&self.channels, |app| app.usage.channels);
+        sum(&self.detached, |app| app.detached_sessions);
+        sum(&self.kept_bytes, |app| app.kept_bytes);
+        self.queue_bytes.set(i64::try_from(queue_bytes).unwrap_or(i64::MAX));
+        // Counted by the hubs, which never count down.
+        let count = |counter: &Counter<u64, AtomicU64>, value: fn(&Snapshot) -> u64| {
+            counter.inner().store(apps.iter().map(value).sum(), Ordering::Relaxed);
+        };
+        count(&self.messages, |app| app.usage.messages);
+        count(&self.resumed, |app| app.usage.resumed_sessions);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -1,13 +1,14 @@
 //! What waits for one connection's socket.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metered_protocol::CloseCode;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::backlog::Backlog;
 use crate::hub::Frame;
 use crate::limits::exceeds;
 
@@ -27,6 +28,8 @@ const HURRY: usize = 16;
 #[derive(Debug)]
 pub(super) struct Outbox {
     limit: usize,
+    /// What waits for everyone, this queue included.
+    backlog: Arc<Backlog>,
     queue: Mutex<Queue>,
     /// There is something to take.
     filled: Notify,
@@ -67,23 +70,43 @@ pub(super) enum Next {
     Close(End),
 }
 
-/// The queue is over its bound.
+/// Why a queue takes nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) enum Full {
+    /// It is over its own bound.
+    Queue,
+    /// All queues together are over theirs, and this one has more than its share.
+    Memory,
+}
+
+impl Full {
+    /// The words for the close frame.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::Queue => "too slow: the outbound queue is full",
+            Self::Memory => "too slow: the server is short of memory",
+        }
+    }
+}
 
 impl Outbox {
     /// An empty queue. A limit of 0 is no limit.
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit, queue: Mutex::default(), filled: Notify::new(), ended: Notify::new() }
+    pub(super) fn new(limit: usize, backlog: Arc<Backlog>) -> Self {
+        backlog.enter();
+        Self { limit, backlog, queue: Mutex::default(), filled: Notify::new(), ended: Notify::new() }
     }
 
     /// Adds a frame, now.
     pub(super) fn push(&self, frame: Frame, now: Instant) -> Result<(), Full> {
         let mut queue = self.lock();
         if exceeds(self.limit, queue.bytes) {
-            return Err(Full);
+            return Err(Full::Queue);
+        }
+        if self.backlog.is_too_much(queue.bytes) {
+            return Err(Full::Memory);
         }
         queue.bytes += frame.len();
+        self.backlog.add(frame.len());
         queue.frames.push_back((frame, now));
         drop(queue);
         self.filled.notify_one();
@@ -106,14 +129,11 @@ impl Outbox {
 
     fn drop_frames(&self) -> usize {
         let mut queue = self.lock();
-        // Of the dropped frames no byte is written any more.
-        queue.bytes = 0;
-        std::mem::take(&mut queue.frames).len()
-    }
-
-    /// How many bytes wait or are being written.
-    pub(super) fn bytes(&self) -> usize {
-        self.lock().bytes
+        let frames = std::mem::take(&mut queue.frames);
+        let bytes = frames.iter().map(|(frame, _)| frame.len()).sum::<usize>().min(queue.bytes);
+        queue.bytes -= bytes;
+        self.backlog.remove(bytes);
+        frames.len()
     }
 
     /// Waits for the next thing to do. Dropping the future loses nothing.
@@ -150,7 +170,9 @@ impl Outbox {
     /// These bytes, the last batch, have been written. Answers how long its oldest frame has taken.
     pub(super) fn written(&self, bytes: usize) -> Duration {
         let mut queue = self.lock();
-        queue.bytes = queue.bytes.saturating_sub(bytes);
+        let bytes = bytes.min(queue.bytes);
+        queue.bytes -= bytes;
+        self.backlog.remove(bytes);
         let since = queue.writing_since.take();
         drop(queue);
         since.map_or(Duration::ZERO, |since| since.elapsed())
@@ -165,6 +187,13 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let bytes = self.lock().bytes;
+        self.backlog.leave(bytes);
     }
 }
 
@@ -234,6 +263,10 @@ mod tests {
         frame
     }
 
+    fn queue(limit: usize) -> Outbox {
+        Outbox::new(limit, Arc::new(Backlog::new(0)))
+    }
+
     async fn batch(outbox: &Outbox) -> usize {
         match outbox.next().await {
             Next::Write(frames) => frames.len(),
@@ -244,27 +277,45 @@ mod tests {
     #[tokio::test]
     async fn bytes_count_until_they_are_written() {
         let (frame, length) = (frame(), frame().len());
-        let outbox = Outbox::new(2 * length);
+        let outbox = queue(2 * length);
         for _ in 0..3 {
             assert_eq!(push(&outbox, frame.clone()), Ok(()), "what is queued before is within the bound");
         }
-        assert_eq!(push(&outbox, frame.clone()), Err(Full));
+        assert_eq!(push(&outbox, frame.clone()), Err(Full::Queue));
         assert_eq!(batch(&outbox).await, 3);
-        assert_eq!(push(&outbox, frame.clone()), Err(Full), "taken is not written");
+        assert_eq!(push(&outbox, frame.clone()), Err(Full::Queue), "taken is not written");
         outbox.written(length);
         assert_eq!(push(&outbox, frame.clone()), Ok(()));
-        assert_eq!(push(&outbox, frame), Err(Full));
+        assert_eq!(push(&outbox, frame), Err(Full::Queue));
     }
 
     #[tokio::test]
     async fn no_bound_is_no_bound() {
-        let (outbox, frame) = (Outbox::new(0), frame());
+        let (outbox, frame) = (queue(0), frame());
         assert!((0..10_000).all(|_| push(&outbox, frame.clone()).is_ok()));
     }
 
     #[tokio::test]
+    async fn when_memory_is_short_only_those_who_have_more_waiting_than_others_are_full() {
+        let (frame, length) = (frame(), frame().len());
+        let backlog = Arc::new(Backlog::new(10 * length));
+        let [slow, quick] = std::array::from_fn(|_| Outbox::new(0, backlog.clone()));
+        for _ in 0..11 {
+            assert_eq!(push(&slow, frame.clone()), Ok(()));
+        }
+        assert_eq!(push(&slow, frame.clone()), Err(Full::Memory));
+        assert_eq!(push(&quick, frame.clone()), Ok(()));
+        assert_eq!(backlog.bytes(), 12 * length);
+        slow.abandon(END);
+        assert_eq!(backlog.bytes(), length, "what is abandoned takes no memory");
+        assert_eq!(push(&quick, frame), Ok(()));
+        drop(quick);
+        assert_eq!(backlog.bytes(), 0, "and neither does what is gone");
+    }
+
+    #[tokio::test]
     async fn a_batch_is_bounded_and_the_close_comes_last() {
-        let (outbox, frame) = (Outbox::new(0), frame());
+        let (outbox, frame) = (queue(0), frame());
         let count = 2 * BATCH_BYTES / frame.len();
         for _ in 0..count {
             push(&outbox, frame.clone()).unwrap();
@@ -282,7 +333,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_gets_to_read_the_ack_of_a_subscribe_before_the_snapshot_follows() {
         let [welcome, ack, snapshot] = frames();
-        let outbox = Outbox::new(0);
+        let outbox = queue(0);
         let subscribe = || {
             for frame in [&welcome, &ack, &snapshot] {
                 push(&outbox, frame.clone()).unwrap();
@@ -303,7 +354,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_waits_when_there_is_a_hurry_or_an_end() {
         let [_, ack, snapshot] = frames();
-        let (outbox, begun) = (Outbox::new(0), Instant::now());
+        let (outbox, begun) = (queue(0), Instant::now());
         for _ in 0..HURRY {
             push(&outbox, ack.clone()).unwrap();
         }
@@ -318,14 +369,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_queue_that_is_closed_is_given_up_when_its_time_is_over_and_an_abandoned_one_at_once() {
-        let (outbox, begun) = (Outbox::new(0), Instant::now());
+        let (outbox, begun) = (queue(0), Instant::now());
         push(&outbox, frame()).unwrap();
         outbox.close(END, Duration::from_secs(1));
         outbox.given_up().await;
         assert_eq!(begun.elapsed().as_millis(), 1000);
         assert!(matches!(outbox.next().await, Next::Close(END)));
 
-        let outbox = Outbox::new(0);
+        let outbox = queue(0);
         push(&outbox, frame()).unwrap();
         outbox.abandon(END);
         outbox.given_up().await;
@@ -335,7 +386,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_tells_how_long_the_oldest_frame_of_a_batch_took_to_be_written() {
-        let (outbox, frame) = (Outbox::new(0), frame());
+        let (outbox, frame) = (queue(0), frame());
         push(&outbox, frame.clone()).unwrap();
         tokio::time::advance(Duration::from_millis(10)).await;
         push(&outbox, frame.clone()).unwrap();
@@ -343,7 +394,7 @@ mod tests {
         push(&outbox, frame.clone()).unwrap();
         tokio::time::advance(Duration::from_millis(5)).await;
         assert_eq!(outbox.written(2 * frame.len()).as_millis(), 15);
-        assert_eq!(outbox.bytes(), frame.len());
+        assert_eq!(outbox.backlog.bytes(), frame.len());
         assert_eq!(batch(&outbox).await, 1);
         assert_eq!(
             outbox.written(frame.len()).as_millis(),
@@ -354,10 +405,10 @@ mod tests {
 
     #[tokio::test]
     async fn frames_that_are_dropped_are_counted() {
-        let outbox = Outbox::new(0);
+        let outbox = queue(0);
         for _ in 0..3 {
             push(&outbox, frame()).unwrap();
         }
-        assert_eq!((outbox.abandon(END), outbox.bytes()), (3, 0));
+        assert_eq!((outbox.abandon(END), outbox.backlog.bytes()), (3, 0));
     }
 }

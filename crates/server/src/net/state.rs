@@ -1,95 +1,51 @@
-//! The state that all connections share, and the one place that drives the hub.
+//! The state that all connections share.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use metered_protocol::{Channel, CloseCode, PeerId, PresencePeer, RawJson};
+use metered_protocol::{CloseCode, PeerId};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::admission::Admission;
-use super::metrics::{Metrics, Snapshot};
-use super::outbox::{End, Outbox};
-use super::socket::CLOSE_TIMEOUT;
-use crate::Limits;
-use crate::auth::{AuthError, Fresh, Keys, Request, ResumeKey};
-use crate::hub::{Arrival, ConnId, Hub, Output, SessionId, UnixMillis, Usage};
+use super::app::{App, Shared};
+use super::backlog::Backlog;
+use super::metrics::Metrics;
+use super::outbox::End;
+use crate::Config;
+use crate::auth::{AuthError, Fresh, Request};
+use crate::hub::{Arrival, SessionId, UnixMillis};
 use crate::rest::Callers;
-
-/// How a server is set up.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Who may connect.
-    pub keys: Keys,
-    /// The bounds of everything.
-    pub limits: Limits,
-    /// Whether connections from this machine are free of [`Limits::connections_per_address`].
-    pub exempt_loopback: bool,
-    /// How long, in milliseconds, a server that is asked to end goes on as before except that it says not to be ready:
-    /// time for load balancers to notice.
-    pub drain_ms: u64,
-    /// When clients are asked to come back after a shutdown, in milliseconds.
-    pub retry_after_ms: u64,
-    /// How many clients are asked to come back in each second after that; 0 asks all of them at once.
-    pub returning_per_second: u32,
-    /// A directory to serve at `/`.
-    pub www: Option<PathBuf>,
-    /// A directory to serve at `/pkg/`, to pages of any origin.
-    pub package: Option<PathBuf>,
-}
-
-impl Config {
-    /// The set-up of development: well-known keys that grant everything. Not for a network.
-    pub fn dev() -> Self {
-        Self {
-            keys: Keys::dev(),
-            limits: Limits::default(),
-            exempt_loopback: true,
-            drain_ms: 0,
-            retry_after_ms: 1000,
-            returning_per_second: 1000,
-            www: None,
-            package: None,
-        }
-    }
-}
 
 /// A server's state. Clones share it.
 #[derive(Clone, Debug)]
-pub struct ServerState(Arc<Shared>);
+pub struct ServerState(Arc<Whole>);
 
 #[derive(Debug)]
-struct Shared {
+struct Whole {
     config: Config,
-    resume: ResumeKey,
-    live: Mutex<Live>,
+    apps: Vec<Arc<App>>,
+    shared: Arc<Shared>,
     admission: Mutex<Admission>,
     callers: Callers,
-    metrics: Metrics,
     started_at: UnixMillis,
     /// The server is about to end: nobody shall be sent here any more.
     draining: AtomicBool,
-    /// The hub's next timeout may have changed.
-    timeout_changed: Notify,
     /// The connections' tasks.
     tasks: TaskTracker,
     /// Ends those of them that do not end by themselves.
     kill: CancellationToken,
 }
 
-/// The hub and the queues its outputs go to.
+/// Somebody who may come in, and where to.
 #[derive(Debug)]
-struct Live {
-    hub: Hub,
-    outboxes: BTreeMap<ConnId, Arc<Outbox>>,
-    last_conn: u64,
+pub(super) struct Admitted {
+    pub(super) app: Arc<App>,
+    pub(super) arrival: Arrival,
 }
 
 /// No timer waits longer than this, so that a system clock that was set is noticed.
@@ -98,20 +54,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 impl ServerState {
     /// The state of a server without connections.
     pub fn new(config: Config) -> Self {
-        let live = Live { hub: Hub::new(config.limits), outboxes: BTreeMap::new(), last_conn: 0 };
         let admission = Admission::new(&config.limits, config.exempt_loopback);
+        let shared = Arc::new(Shared {
+            timeout_changed: Notify::new(),
+            backlog: Arc::new(Backlog::new(config.limits.outbound_total_bytes)),
+            metrics: Metrics::new(),
+            too_slow: AtomicU64::new(0),
+        });
         let callers = Callers::new(config.limits);
-        let resume = ResumeKey::derive(&config.keys, Uuid::new_v4().as_bytes());
-        Self(Arc::new(Shared {
+        let apps = config.apps.iter().map(|app| Arc::new(App::new(app, &config, shared.clone()))).collect();
+        Self(Arc::new(Whole {
             config,
-            resume,
-            live: Mutex::new(live),
+            apps,
+            shared,
             admission: Mutex::new(admission),
             callers,
-            metrics: Metrics::new(),
             started_at: now(),
             draining: AtomicBool::new(false),
-            timeout_changed: Notify::new(),
             tasks: TaskTracker::new(),
             kill: CancellationToken::new(),
         }))
@@ -119,7 +78,17 @@ impl ServerState {
 
     /// How many clients are connected.
     pub fn connection_count(&self) -> usize {
-        self.live().hub.connection_count()
+        self.0.apps.iter().map(|app| app.connection_count()).sum()
+    }
+
+    /// How many connections were closed because they took what they were sent too slowly.
+    pub fn too_slow_count(&self) -> u64 {
+        self.0.shared.too_slow.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes wait for all sockets together.
+    pub fn outbound_bytes(&self) -> usize {
+        self.0.shared.backlog.bytes()
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -135,7 +104,7 @@ impl ServerState {
     }
 
     /// Whether a socket from this address may become a connection, and whose. If not, how to close it.
-    pub(super) fn admit(&self, from: IpAddr, request: &Request) -> Result<Arrival, End> {
+    pub(super) fn admit(&self, from: IpAddr, request: &Request) -> Result<Admitted, End> {
         let admitted = {
             let mut admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
             admission.admit(now(), from)
@@ -144,71 +113,33 @@ impl ServerState {
             let reason = "too many connections from this address";
             return Err(End { code: CloseCode::OVER_CONCURRENT_LIMIT, reason });
         }
-        let Config { keys, limits, .. } = &self.0.config;
+        self.authenticate(request).map_err(|error| End { code: error.close_code(), reason: error.reason() })
+    }
+
+    fn authenticate(&self, request: &Request) -> Result<Admitted, AuthError> {
+        let credential = request.credential.as_ref().ok_or(AuthError::Missing)?;
+        // Every app is asked, so that the time it takes says nothing about whose key it is. One that knows nothing of
+        // the credential is left to say what is wrong with it.
+        let mut found = self.0.apps.first();
+        for app in &self.0.apps {
+            if app.keys.know(credential) {
+                found = Some(app);
+            }
+        }
+        let app = found.ok_or(AuthError::UnknownKey)?;
         let session = SessionId(Uuid::new_v4().as_u128());
         let fresh = Fresh { peer_id: fresh_peer_id(), session };
-        keys.admit(now(), limits, &self.0.resume, request, fresh)
-            .map_err(|error: AuthError| End { code: error.close_code(), reason: error.reason() })
+        let (now, config) = (now(), &self.0.config);
+        let mut arrival = app.keys.admit(now, &config.limits, &app.resume, request, fresh)?;
+        if let Some(turn) = &config.turn {
+            turn.introduce(now, &mut arrival.identity);
+        }
+        Ok(Admitted { app: app.clone(), arrival })
     }
 
-    /// Opens a connection. What it is to be sent comes out of the outbox.
-    pub(super) fn connect(&self, arrival: Arrival) -> (ConnId, Arc<Outbox>) {
-        let outbox = Arc::new(Outbox::new(self.0.config.limits.outbound_queue_bytes));
-        let conn = self.drive(|live, now| {
-            live.last_conn += 1;
-            let conn = ConnId(live.last_conn);
-            live.outboxes.insert(conn, outbox.clone());
-            live.hub.connect(now, conn, arrival);
-            conn
-        });
-        (conn, outbox)
-    }
-
-    pub(super) fn handle_frame(&self, conn: ConnId, text: &str) {
-        self.drive(|live, now| live.hub.handle_frame(now, conn, text));
-    }
-
-    pub(super) fn handle_binary(&self, conn: ConnId, length: usize) {
-        self.drive(|live, now| live.hub.handle_binary(now, conn, length));
-    }
-
-    /// The client has read so many of the numbered frames that were written.
-    pub(super) fn has_read(&self, conn: ConnId, frames: u64) {
-        self.drive(|live, _| live.hub.has_read(conn, frames));
-    }
-
-    /// A socket is gone, closed by its client with this code or broken.
-    pub(super) fn disconnect(&self, conn: ConnId, code: CloseCode) {
-        self.drive(|live, now| {
-            live.outboxes.remove(&conn);
-            live.hub.disconnect(now, conn, code);
-        });
-    }
-
-    /// Who is in a channel.
-    pub(crate) fn channel_peers(&self, channel: &Channel) -> Vec<PresencePeer<RawJson>> {
-        self.live().hub.channel_peers(channel)
-    }
-
-    /// Publishes to a channel in the name of a peer. Answers to how many connections it went.
-    pub(crate) fn publish(
-        &self,
-        channel: Channel,
-        from: PeerId,
-        from_metadata: Option<RawJson>,
-        data: RawJson,
-    ) -> usize {
-        self.drive(|live, _| live.hub.publish(channel, from, from_metadata, data))
-    }
-
-    /// Closes every connection of a peer. Answers how many that were.
-    pub(crate) fn kick(&self, peer: &PeerId) -> usize {
-        self.drive(|live, now| live.hub.kick(now, peer))
-    }
-
-    /// What there is and was.
-    pub(crate) fn usage(&self) -> Usage {
-        self.live().hub.usage()
+    /// Every app.
+    pub(crate) fn apps(&self) -> &[Arc<App>] {
+        &self.0.apps
     }
 
     /// When this state was made.
@@ -223,21 +154,13 @@ impl ServerState {
 
     /// What is counted where sockets are written and closed.
     pub(super) fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+        &self.0.shared.metrics
     }
 
     /// The text of all metrics.
     pub(super) fn write_metrics(&self) -> Result<String, std::fmt::Error> {
-        let snapshot = {
-            let live = self.live();
-            Snapshot {
-                usage: live.hub.usage(),
-                detached_sessions: live.hub.detached_count(),
-                kept_bytes: live.hub.kept_bytes(),
-                queue_bytes: live.outboxes.values().map(|outbox| outbox.bytes()).sum(),
-            }
-        };
-        self.0.metrics.write(snapshot)
+        let snapshots: Vec<_> = self.0.apps.iter().map(|app| app.snapshot()).collect();
+        self.metrics().write(&snapshots, self.outbound_bytes())
     }
 
     /// Whether the server is about to end.
@@ -252,66 +175,21 @@ impl ServerState {
 
     /// Tells everyone that the server goes away and closes them.
     pub(super) fn shutdown(&self) {
-        self.drive(|live, _| {
-            live.hub.shutdown(self.0.config.retry_after_ms, self.0.config.returning_per_second)
-        });
+        for app in &self.0.apps {
+            app.shutdown(self.0.config.retry_after_ms, self.0.config.returning_per_second);
+        }
     }
 
-    /// Calls the hub when its timeouts are due, for ever.
+    /// Calls the hubs when their timeouts are due, for ever.
     pub(super) async fn run_timeouts(&self) {
         loop {
-            let due = self.live().hub.poll_timeout();
+            let due = self.0.apps.iter().filter_map(|app| app.poll_timeout()).min();
             let wait = due.map_or(LONGEST_WAIT, |at| {
                 Duration::from_millis(at.0.saturating_sub(now().0)).min(LONGEST_WAIT)
             });
             tokio::select! {
-                () = tokio::time::sleep(wait) => self.drive(|live, now| live.hub.handle_timeout(now)),
-                () = self.0.timeout_changed.notified() => {}
-            }
-        }
-    }
-
-    /// Calls the hub and carries out what it wants done.
-    fn drive<T>(&self, call: impl FnOnce(&mut Live, UnixMillis) -> T) -> T {
-        let (mut live, now) = (self.live(), now());
-        let due = live.hub.poll_timeout();
-        let result = call(&mut live, now);
-        live.carry_out(now, &self.0.metrics);
-        if live.hub.poll_timeout() != due {
-            self.0.timeout_changed.notify_one();
-        }
-        result
-    }
-
-    fn live(&self) -> MutexGuard<'_, Live> {
-        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Live {
-    fn carry_out(&mut self, now: UnixMillis, metrics: &Metrics) {
-        let at = Instant::now();
-        while let Some(output) = self.hub.poll_output() {
-            match output {
-                Output::Send { conn, frame } => {
-                    let Some(outbox) = self.outboxes.get(&conn) else { continue };
-                    if outbox.push(frame, at).is_err() {
-                        tracing::info!(conn = conn.0, "closing a consumer that is too slow");
-                        let end = End {
-                            code: CloseCode::POLICY_VIOLATION,
-                            reason: "too slow: the outbound queue is full",
-                        };
-                        metrics.dropped(outbox.abandon(end) + 1);
-                        self.outboxes.remove(&conn);
-                        self.hub.close(now, conn, end.code, end.reason);
-                    }
-                }
-                Output::Close { conn, code, reason } => {
-                    if let Some(outbox) = self.outboxes.remove(&conn) {
-                        tracing::debug!(conn = conn.0, code = code.0, reason, "closing");
-                        outbox.close(End { code, reason }, CLOSE_TIMEOUT);
-                    }
-                }
+                () = tokio::time::sleep(wait) => self.0.apps.iter().for_each(|app| app.handle_timeout()),
+                () = self.0.shared.timeout_changed.notified() => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Who calls: the holder of a secret key, and how often.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -12,11 +12,15 @@ use subtle::ConstantTimeEq;
 use super::problem::Problem;
 use crate::auth::{Keys, SecretKey};
 use crate::hub::{TokenBucket, UnixMillis};
+use crate::net::App;
 use crate::{Action, Limits, ServerState};
 
-/// The secret key that a request was made with.
+/// The secret key that a request was made with, and the app that it opens.
 #[derive(Debug)]
-pub(super) struct Caller(pub(super) SecretKey);
+pub(super) struct Caller {
+    pub(super) app: Arc<App>,
+    pub(super) key: SecretKey,
+}
 
 impl Caller {
     /// Whether the key permits this on a channel.
@@ -24,10 +28,10 @@ impl Caller {
         if channel.is_reserved() {
             return Err(Problem::CHANNEL_RESERVED);
         }
-        if !self.0.grants.permit(action) {
+        if !self.key.grants.permit(action) {
             return Err(Problem::ACTION_NOT_PERMITTED);
         }
-        if !self.0.grants.reach(channel) {
+        if !self.key.grants.reach(channel) {
             return Err(Problem::CHANNEL_NOT_AUTHORIZED);
         }
         Ok(())
@@ -40,28 +44,39 @@ impl FromRequestParts<ServerState> for Caller {
     async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, Problem> {
         let mut values = parts.headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return Err(Problem::UNAUTHORIZED) };
-        let key = find(&state.config().keys, value.as_bytes()).ok_or(Problem::UNAUTHORIZED)?;
+        let (app, key) = find(state.apps(), value.as_bytes()).ok_or(Problem::UNAUTHORIZED)?;
         if state.is_draining() {
             return Err(Problem::GOING_AWAY);
         }
         if !state.callers().admit(&key.id) {
             return Err(Problem::TOO_MANY_REQUESTS);
         }
-        tracing::debug!(key = key.id, method = %parts.method, path = parts.uri.path(), "request");
-        Ok(Self(key.clone()))
+        tracing::debug!(app = app.id, key = key.id, method = %parts.method, path = parts.uri.path(), "request");
+        Ok(Self { app: app.clone(), key: key.clone() })
     }
 }
 
-/// The secret key that this header's value presents. Every key is looked at, id and secret, so that the time it takes
-/// says nothing about any of them.
-fn find<'a>(keys: &'a Keys, authorization: &[u8]) -> Option<&'a SecretKey> {
+/// The secret key that this header's value presents.
+fn find<'a>(apps: &'a [Arc<App>], authorization: &[u8]) -> Option<(&'a Arc<App>, &'a SecretKey)> {
+    let (id, secret) = credential(authorization)?;
+    // Every app is asked, for the same reason for which each looks at all of its keys.
+    let found = apps.iter().map(|app| (app, find_key(&app.keys, id, secret)));
+    found.fold(None, |found, (app, key)| key.map(|key| (app, key)).or(found))
+}
+
+/// The id and the secret in `Bearer <id>:<secret>`.
+fn credential(authorization: &[u8]) -> Option<(&[u8], &[u8])> {
     let (scheme, credential) = authorization.split_at_checked(7)?;
     if !scheme.eq_ignore_ascii_case(b"bearer ") {
         return None;
     }
     let credential = credential.trim_ascii();
     let colon = credential.iter().position(|byte| *byte == b':')?;
-    let (id, secret) = (credential.get(..colon)?, credential.get(colon + 1..)?);
+    Some((credential.get(..colon)?, credential.get(colon + 1..)?))
+}
+
+/// Looks at every key, id and secret, so that the time it takes says nothing about any of them.
+fn find_key<'a>(keys: &'a Keys, id: &[u8], secret: &[u8]) -> Option<&'a SecretKey> {
     let mut found = None;
     for key in &keys.secret {
         let is_it = key.id.as_bytes().ct_eq(id) & key.secret.expose().as_bytes().ct_eq(secret);
@@ -103,7 +118,8 @@ mod tests {
     use super::*;
 
     fn id_of(keys: &Keys, authorization: &str) -> Option<String> {
-        find(keys, authorization.as_bytes()).map(|key| key.id.clone())
+        let (id, secret) = credential(authorization.as_bytes())?;
+        find_key(keys, id, secret).map(|key| key.id.clone())
     }
 
     #[test]

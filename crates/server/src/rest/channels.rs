@@ -31,13 +31,12 @@ struct Peer {
 
 /// `GET …/peers`
 pub(super) async fn peers(
-    State(state): State<ServerState>,
     caller: Caller,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Answer<Peers>, Problem> {
     let channel = channel(name)?;
     caller.check(Action::Presence, &channel)?;
-    let peers = state.channel_peers(&channel).into_iter().map(|peer| Peer {
+    let peers = caller.app.channel_peers(&channel).into_iter().map(|peer| Peer {
         peer_id: peer.peer_id.as_str().to_owned(),
         metadata: peer.metadata.and_then(|metadata| RawValue::from_string(metadata.as_str().to_owned()).ok()),
     });
@@ -75,6 +74,6 @@ pub(super) async fn publish(
         .map_err(|why| Problem::invalid(format!("from {why}")))?;
     let limit = state.config().limits.peer_metadata_bytes;
     let from_metadata = metadata("peerMetadata", message.peer_metadata.as_deref(), limit)?;
-    let delivered = state.publish(channel.clone(), from, from_metadata, (&*data).into());
+    let delivered = caller.app.publish(channel.clone(), from, from_metadata, (&*data).into());
     Ok(Answer(Published { channel: channel.as_str().to_owned(), delivered }))
 }

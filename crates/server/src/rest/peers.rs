@@ -3,14 +3,13 @@
 //! Any secret key may do this: its holder is the peers' own backend.
 
 use axum::Json as Answer;
+use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
 use serde::Serialize;
 
 use super::body::peer;
 use super::caller::Caller;
 use super::problem::Problem;
-use crate::ServerState;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,12 +20,11 @@ pub(super) struct Kicked {
 }
 
 pub(super) async fn kick(
-    State(state): State<ServerState>,
     caller: Caller,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Answer<Kicked>, Problem> {
     let peer = peer(id)?;
-    let closed = state.kick(&peer);
-    tracing::info!(key = caller.0.id, %peer, closed, "peer disconnected by an administrator");
+    let closed = caller.app.kick(&peer);
+    tracing::info!(app = caller.app.id, key = caller.key.id, %peer, closed, "peer disconnected by an administrator");
     Ok(Answer(Kicked { peer_id: peer.as_str().to_owned(), closed }))
 }

@@ -11,7 +11,7 @@ use super::body::{Json, metadata};
 use super::caller::Caller;
 use super::problem::Problem;
 use crate::auth::{AuthError, Credential};
-use crate::{Action, ChannelPattern, Config, ServerState};
+use crate::{Action, ChannelPattern, ServerState};
 
 /// How long a token lasts unless the request says, and at most, in seconds.
 const DEFAULT_SECONDS: u64 = 3600;
@@ -73,16 +73,16 @@ pub(super) async fn mint(
         metadata: wish.metadata,
         peer_metadata: wish.peer_metadata,
     };
-    let header = Header { kid: Some(caller.0.id.clone()), ..Header::new(Algorithm::HS256) };
-    let secret = EncodingKey::from_secret(caller.0.secret.expose().as_bytes());
+    let header = Header { kid: Some(caller.key.id.clone()), ..Header::new(Algorithm::HS256) };
+    let secret = EncodingKey::from_secret(caller.key.secret.expose().as_bytes());
     let token = encode(&header, &claims, &secret).map_err(|error| {
-        tracing::error!(key = caller.0.id, %error, "cannot sign");
+        tracing::error!(key = caller.key.id, %error, "cannot sign");
         Problem::INTERNAL
     })?;
     // A token that this very server would turn away is none: it is looked at as it will be.
     let credential = Credential::Token(Secret::new(token.clone()));
-    let Config { keys, limits, .. } = state.config();
-    match keys.authenticate(now, limits, Some(&credential), || peer_id) {
+    let (keys, limits) = (&caller.app.keys, &state.config().limits);
+    match keys.authenticate(now, limits, Some(&credential), None, || peer_id) {
         // One that lasts a second lasts too short to be of use, which is what was asked for.
         Ok(_) | Err(AuthError::Expired) => Ok(Answer(Token { token, expires_at: claims.exp })),
         Err(error) => Err(Problem::invalid(error.reason())),

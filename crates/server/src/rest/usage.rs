@@ -11,6 +11,7 @@ use crate::ServerState;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
+    app_id: String,
     period_start_unix: u64,
     period_end_unix: Option<u64>,
     concurrent_now: usize,
@@ -20,9 +21,10 @@ pub(super) struct Report {
     channels: usize,
 }
 
-pub(super) async fn report(State(state): State<ServerState>, _: Caller) -> Answer<Report> {
-    let usage = state.usage();
+pub(super) async fn report(State(state): State<ServerState>, caller: Caller) -> Answer<Report> {
+    let usage = caller.app.usage();
     Answer(Report {
+        app_id: caller.app.id.clone(),
         period_start_unix: state.started_at().0 / 1000,
         period_end_unix: None,
         concurrent_now: usage.connections,

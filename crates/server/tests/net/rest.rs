@@ -246,6 +246,7 @@ async fn usage_tells_what_there_is_and_was() {
         ("peers", json!(1)),
         ("channels", json!(1)),
         ("periodEndUnix", json!(null)),
+        ("appId", json!("dev")),
     ] {
         assert_eq!(usage[name], expected, "{name}");
     }
@@ -255,7 +256,7 @@ async fn usage_tells_what_there_is_and_was() {
 async fn a_key_reaches_no_further_than_its_grants() {
     let mut config = Config::dev();
     let patterns = [ChannelPattern::parse("app/*").unwrap()];
-    config.keys.secret[0].grants = Grants::new([Action::Publish].into_iter().collect(), patterns);
+    config.apps[0].keys.secret[0].grants = Grants::new([Action::Publish].into_iter().collect(), patterns);
     let server = Server::start(config).await;
     let at = server.address;
     let refused = call(at, "POST /v1/channels/room/publish", r#"{"data":1}"#).await;
@@ -263,6 +264,33 @@ async fn a_key_reaches_no_further_than_its_grants() {
     let refused = call(at, "GET /v1/channels/app%2Froom/peers", "").await;
     assert_eq!(refused.problem(), (403, "action_not_permitted".into()));
     assert_eq!(call(at, "POST /v1/channels/app%2Froom/publish", r#"{"data":1}"#).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_key_sees_and_touches_its_own_app_only() {
+    let mut config = Config::dev();
+    let mut other = config.apps[0].clone();
+    other.id = "other".into();
+    other.keys.publishable[0].key = Secret::new("pk_live_other");
+    (other.keys.secret[0].id, other.keys.secret[0].secret) = ("sk_id_other".into(), Secret::new("other"));
+    config.apps.push(other);
+    let server = Server::start(config).await;
+    let mut alice = server.connect().await;
+    alice.subscribe("room").await;
+    let ask = async |line: String, body: &str| {
+        let key = [("authorization", "Bearer sk_id_other:other")];
+        request(server.address, &line, &key, body).await.json()
+    };
+    assert_eq!(ask("GET /v1/channels/room/peers".into(), "").await["peers"], json!([]));
+    assert_eq!(ask("POST /v1/channels/room/publish".into(), r#"{"data":1}"#).await["delivered"], 0);
+    assert_eq!(ask(format!("DELETE /v1/peers/{}", alice.peer_id), "").await["closed"], 0);
+    let usage = ask("GET /v1/usage".into(), "").await;
+    assert_eq!((&usage["appId"], &usage["concurrentNow"]), (&json!("other"), &json!(0)));
+    let token = ask("POST /v1/tokens".into(), r#"{"peerId":"bob"}"#).await;
+    let query = format!("token={}", token["token"].as_str().unwrap());
+    let mut bob = server.connect_with(&query).await;
+    assert_eq!(bob.subscribe("room").await["joined"], json!([]), "another room of that name");
+    assert_eq!(alice.ask(json!({"type": "ping"})).await["type"], "pong");
 }
 
 #[tokio::test]
@@ -310,7 +338,7 @@ async fn the_document_is_served_to_everyone() {
 #[tokio::test]
 async fn answers_never_repeat_a_secret() {
     let mut config = Config::dev();
-    config.keys.secret[0].secret = Secret::new("hush");
+    config.apps[0].keys.secret[0].secret = Secret::new("hush");
     let server = Server::start(config).await;
     for authorization in ["Bearer sk_id_dev:hush", "Bearer sk_id_dev:hush2", "Bearer hush"] {
         for (line, body) in ENDPOINTS {

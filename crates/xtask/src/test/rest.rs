@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::{Bench, Tally};
 use crate::process::{command, tee};
 use crate::python::SCHEMATHESIS;
+use crate::workspace;
 
 /// The well-known secret key of the server in development mode.
 const AUTHORIZATION: &str = "Authorization: Bearer sk_id_dev:sk_secret_dev";
@@ -24,6 +25,8 @@ pub fn run(bench: &Bench) -> Result<Tally> {
     let python = SCHEMATHESIS.ensure()?;
     let finished = bench.with_server(|server| {
         let mut fuzzer = command(&python);
+        // It leaves notes for the next time where it stands.
+        fuzzer.current_dir(workspace::target());
         fuzzer.args(["-m", "schemathesis.cli", "run", "--max-examples=20", "--checks=all", "--no-color"]);
         fuzzer.args(["--max-time", SECONDS, "--header", AUTHORIZATION]);
         fuzzer.arg(format!("{}/v1/openapi.json", server.address));
