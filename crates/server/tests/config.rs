@@ -311,3 +311,41 @@ permissions = ["subscribe"]
     let reach = |name: &str| grants.reach(&metered_protocol::Channel::parse(name).unwrap());
     assert!(reach("room-1") && !reach("hall"));
 }
+
+/// The keys that a section may have, by what it says of one that it may not have.
+fn keys_of(section: &str) -> Vec<String> {
+    let text = format!("{section}\nnonsense = 1\n");
+    let found = read(&text).unwrap_err();
+    let unknown =
+        found.iter().find_map(|mistake| mistake.split_once("nonsense: unknown key: expected one of "));
+    unknown.unwrap().1.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_is_in_the_example_and_in_the_reference() {
+    let manual = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let example = std::fs::read_to_string(example()).unwrap();
+    for section in [
+        "",
+        "[[apps]]",
+        "[[apps]]\n[[apps.publishable_keys]]",
+        "[[apps]]\n[[apps.secret_keys]]",
+        "[limits]",
+        "[resume]",
+        "[turn]",
+        "[tls]",
+        "[log]",
+        "[cluster]",
+    ] {
+        let name = section.lines().last().unwrap_or_default();
+        let part = |text: &str| text.split_once(name).unwrap().1.to_owned();
+        for key in keys_of(section) {
+            let is_section = [format!("[{key}]"), format!("[[{key}]]"), format!("[[apps.{key}]]")];
+            if is_section.iter().any(|section| manual.contains(section) && example.contains(section)) {
+                continue;
+            }
+            assert!(part(&example).contains(&format!("{key} = ")), "{key} of {name} in the example");
+            assert!(part(&manual).contains(&format!("`{key}`")), "{key} of {name} in the reference");
+        }
+    }
+}
