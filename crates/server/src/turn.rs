@@ -3,6 +3,8 @@
 //! The convention is coturn's "TURN REST API" (`use-auth-secret`): the user name is the time at which it ends and a name,
 //! the password is a signature of it. Nothing has to be told to the TURN server, and what leaks is soon worth nothing.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -10,7 +12,6 @@ use metered_protocol::{RawJson, Secret};
 use serde::de::IgnoredAny;
 use serde_json::json;
 use sha1::Sha1;
-use std::collections::BTreeMap;
 
 use crate::Identity;
 use crate::hub::UnixMillis;

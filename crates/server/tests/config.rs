@@ -138,7 +138,7 @@ id = "sk_id"
         r#"12:27: apps[0].publishable_keys[0].permissions[1]: "fly": expected subscribe, publish, presence or send"#,
         "13:11: apps[0].publishable_keys[0].origins: this is a string: expected a list, each entry an origin like \
          \"https://app.example.com\" or \"https://*.example.com\"",
-        "14:1: apps[0].secret_keys[0]: there is no secret: expected one of secret, secret_env and secret_file",
+        "14:1: apps[0].secret_keys[0]: there is no secret: expected one of secret, secret_env, secret_file",
     ];
     assert_eq!(found, expected);
 }
@@ -271,7 +271,9 @@ fn sections_that_are_begun_must_be_complete() {
         mistakes("[cluster]\nnats = \"http://x\"")[0]
             .contains("expected a URL like \"nats://127.0.0.1:4222\"")
     );
-    assert!(mistakes("[log]\nlevel = \"wran\"")[0].contains("expected a level"));
+    for level in ["", "wran", "metered_server=debug,wran"] {
+        assert!(mistakes(&format!("[log]\nlevel = \"{level}\""))[0].contains("expected a level"), "{level}");
+    }
     assert!(mistakes("[log]\nlevel = \"metered_server=loud\"")[0].contains("expected a level"));
 }
 
@@ -310,4 +312,56 @@ permissions = ["subscribe"]
     assert!(grants.permit(Action::Subscribe) && !grants.permit(Action::Publish));
     let reach = |name: &str| grants.reach(&metered_protocol::Channel::parse(name).unwrap());
     assert!(reach("room-1") && !reach("hall"));
+}
+
+/// The keys that a section may have, by what it says of one that it may not have.
+fn keys_of(section: &str) -> Vec<String> {
+    let text = format!("{section}\nnonsense = 1\n");
+    let found = read(&text).unwrap_err();
+    let unknown =
+        found.iter().find_map(|mistake| mistake.split_once("nonsense: unknown key: expected one of "));
+    unknown.unwrap().1.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_is_in_the_example_and_in_the_reference() {
+    let manual = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let example = std::fs::read_to_string(example()).unwrap();
+    for section in [
+        "",
+        "[[apps]]",
+        "[[apps]]\n[[apps.publishable_keys]]",
+        "[[apps]]\n[[apps.secret_keys]]",
+        "[limits]",
+        "[resume]",
+        "[turn]",
+        "[tls]",
+        "[log]",
+        "[cluster]",
+    ] {
+        let name = section.lines().last().unwrap_or_default();
+        let part = |text: &str| text.split_once(name).unwrap().1.to_owned();
+        for key in keys_of(section) {
+            let is_section = [format!("[{key}]"), format!("[[{key}]]"), format!("[[apps.{key}]]")];
+            if is_section.iter().any(|section| manual.contains(section) && example.contains(section)) {
+                continue;
+            }
+            assert!(part(&example).contains(&format!("{key} = ")), "{key} of {name} in the example");
+            assert!(part(&manual).contains(&format!("`{key}`")), "{key} of {name} in the reference");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_or_garbled_anywhere_is_answered_and_harms_nothing() {
+    let text = everything();
+    for at in (0..text.len()).step_by(7).filter(|at| text.is_char_boundary(*at)) {
+        let (before, after) = text.split_at(at);
+        let rest = after.get(1..).unwrap_or_default();
+        for garbled in [before.to_owned(), format!("{before}[{rest}"), format!("{before}\"{rest}")] {
+            for mistake in read(&garbled).err().into_iter().flatten() {
+                assert!(!mistake.is_empty());
+            }
+        }
+    }
 }

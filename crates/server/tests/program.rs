@@ -223,3 +223,28 @@ fn logs_can_be_json_and_hold_no_credential() {
     assert!(!logged.is_empty() && logged.lines().all(|line| line.starts_with('{')), "{logged}");
     assert!(!logged.contains("pk_live_x"), "{logged}");
 }
+
+/// What is started by the unit and in the container: the words after the program's name.
+fn deployed_commands() -> Vec<Vec<&'static str>> {
+    let unit = include_str!("../deploy/metered-server.service").lines();
+    let unit = unit.filter_map(|line| line.strip_prefix("ExecStart")?.split_once('='));
+    let mut commands: Vec<Vec<_>> =
+        unit.map(|(_, command)| command.split_whitespace().skip(1).collect()).collect();
+    let cmd = include_str!("../deploy/Dockerfile").lines().find_map(|line| line.strip_prefix("CMD "));
+    let words = cmd.unwrap().trim_matches(['[', ']']).split(", ").map(|word| word.trim_matches('"'));
+    commands.push(words.collect());
+    commands
+}
+
+#[test]
+fn what_is_deployed_is_started_with_arguments_that_it_takes() {
+    let commands = deployed_commands();
+    assert_eq!(commands.len(), 3);
+    for command in commands {
+        // A file that is not there is told as such, by its name, and nothing else is wrong.
+        let (code, _, stderr) = run(&command);
+        assert_ne!(code, Some(0));
+        let file = command.last().unwrap();
+        assert!(stderr.contains(file) && !stderr.contains("Usage"), "{command:?}: {stderr}");
+    }
+}

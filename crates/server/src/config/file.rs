@@ -105,11 +105,14 @@ impl<'a> Reading<'a, '_> {
             }
             let (publishable, secret) = (table.tables("publishable_keys"), table.tables("secret_keys"));
             if [&publishable, &secret].iter().all(|keys| keys.as_ref().is_some_and(Vec::is_empty)) {
-                table.mistake("nobody can connect: expected a section for a key, [[apps.publishable_keys]] or [[apps.secret_keys]]");
+                let keys = "[[apps.publishable_keys]] or [[apps.secret_keys]]";
+                table.mistake(format!("nobody can connect: expected a section for a key, {keys}"));
             }
-            let publishable = publishable.into_iter().flatten().filter_map(|key| self.publishable_key(key, &mut seen));
+            let publishable =
+                publishable.into_iter().flatten().filter_map(|key| self.publishable_key(key, &mut seen));
             let publishable = publishable.collect();
-            let secret = secret.into_iter().flatten().filter_map(|key| self.secret_key(key, &mut seen)).collect();
+            let secret =
+                secret.into_iter().flatten().filter_map(|key| self.secret_key(key, &mut seen)).collect();
             table.finish();
             let id = id?;
             self.unique(&mut seen.apps, &id, "app");
@@ -150,58 +153,41 @@ impl<'a> Reading<'a, '_> {
 
     /// A secret: itself, or where it is found.
     fn secret(&self, table: &Table<'a, '_>) -> Option<Secret> {
+        const KEYS: [&str; 3] = ["secret", "secret_env", "secret_file"];
+        let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let own = table.secret("secret");
-        let expected = "the name of an environment variable";
-        let variable =
-            table.parsed("secret_env", expected, |name| (!name.is_empty()).then(|| name.to_owned()));
-        let file =
-            table.parsed("secret_file", "a path", |path| (!path.is_empty()).then(|| PathBuf::from(path)));
-        let there_are =
-            [own.is_some(), variable.is_some(), file.is_some()].iter().filter(|there| **there).count();
-        if there_are != 1 {
-            let what = if there_are == 0 { "there is no secret" } else { "there is more than one secret" };
-            let mistakes_told = ["secret", "secret_env", "secret_file"].iter().any(|key| table.has(key));
-            if there_are > 1 || !mistakes_told {
-                table.mistake(format!("{what}: expected one of secret, secret_env and secret_file"));
-            }
-            return None;
-        }
+        let variable = table.parsed("secret_env", "the name of an environment variable", not_empty);
+        let file = table.parsed("secret_file", "the path of a file", not_empty);
         let found = match (own, variable, file) {
-            (Some(own), ..) => own,
-            (_, Some(name), _) => match self.document.variable(&name.value) {
-                Some(value) => {
-                    Found { value: Secret::new(value.as_str()), place: name.place, path: name.path }
+            (Some(own), None, None) => own,
+            (None, Some(name), None) => self.told(name, |name| match self.document.variable(name) {
+                Some(value) => Ok(Secret::new(value.as_str())),
+                None => Err(format!("there is no variable {name:?} in the environment")),
+            })?,
+            (None, None, Some(path)) => self.told(path, |path| {
+                let text = String::from_utf8(read_file(&self.directory.join(path))?);
+                text.map(|text| Secret::new(text.trim_end())).map_err(|_| "the file is not text".to_owned())
+            })?,
+            (None, None, None) => {
+                // One that is there and wrong has been told.
+                if !KEYS.iter().any(|key| table.has(key)) {
+                    table.mistake(format!("there is no secret: expected one of {}", KEYS.join(", ")));
                 }
-                None => {
-                    let message = format!("there is no variable {:?} in the environment", name.value);
-                    self.document.mistake(&name.place, &name.path, message);
-                    return None;
-                }
-            },
-            (_, _, Some(path)) => {
-                let text = read_file(&self.directory.join(&path.value)).and_then(|bytes| {
-                    String::from_utf8(bytes).map_err(|_| "the file is not text".to_owned())
-                });
-                match text {
-                    Ok(text) => {
-                        Found { value: Secret::new(text.trim_end()), place: path.place, path: path.path }
-                    }
-                    Err(message) => {
-                        self.document.mistake(&path.place, &path.path, message);
-                        return None;
-                    }
-                }
+                return None;
             }
-            (None, None, None) => return None,
+            _ => {
+                table.mistake(format!("there is more than one secret: expected one of {}", KEYS.join(", ")));
+                return None;
+            }
         };
-        if found.value.expose().len() < MIN_SECRET_BYTES {
-            let message = format!(
-                "the secret is too short: expected {MIN_SECRET_BYTES} bytes or more (`openssl rand -hex 32` makes a good one)"
-            );
-            self.document.mistake(&found.place, &found.path, message);
-            return None;
-        }
-        Some(found.value)
+        let found = self.told(found, |secret| {
+            let is_long = secret.expose().len() >= MIN_SECRET_BYTES;
+            let advice = "`openssl rand -hex 32` makes a good one";
+            is_long.then(|| secret.clone()).ok_or_else(|| {
+                format!("the secret is too short: expected {MIN_SECRET_BYTES} bytes or more ({advice})")
+            })
+        });
+        found.map(|found| found.value)
     }
 
     fn turn(&self, table: Table<'a, '_>) -> Option<Turn> {
@@ -235,22 +221,27 @@ impl<'a> Reading<'a, '_> {
         let (cert, key) = (cert?, key?);
         let wrong = |path: &Path, what| format!("{}: {what}", path.display());
         let chain =
-            self.told(&cert, |path| Tls::certificates(&read_file(path)?).map_err(|what| wrong(path, what)));
+            self.told(cert, |path| Tls::certificates(&read_file(path)?).map_err(|what| wrong(path, what)));
         let private =
-            self.told(&key, |path| Tls::private_key(&read_file(path)?).map_err(|what| wrong(path, what)));
-        let (chain, private) = (chain?, private?);
-        self.told(&key, |_| {
-            Tls::new(chain, private).map_err(|error| format!("certificate and key do not fit: {error}"))
+            self.told(key, |path| Tls::private_key(&read_file(path)?).map_err(|what| wrong(path, what)));
+        let (chain, Found { value: private, place, path }) = (chain?, private?);
+        let both = Tls::new(chain.value, private);
+        both.map_err(|error| {
+            self.document.mistake(&place, &path, format!("certificate and key do not fit: {error}"));
         })
+        .ok()
     }
 
-    /// What can be made of a path; what cannot is told as a mistake there.
-    fn told<T>(&self, path: &Found<PathBuf>, read: impl FnOnce(&Path) -> Result<T, String>) -> Option<T> {
-        read(&path.value)
-            .map_err(|message| {
-                self.document.mistake(&path.place, &path.path, message);
-            })
-            .ok()
+    /// What can be made of a value; why nothing can is a mistake there.
+    fn told<T, U>(&self, found: Found<T>, read: impl FnOnce(&T) -> Result<U, String>) -> Option<Found<U>> {
+        let Found { value, place, path } = found;
+        match read(&value) {
+            Ok(value) => Some(Found { value, place, path }),
+            Err(message) => {
+                self.document.mistake(&place, &path, message);
+                None
+            }
+        }
     }
 
     fn directory(&self, table: &Table<'a, '_>, key: &'static str) -> Option<PathBuf> {
@@ -342,7 +333,8 @@ fn read_limits(limits: &Table<'_, '_>, resume: &Table<'_, '_>) -> Limits {
 fn read_log(table: Table<'_, '_>, mut config: Config) -> Config {
     let expected = "a level (error, warn, info, debug, trace) or directives as in RUST_LOG";
     // A level with a slip of the pen would be taken for the name of a module.
-    let is_directive = |text: &str| text.contains(['=', '[']) || text.trim().parse::<LevelFilter>().is_ok();
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let is_directive = |text: &str| text.contains(['=', '[']) || is_level(text.trim());
     let is_filter = |text: &str| text.parse::<EnvFilter>().is_ok() && text.split(',').all(is_directive);
     if let Some(level) = table.parsed("level", expected, |text| is_filter(text).then(|| text.to_owned())) {
         config.log.level = level.value;

@@ -1,6 +1,6 @@
 //! How a server is set up: one value, whether it comes from a file or is [`Config::dev`].
 //!
-//! [`reader`] finds values and notes mistakes, [`file`] knows the keys.
+//! [`reader`] finds values and notes mistakes, [`file`](mod@file) knows the keys.
 
 mod file;
 mod mistake;

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::problem::Problem;
 use crate::limits::exceeds;
 
-/// A body of JSON, whatever its content type says: there is nothing else that it could be.
+/// A JSON object, whatever its content type says: there is nothing else that it could be.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
 
@@ -27,6 +27,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 _ => Problem::invalid("the body did not arrive"),
             }
         })?;
+        // The derived readers would take an array for the fields in their order.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::invalid("the body must be a JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Json).map_err(|error| {
             // The library's words quote what was sent, which may be long.
             let words: String = error.to_string().chars().take(200).collect();

@@ -5,6 +5,7 @@
 mod apps;
 mod assets;
 mod closes;
+mod conformance;
 mod conversation;
 mod harness;
 mod http;

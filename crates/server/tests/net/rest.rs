@@ -116,6 +116,7 @@ async fn what_no_token_can_be_made_of_is_an_invalid_request() {
         "".to_owned(),
         "nonsense".into(),
         "[]".into(),
+        r#"["alice",null,null,null,null,null]"#.into(),
         "{}".into(),
         with(json!({"peerId": ""})),
         with(json!({"peerId": "é"})),
@@ -194,6 +195,7 @@ async fn what_is_no_message_or_no_channel_is_an_invalid_request() {
     for (line, body) in [
         (publish("room"), ""),
         (publish("room"), "{}"),
+        (publish("room"), r#"[1,null,null]"#),
         (publish("room"), r#"{"data":1,"from":""}"#),
         (publish("room"), r#"{"data":1,"from":"é"}"#),
         (publish("room"), r#"{"data":1,"peerMetadata":[]}"#),
