@@ -1,7 +1,7 @@
 //! Changes of presence that are told together.
 
 use metered_server::Limits;
-use metered_server::hub::ConnId;
+use metered_server::hub::{ConnId, Output};
 use serde_json::{Value, json};
 
 use crate::world::{START, World, joined, left};
@@ -110,6 +110,24 @@ fn a_crowd_costs_each_of_its_members_few_frames() {
         let told: usize = frames.iter().map(|frame| frame["joined"].as_array().unwrap().len()).sum();
         assert_eq!(told, 99 - at);
     }
+}
+
+#[test]
+fn those_who_have_heard_the_same_share_one_frame() {
+    let (mut world, ..) = busy();
+    for peer in ["carol", "dave"] {
+        world.join(peer, "room");
+    }
+    world.now.0 += TICK;
+    world.hub.handle_timeout(world.now);
+    let told = std::iter::from_fn(|| world.hub.poll_output()).map(|output| match output {
+        Output::Send { conn, frame } => (conn, frame.as_ptr()),
+        Output::Close { .. } => panic!("nobody is closed"),
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 3, "Dave knows of all from his snapshot");
+    assert_eq!(told[0].1, told[1].1, "Alice and Bob have heard the same");
+    assert_ne!(told[0].1, told[2].1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use metered_protocol::Secret;
 use metered_server::{Action, ChannelPattern, Config, Grants, Limits};
 use serde_json::{Value, json};
 
-use crate::harness::{Server, presence};
+use crate::harness::{Server, presence, soon};
 use crate::http::{KEY, call, request};
 
 /// Every endpoint that needs a key, with a body that it takes.
@@ -230,6 +230,32 @@ async fn a_kick_closes_every_socket_of_a_peer_with_4020_and_none_is_no_error() {
     assert_eq!(other_tab.closed().await.0, 4020);
     assert_eq!(bob.ask(json!({"type": "ping"})).await["type"], "pong");
     assert_eq!(call(server.address, line, "").await.json()["closed"], 0);
+}
+
+#[tokio::test]
+async fn a_kick_ends_what_waits_for_a_peer_whose_socket_broke() {
+    let server = Server::dev().await;
+    let mut bob = server.connect().await;
+    bob.subscribe("room").await;
+    let mut alice = server.open("key=pk_live_dev").await;
+    let welcome = alice.frame().await;
+    alice.peer_id = welcome["peerId"].as_str().unwrap().to_owned();
+    alice.subscribe("room").await;
+    assert_eq!(bob.frame().await, presence("room", &[&alice], &[]));
+    let id = alice.peer_id.clone();
+    drop(alice);
+    soon(async {
+        while server.state.connection_count() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let answer = call(server.address, &format!("DELETE /v1/peers/{id}"), "").await.json();
+    assert_eq!(answer["closed"], 0, "there was no socket to close");
+    assert_eq!(bob.frame().await, presence("room", &[], &[&id]));
+    let token = welcome["resume"]["token"].as_str().unwrap();
+    let mut alice = server.open(&format!("key=pk_live_dev&seen=1&resume={token}")).await;
+    assert_eq!(alice.frame().await["resumed"], false);
 }
 
 #[tokio::test]
