@@ -119,6 +119,12 @@ fn main() -> ExitCode {
             "metered-server: a cluster over NATS ({nats}) is not available yet: this server runs on its own"
         );
     }
+    if !config.listen.ip().is_loopback() && config.tls.is_none() && config.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "neither [tls] nor trusted_proxies is set: clients refuse ws:// to other hosts, and behind a proxy all of \
+             them count as one address"
+        );
+    }
     match run(config, is_dev) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => Failure::new(1, error).report(),

@@ -248,3 +248,39 @@ fn what_is_deployed_is_started_with_arguments_that_it_takes() {
         assert!(stderr.contains(file) && !stderr.contains("Usage"), "{command:?}: {stderr}");
     }
 }
+
+/// Starts a server, ends it, and answers the line it printed and what it said besides.
+#[cfg(unix)]
+fn start_and_end(arguments: &[&str]) -> (String, String) {
+    let (mut child, line) = start(arguments);
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut stderr = String::new();
+    child.stderr.unwrap().read_to_string(&mut stderr).unwrap();
+    (line, stderr)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_clients_could_not_use_from_elsewhere_says_so() {
+    let open = File::with(&format!("host = \"0.0.0.0\"\nport = 0\n{APP}"));
+    let (_, stderr) = start_and_end(&[open.path()]);
+    assert!(stderr.contains("neither [tls] nor trusted_proxies is set"), "{stderr}");
+    for text in [
+        format!("port = 0\n{APP}"),
+        format!("host = \"0.0.0.0\"\nport = 0\ntrusted_proxies = [\"::1\"]\n{APP}"),
+    ] {
+        assert_eq!(start_and_end(&[File::with(&text).path()]).1, "", "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_with_a_certificate_says_that_it_is_to_be_reached_by_tls() {
+    let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+    let (cert, key) = (File::with(&made.cert.pem()), File::with(&made.signing_key.serialize_pem()));
+    let text = format!("port = 0\n{APP}[tls]\ncert = {:?}\nkey = {:?}\n", cert.path(), key.path());
+    let (line, stderr) = start_and_end(&[File::with(&text).path()]);
+    assert!(line.contains("on https://127.0.0.1:") && line.contains("wss://127.0.0.1:"), "{line}");
+    assert_eq!(stderr, "");
+}

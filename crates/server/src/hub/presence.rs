@@ -6,12 +6,12 @@
 //! whoever got one is told only what has changed since.
 //!
 //! A peer that leaves and comes back within a tick has not stood still: others have to hear of both. A change
-//! that undoes one which has not been told yet has that one told first.
+//! that undoes one which has not been told yet has that one told first. And no message overtakes the news of its sender.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use metered_protocol::{Channel, PresencePeer, RawJson, ServerFrame};
+use metered_protocol::{Channel, PeerId, PresencePeer, RawJson, ServerFrame};
 
 use super::ring::Kept;
 use super::{ConnId, Hub, UnixMillis};
@@ -35,7 +35,7 @@ impl Hub {
     /// Tells a change of a channel's presence to all but the one who caused it, now or at the end of the tick.
     pub(super) fn announce(&mut self, conn: ConnId, channel: &Channel, change: Change) {
         let now = self.now;
-        if self.rooms.get(channel).is_some_and(|room| room.has_untold(change.peer())) {
+        if self.rooms.get(channel).is_some_and(|room| room.has_untold(&change.peer().peer_id)) {
             self.tell(channel);
         }
         let Some(room) = self.rooms.get_mut(channel) else { return };
@@ -75,7 +75,7 @@ impl Hub {
         if let Some(due) = room.due() {
             self.untold.remove(&(due, channel.clone()));
         }
-        let changes = room.told(self.now);
+        let changes = room.take_untold();
         let mut frames: BTreeMap<usize, Arc<Kept>> = BTreeMap::new();
         for (conn, subscriber) in room.subscribers_mut() {
             let heard = std::mem::take(&mut subscriber.heard);
@@ -87,6 +87,20 @@ impl Hub {
             let kept =
                 frames.entry(heard).or_insert_with(|| Kept::encode(&presence(channel, news), &self.meter));
             self.outputs.extend(connection.deliver(conn, kept, &self.limits));
+        }
+        if !frames.is_empty() {
+            room.told(self.now);
+        }
+    }
+
+    /// Tells what is not told yet of a peer that is about to be heard: clients take a message of somebody they do not
+    /// know for one of nobody.
+    pub(super) fn introduce(&mut self, peer: &PeerId) {
+        let rooms = self.untold.iter().map(|(_, channel)| channel);
+        let concerned =
+            rooms.filter(|channel| self.rooms.get(*channel).is_some_and(|room| room.has_untold(peer)));
+        for channel in concerned.cloned().collect::<Vec<_>>() {
+            self.tell(&channel);
         }
     }
 }

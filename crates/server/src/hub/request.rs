@@ -149,6 +149,7 @@ impl Hub {
     pub(super) fn broadcast(&mut self, except: Option<ConnId>, publication: &Publication) -> usize {
         self.messages += 1;
         let Publication { channel, from, from_metadata, data } = publication;
+        self.introduce(from);
         let Some(room) = self.rooms.get(channel) else { return 0 };
         let encode = |from_metadata: Option<&RawJson>| {
             let frame = ServerFrame::Message {
@@ -185,6 +186,10 @@ impl Hub {
         }
         self.ack(conn, request_id);
         self.messages += 1;
+        if let Some(from) = self.connections.get(&conn).map(|connection| connection.identity.peer_id.clone())
+        {
+            self.introduce(&from);
+        }
         let (Some(connection), Some(targets)) = (self.connections.get(&conn), self.peers.get(to)) else {
             return Ok(());
         };

@@ -119,8 +119,8 @@ impl Room {
     }
 
     /// Whether a change of this peer is not told yet.
-    pub(super) fn has_untold(&self, peer: &PresencePeer<RawJson>) -> bool {
-        self.untold.iter().any(|change| change.peer().peer_id == peer.peer_id)
+    pub(super) fn has_untold(&self, peer: &PeerId) -> bool {
+        self.untold.iter().any(|change| change.peer().peer_id == *peer)
     }
 
     /// When changes are to be told.
@@ -128,11 +128,15 @@ impl Room {
         self.due
     }
 
-    /// The changes are being told.
-    pub(super) fn told(&mut self, now: UnixMillis) -> Vec<Change> {
+    /// The changes that are told now.
+    pub(super) fn take_untold(&mut self) -> Vec<Change> {
         self.due = None;
-        self.told_at = Some(now);
         std::mem::take(&mut self.untold)
+    }
+
+    /// Somebody has been told something.
+    pub(super) fn told(&mut self, now: UnixMillis) {
+        self.told_at = Some(now);
     }
 
     /// Every peer, or every peer but one, in the order of their ids.

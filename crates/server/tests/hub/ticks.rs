@@ -2,7 +2,7 @@
 
 use metered_server::Limits;
 use metered_server::hub::{ConnId, Output};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{START, World, joined, left};
 
@@ -89,14 +89,31 @@ fn a_peer_that_goes_and_comes_back_within_a_tick_is_told_to_have_done_both_in_or
 }
 
 #[test]
-fn a_message_may_precede_the_news_of_its_sender_and_a_leave_never_overtakes_a_join() {
-    let (mut world, alice, _) = busy();
-    let carol = world.join("carol", "room");
-    world.say(carol, json!({"type": "publish", "channel": "room", "data": 1}));
-    world.disconnect(carol);
-    world.wait(TICK);
-    let kinds: Vec<Value> = world.take(alice).into_iter().map(|frame| frame["type"].clone()).collect();
-    assert_eq!(kinds, ["message", "presence", "presence"]);
+fn no_message_overtakes_the_news_of_its_sender() {
+    for message in [
+        json!({"type": "publish", "channel": "room", "data": 1}),
+        json!({"type": "send", "to": "alice", "data": 1}),
+    ] {
+        let (mut world, alice, _) = busy();
+        let carol = world.join("carol", "room");
+        world.join("dave", "room");
+        assert!(world.take(alice).is_empty());
+        world.say(carol, message);
+        let frames = world.take(alice);
+        assert_eq!(frames.len(), 2, "{frames:?}");
+        assert_eq!(frames[0], joined("room", &["carol", "dave"]));
+        assert_eq!(frames[1]["from"], "carol");
+        world.wait(TICK);
+        assert!(world.take(alice).is_empty());
+    }
+}
+
+#[test]
+fn who_was_alone_hears_of_the_first_to_come_at_once() {
+    let mut world = world();
+    let alice = world.join("alice", "room");
+    world.join("bob", "room");
+    assert_eq!(world.take(alice), [joined("room", &["bob"])]);
 }
 
 #[test]
