@@ -70,7 +70,7 @@ impl Hub {
     }
 
     /// Tells every subscriber of a channel what it has not heard. Those who have heard the same share a frame.
-    fn tell(&mut self, channel: &Channel) {
+    pub(super) fn tell(&mut self, channel: &Channel) {
         let Some(room) = self.rooms.get_mut(channel) else { return };
         if let Some(due) = room.due() {
             self.untold.remove(&(due, channel.clone()));

@@ -89,6 +89,11 @@ impl Hub {
         wants_metadata: bool,
     ) -> Result<(), Refusal> {
         self.check(conn, Action::Subscribe, Some(&channel))?;
+        // A client that subscribes again may take a change that is on its way for the snapshot. It has to hear of all
+        // others too, or one who has left stays in its roster.
+        if self.connections.get(&conn).is_some_and(|connection| connection.channels.contains(&channel)) {
+            self.tell(&channel);
+        }
         let Some(connection) = self.connections.get_mut(&conn) else { return Ok(()) };
         if !connection.channels.contains(&channel) {
             let limit = self.limits.channels_per_connection as usize;

@@ -58,11 +58,11 @@ fn who_joins_meanwhile_gets_a_full_snapshot_and_hears_only_what_comes_after_it()
 }
 
 #[test]
-fn subscribing_again_meanwhile_leaves_nothing_to_be_told_twice() {
+fn who_subscribes_again_meanwhile_hears_of_all_changes_and_of_none_twice() {
     let (mut world, alice, _) = busy();
     world.join("carol", "room");
     world.subscribe(alice, "room");
-    assert_eq!(world.take(alice), [joined("room", &["bob", "carol"])]);
+    assert_eq!(world.take(alice), [joined("room", &["carol"]), joined("room", &["bob", "carol"])]);
     world.wait(TICK);
     assert!(world.take(alice).is_empty());
 }
