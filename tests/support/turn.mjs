@@ -40,16 +40,18 @@ const answering = async (port) => {
 
 /**
  * Starts a TURN server with one user. It can be killed, and started again on the port it had; `stop()` ends it for good.
- * `iceServers` is what lets a connection use it, `wrongServers` what it refuses.
+ * `iceServers` is what lets a connection use it, `wrongServers` what it refuses. With `sharedSecret` it has no user, and
+ * lets in who has a credential that was made with the secret.
  */
-export const startTurn = async () => {
+export const startTurn = async ({ sharedSecret } = {}) => {
   const port = await freePort();
   // What it keeps on disk, which has other places for it unless told otherwise.
   const directory = await mkdtemp(join(tmpdir(), "metered-turn-"));
   const args = [
     "-n", "--log-file=/dev/null", `--userdb=${join(directory, "users")}`, `--pidfile=${join(directory, "pid")}`,
     "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", `--listening-port=${port}`,
-    "--lt-cred-mech", `--user=${username}:${credential}`, "--realm=test",
+    ...(sharedSecret ? ["--use-auth-secret", `--static-auth-secret=${sharedSecret}`] : ["--lt-cred-mech", `--user=${username}:${credential}`]),
+    "--realm=test",
     "--no-cli", "--no-tls", "--no-dtls", "--no-rfc5780", "--allow-loopback-peers",
   ];
   let child;
@@ -73,6 +75,7 @@ export const startTurn = async () => {
   await start();
   const urls = `turn:127.0.0.1:${port}`;
   return {
+    urls,
     iceServers: [{ urls, username, credential }],
     wrongServers: [{ urls, username, credential: "not the secret" }],
     start,

@@ -206,8 +206,12 @@ mod parse {
         pub fn parse(text: &str) -> Result<Self, ClientFrameError> {
             let malformed =
                 |message| ClientFrameError { code: ErrorCode::MALFORMED_MESSAGE, request_id: None, message };
-            let fields: Fields<'_> =
-                serde_json::from_str(text).map_err(|_| malformed("frame is not a JSON object"))?;
+            let not_an_object = malformed("frame is not a JSON object");
+            // The derived reader would take an array for the fields in their order.
+            if !text.trim_start().starts_with('{') {
+                return Err(not_an_object);
+            }
+            let fields: Fields<'_> = serde_json::from_str(text).map_err(|_| not_an_object)?;
             let kind = string(fields.kind).ok_or(malformed("`type` must be a string"))?;
             let request_id = match fields.request_id {
                 None => None,
@@ -309,6 +313,8 @@ mod tests {
     fn a_refusal_names_its_code_and_its_request() {
         assert_eq!(code("nonsense").0, ErrorCode::MALFORMED_MESSAGE);
         assert_eq!(code("[]").0, ErrorCode::MALFORMED_MESSAGE);
+        assert_eq!(code(r#"["ping",null,null,null,null,null]"#).0, ErrorCode::MALFORMED_MESSAGE);
+        assert_eq!(code(" [1]").0, ErrorCode::MALFORMED_MESSAGE);
         assert_eq!(code(r#"{"type":5}"#).0, ErrorCode::MALFORMED_MESSAGE);
         assert_eq!(code(r#"{"type":"ping","requestId":5}"#).0, ErrorCode::MALFORMED_MESSAGE);
         assert_eq!(code(r#"{"type":"dance","requestId":"r"}"#), (ErrorCode::UNKNOWN_TYPE, Some("r".into())));

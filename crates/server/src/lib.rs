@@ -22,12 +22,17 @@
 pub mod auth;
 pub mod hub;
 
+mod config;
 mod grants;
 mod identity;
 mod limits;
 mod net;
+mod rest;
+mod turn;
 
+pub use config::{App, Cluster, Config, Log, Mistake, parse_host};
 pub use grants::{Action, Actions, ChannelPattern, Grants, InvalidPattern};
 pub use identity::Identity;
 pub use limits::Limits;
-pub use net::{Config, ServerState, serve};
+pub use net::{ServerState, Tls, TrustedProxies, serve};
+pub use turn::Turn;

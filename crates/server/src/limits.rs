@@ -14,6 +14,10 @@ pub struct Limits {
     pub messages_per_second: u32,
     /// Frames that a connection may send at once before [`Limits::messages_per_second`] applies.
     pub message_burst: u32,
+    /// REST requests per second that a secret key may make in the long run; more are answered with 429.
+    pub requests_per_second: u32,
+    /// REST requests that a secret key may make at once before [`Limits::requests_per_second`] applies.
+    pub request_burst: u32,
     /// Connections that one address may open in [`Limits::connection_window_ms`]; more are closed with 4010.
     pub connections_per_address: u32,
     /// The window of [`Limits::connections_per_address`], in milliseconds.
@@ -24,9 +28,17 @@ pub struct Limits {
     pub metadata_bytes: usize,
     /// Bytes that may wait for one connection's socket. A consumer that lets more pile up is closed with 1008.
     pub outbound_queue_bytes: usize,
+    /// Bytes that may wait for all sockets together. Over it, a connection that has more waiting than the average is
+    /// closed with 1008.
+    pub outbound_total_bytes: usize,
+    /// How long, in milliseconds, a client may take to send the head of its request, and before that for TLS.
+    pub handshake_timeout_ms: u64,
     /// Silence, in milliseconds, after which a connection counts as dead. A client that is alive answers the
     /// WebSocket pings that are sent at a third of it.
     pub idle_timeout_ms: u64,
+    /// How long, in milliseconds, changes of a channel's presence are gathered to be told together, once something has
+    /// been told; the first one after a quiet moment is told at once. 0 gathers nothing.
+    pub presence_tick_ms: u64,
     /// How long, in milliseconds, a session is kept after its socket broke: its peer stays present, and what it
     /// misses is kept. 0 switches resuming off altogether, tokens included.
     pub resume_grace_ms: u64,
@@ -64,12 +76,17 @@ impl Default for Limits {
             channels_per_connection: limits::MAX_CHANNELS_PER_CONNECTION as u32,
             messages_per_second: limits::MESSAGE_RATE_PER_SECOND,
             message_burst: limits::MESSAGE_RATE_BURST,
+            requests_per_second: 200,
+            request_burst: 1000,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             connection_window_ms: limits::CONNECTION_RATE_WINDOW_MS,
             peer_metadata_bytes: limits::MAX_PEER_METADATA_BYTES,
             metadata_bytes: limits::MAX_METADATA_BYTES,
             outbound_queue_bytes: 4 * 1024 * 1024,
+            outbound_total_bytes: 256 * 1024 * 1024,
+            handshake_timeout_ms: 10_000,
             idle_timeout_ms: 90_000,
+            presence_tick_ms: 20,
             resume_grace_ms: 15_000,
             resume_session_bytes: 256 * 1024,
             resume_session_frames: 1024,

@@ -1,33 +1,46 @@
 //! `metered-server`: the signalling server as a program.
 
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Display;
 use std::future::Future;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use metered_server::auth::Keys;
-use metered_server::{Config, ServerState, serve};
+use metered_server::{Cluster, Config, ServerState, parse_host, serve};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// The signalling server: channels, presence and direct messages over WebSocket.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// The configuration file, TOML. Variables METERED_SERVER__SECTION__KEY override it, and flags both.
+    #[arg(value_name = "FILE", conflicts_with = "dev")]
+    file: Option<PathBuf>,
+
+    /// The same as FILE.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dev", "file"])]
+    config: Option<PathBuf>,
+
     /// Serve development: a well-known key that grants everything, this machine only, nothing kept.
     #[arg(long)]
     dev: bool,
 
-    /// The port to listen on; 0 takes a free one.
-    #[arg(long, default_value_t = 9292)]
-    port: u16,
+    /// The port to listen on; 0 takes a free one [default: 9292].
+    #[arg(long)]
+    port: Option<u16>,
 
-    /// The address to listen on.
-    #[arg(long, default_value = "127.0.0.1")]
-    host: String,
+    /// The address to listen on [default: 127.0.0.1].
+    #[arg(long)]
+    host: Option<String>,
 
     /// Serve the files of this directory at /.
     #[arg(long, value_name = "DIR")]
@@ -44,64 +57,155 @@ struct Arguments {
     /// Keep what a client misses for so long after its connection broke; 0 keeps nothing [default: 15000].
     #[arg(long, value_name = "MS")]
     resume_grace: Option<u64>,
+
+    /// The NATS server that makes several servers one. Not available yet: it is checked and not used.
+    #[arg(long, value_name = "URL")]
+    nats: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read a configuration file and tell everything that is wrong with it.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// The exit code of a command line that asks for what there is not, as clap has it.
 const USAGE: u8 = 2;
 
+/// Why the program ends before it serves, and with which exit code.
+struct Failure {
+    code: u8,
+    messages: Vec<String>,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Display) -> Self {
+        Self { code, messages: vec![format!("metered-server: {message}")] }
+    }
+
+    fn report(self) -> ExitCode {
+        for message in self.messages {
+            // Whoever closed stderr does not want to know.
+            let _ = writeln!(io::stderr(), "{message}");
+        }
+        ExitCode::from(self.code)
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
-
-    if !arguments.dev {
-        return fail(USAGE, "only development mode exists at present: start it with --dev");
+    if let Some(Command::Check { file }) = &arguments.command {
+        return match load(file) {
+            Ok(_) => {
+                let _ = writeln!(io::stdout(), "OK");
+                ExitCode::SUCCESS
+            }
+            Err(failure) => failure.report(),
+        };
     }
-    let Some(host) = parse_host(&arguments.host) else {
-        return fail(USAGE, format_args!("--host {}: give an IP address or localhost", arguments.host));
+    let is_dev = arguments.dev;
+    let config = match configure(arguments) {
+        Ok(config) => config,
+        Err(failure) => return failure.report(),
     };
-    if !host.is_loopback() {
-        let host = &arguments.host;
-        return fail(
-            USAGE,
-            format_args!("--dev grants everything to everyone and listens on loopback only, not on {host}"),
+    start_log(&config);
+    if let Some(cluster) = &config.cluster {
+        let nats = &cluster.nats;
+        let _ = writeln!(
+            io::stderr(),
+            "metered-server: a cluster over NATS ({nats}) is not available yet: this server runs on its own"
         );
+    }
+    if !config.listen.ip().is_loopback() && config.tls.is_none() && config.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "neither [tls] nor trusted_proxies is set: clients refuse ws:// to other hosts, and behind a proxy all of \
+             them count as one address"
+        );
+    }
+    match run(config, is_dev) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => Failure::new(1, error).report(),
+    }
+}
+
+/// Reads a configuration file and the environment over it.
+fn load(file: &Path) -> Result<Config, Failure> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(1, format_args!("cannot read {name}: {error}")))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let environment: BTreeMap<_, _> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let directory = file.parent().unwrap_or(Path::new(""));
+    Config::read(text, directory, &environment).map_err(|mistakes| {
+        let tell = |mistake: metered_server::Mistake| match mistake.variable {
+            Some(_) => format!("environment: {mistake}"),
+            None => format!("{name}:{mistake}"),
+        };
+        Failure { code: 1, messages: mistakes.into_iter().map(tell).collect() }
+    })
+}
+
+/// The configuration that the command line asks for.
+fn configure(arguments: Arguments) -> Result<Config, Failure> {
+    let usage = |message: &dyn Display| Failure::new(USAGE, message);
+    let mut config = match (arguments.dev, arguments.config.or(arguments.file)) {
+        (true, _) => Config::dev(),
+        (false, Some(file)) => load(&file)?,
+        (false, None) => {
+            return Err(usage(&"name a configuration file, or start it for development with --dev"));
+        }
+    };
+    if let Some(host) = &arguments.host {
+        let ip = parse_host(host)
+            .ok_or_else(|| usage(&format_args!("--host {host}: give an IP address or localhost")))?;
+        if arguments.dev && !ip.is_loopback() {
+            return Err(usage(&format_args!(
+                "--dev grants everything to everyone and listens on loopback only, not on {host}"
+            )));
+        }
+        config.listen.set_ip(ip);
     }
     for directory in arguments.www.iter().chain(&arguments.package) {
         if !directory.is_dir() {
-            return fail(USAGE, format_args!("{} is not a directory", directory.display()));
+            return Err(usage(&format_args!("{} is not a directory", directory.display())));
         }
     }
-    match run(arguments, host) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, error),
+    if let Some(nats) = &arguments.nats {
+        let cluster = Cluster::parse(nats);
+        let wrong = || usage(&format_args!("--nats {nats}: give a URL like nats://127.0.0.1:4222"));
+        config.cluster = Some(cluster.ok_or_else(wrong)?);
     }
-}
-
-fn fail(code: u8, message: impl std::fmt::Display) -> ExitCode {
-    // Whoever closed stderr does not want to know.
-    let _ = writeln!(io::stderr(), "metered-server: {message}");
-    ExitCode::from(code)
-}
-
-fn parse_host(host: &str) -> Option<IpAddr> {
-    match host {
-        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
-        host => host.trim_start_matches('[').trim_end_matches(']').parse().ok(),
-    }
-}
-
-#[tokio::main]
-async fn run(arguments: Arguments, host: IpAddr) -> Result<(), Box<dyn Error>> {
-    let mut config = Config { www: arguments.www, package: arguments.package, ..Config::dev() };
+    config.listen.set_port(arguments.port.unwrap_or(config.listen.port()));
+    config.www = arguments.www.or(config.www);
+    config.package = arguments.package.or(config.package);
     if arguments.unlimited {
         config.limits.messages_per_second = 0;
     }
     if let Some(ms) = arguments.resume_grace {
         config.limits.resume_grace_ms = ms;
     }
+    Ok(config)
+}
+
+fn start_log(config: &Config) {
+    // The configuration's own level was parsed before; RUST_LOG is taken as far as it can be.
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
+        _ => EnvFilter::new(&config.log.level),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if config.log.json { log.json().init() } else { log.init() }
+}
+
+#[tokio::main]
+async fn run(config: Config, is_dev: bool) -> Result<(), Box<dyn Error>> {
     let shutdown = shutdown_signal()?;
-    let address = SocketAddr::new(host, arguments.port);
+    let address: SocketAddr = config.listen;
     let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!("port {} is in use: stop what uses it, or choose another with --port", address.port())
@@ -109,10 +213,12 @@ async fn run(arguments: Arguments, host: IpAddr) -> Result<(), Box<dyn Error>> {
         _ => format!("cannot listen on {address}: {error}"),
     })?;
     let address = listener.local_addr()?;
+    let (http, ws) = if config.tls.is_some() { ("https", "wss") } else { ("http", "ws") };
+    let apps = config.apps.iter().map(|app| app.id.as_str()).collect::<Vec<_>>().join(", ");
+    let who = if is_dev { format!("key {}", Keys::DEV_KEY) } else { format!("apps: {apps}") };
     let _ = writeln!(
         io::stdout(),
-        "metered-server listening on http://{address} (WebSocket: ws://{address}, key {})",
-        Keys::DEV_KEY
+        "metered-server listening on {http}://{address} (WebSocket: {ws}://{address}, {who})"
     );
     serve(listener, ServerState::new(config), shutdown).await?;
     Ok(())

@@ -94,9 +94,10 @@ impl Ledger {
         if !self.is_kept {
             return;
         }
+        let mut back = None;
         match told {
             Told::Arrival(link, url) => self.arrived(kernel, link, url, outputs),
-            Told::Frame(link, text) => self.asked(kernel.now, link, text, outputs),
+            Told::Frame(link, text) => back = self.asked(kernel.now, link, text, outputs),
             Told::Gone(link, code) => self.gone(kernel.now, link, code),
             Told::Else => {}
         }
@@ -106,7 +107,9 @@ impl Ledger {
                 Output::Close { conn, code, .. } => self.gone(kernel.now, LinkId(conn.0), *code),
                 // What a session has missed is about the past.
                 Output::Send { conn, .. } if arrives == Some(conn.0) => {}
-                Output::Send { frame, .. } if frame.contains(r#""left":[{"#) => self.left(kernel, frame),
+                Output::Send { frame, .. } if frame.contains(r#""left":[{"#) => {
+                    self.left(kernel, frame, back.as_ref());
+                }
                 Output::Send { .. } => {}
             }
         }
@@ -152,19 +155,29 @@ impl Ledger {
         self.links.insert(link, id);
     }
 
-    /// A request counts if it is acknowledged.
-    fn asked(&mut self, now: Instant, link: LinkId, text: &str, outputs: &[Output]) {
+    /// A request counts if it is acknowledged. Answers who has come to which channel by it.
+    fn asked(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        text: &str,
+        outputs: &[Output],
+    ) -> Option<(String, Channel)> {
         let request: Json = serde_json::from_str(text).unwrap_or_default();
         let ack = format!(r#"{{"type":"ack","requestId":{}}}"#, request["requestId"]);
         if !outputs.iter().any(|output| sent_to(output, link) == Some(&ack)) {
-            return;
+            return None;
         }
-        let Some(own) = self.links.get(&link).copied() else { return };
+        let own = self.links.get(&link).copied()?;
         let channel = request["channel"].as_str().and_then(|name| Channel::parse(name).ok());
         let data = request["data"].to_string();
         match (request["type"].as_str(), channel, self.sessions.get_mut(&own)) {
             (Some("subscribe"), Some(channel), Some(session)) => {
-                session.channels.insert(channel, request["includeSenderMetadata"] == true);
+                let peer = session.peer.clone();
+                let was_there = self.is_there(now, &peer, channel.as_str()).is_some();
+                let session = self.sessions.get_mut(&own)?;
+                session.channels.insert(channel.clone(), request["includeSenderMetadata"] == true);
+                return (!was_there).then_some((peer, channel));
             }
             (Some("unsubscribe"), Some(channel), Some(session)) => {
                 session.channels.remove(&channel);
@@ -175,6 +188,16 @@ impl Ledger {
             (Some("send"), ..) => self.owe(now, &data, |_, session| request["to"] == *session.peer),
             _ => {}
         }
+        None
+    }
+
+    /// A session with which a peer is in a channel.
+    fn is_there(&self, now: Instant, peer: &str, channel: &str) -> Option<&Session> {
+        self.sessions.values().find(|session| {
+            session.peer == peer
+                && session.stands(now)
+                && session.channels.keys().any(|subscribed| subscribed.as_str() == channel)
+        })
     }
 
     fn owe(&mut self, now: Instant, data: &str, to: impl Fn(u64, &Session) -> bool) {
@@ -200,16 +223,14 @@ impl Ledger {
         }
     }
 
-    /// Somebody is told that peers have left.
-    fn left(&self, kernel: &mut Kernel, frame: &Frame) {
+    /// Somebody is told that peers have left. Of one who is back before that was told, it is told now.
+    fn left(&self, kernel: &mut Kernel, frame: &Frame, back: Option<&(String, Channel)>) {
         let presence: Json = serde_json::from_str(frame).unwrap_or_default();
+        let channel = presence["channel"].as_str().unwrap_or_default();
         for peer in presence["left"].as_array().into_iter().flatten() {
-            let stays = self.sessions.values().find(|session| {
-                peer["peerId"] == *session.peer
-                    && session.stands(kernel.now)
-                    && session.channels.keys().any(|channel| presence["channel"] == *channel.as_str())
-            });
-            if let Some(session) = stays {
+            let peer = peer["peerId"].as_str().unwrap_or_default();
+            let is_back = back.is_some_and(|(id, where_to)| id == peer && where_to.as_str() == channel);
+            if let Some(session) = self.is_there(kernel.now, peer, channel).filter(|_| !is_back) {
                 kernel.violated(NO_FLAP, format!("{presence}, but there is {session:?}"));
             }
         }

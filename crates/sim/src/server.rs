@@ -193,7 +193,7 @@ impl Server {
         kernel.note(format_args!("     server restart: {how:?}"));
         self.listening = false;
         if how == Restart::Graceful {
-            self.hub.shutdown(kernel.dice.between((0, 2_000)));
+            self.hub.shutdown(kernel.dice.between((0, 2_000)), 1000);
             self.drain(kernel, network, plan, Told::Else);
         }
         for link in network.live() {

@@ -21,6 +21,7 @@ mod lint;
 mod native;
 mod node;
 mod packed;
+mod rest;
 mod tally;
 mod wasm_pack;
 
@@ -43,6 +44,8 @@ enum Part {
     Native,
     /// Simulated worlds, two for each of 2,000 seeds
     Sim,
+    /// The server's REST API against a fuzzer that reads its OpenAPI document
+    Rest,
     /// The npm package: its budget, and importing it in every way
     Package,
     /// Every example against the server
@@ -69,6 +72,7 @@ impl Part {
             Self::Lint => lint::run(bench),
             Self::Native => native::crates(),
             Self::Sim => native::worlds(),
+            Self::Rest => rest::run(bench),
             Self::Package => packed::run(bench),
             Self::Examples => examples::run(bench),
             Self::Node => node::run(bench, "tests/node"),

@@ -1,10 +1,9 @@
 //! From what a socket was opened with to an [`Arrival`].
 
-use jsonwebtoken::decode_header;
 use metered_protocol::{PeerId, Secret};
 
 use super::resume::{Holder, ResumeKey};
-use super::{AuthError, Credential, Keys};
+use super::{AuthError, Credential, Keys, token};
 use crate::hub::{Arrival, Claim, SessionId, Ticket, UnixMillis};
 use crate::{Identity, Limits};
 
@@ -17,6 +16,8 @@ pub struct Request {
     pub resume: Option<Secret>,
     /// How many `message`, `direct` and `presence` frames of the session have been received.
     pub seen: Option<u64>,
+    /// The `Origin` header: the page that a browser says it connects for.
+    pub origin: Option<String>,
 }
 
 /// The names that a connection gets if it brings none.
@@ -37,6 +38,7 @@ impl Request {
             resume: first("resume").map(Secret::new),
             // What is no number is no place that one could go on from.
             seen: first("seen").map(|seen| seen.parse().unwrap_or(u64::MAX)),
+            origin: None,
         }
     }
 }
@@ -55,13 +57,14 @@ impl Keys {
         fresh: Fresh,
     ) -> Result<Arrival, AuthError> {
         let credential = request.credential.as_ref();
-        let mut identity = self.authenticate(now, limits, credential, || fresh.peer_id)?;
+        let mut identity =
+            self.authenticate(now, limits, credential, request.origin.as_deref(), || fresh.peer_id)?;
         let kid;
         let holder = match credential {
             _ if limits.resume_grace_ms == 0 => None,
             Some(Credential::Key(key)) => Some(Holder::Key(key.expose())),
             Some(Credential::Token(token)) => {
-                kid = decode_header(token.expose()).ok().and_then(|header| header.kid);
+                kid = token::kid(token);
                 kid.as_deref().map(Holder::Token)
             }
             None => None,
@@ -127,7 +130,7 @@ mod tests {
     }
 
     fn admit_with(limits: &Limits, credential: Option<Credential>, resume: Option<&Secret>) -> Arrival {
-        let request = Request { credential, resume: resume.cloned(), seen: Some(3) };
+        let request = Request { credential, resume: resume.cloned(), seen: Some(3), origin: None };
         let fresh = Fresh { peer_id: PeerId::parse("fresh").unwrap(), session: SessionId(7) };
         let resume = ResumeKey::derive(&keys(), b"");
         keys().admit(NOW, limits, &resume, &request, fresh).unwrap()
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn a_publishable_key_gets_its_peer_back_and_a_token_the_session() {
         let resume = resume_token(key("pk_live_dev"));
-        let request = Request { credential: key("pk_live_dev"), resume: Some(resume), seen: None };
+        let request = Request { credential: key("pk_live_dev"), resume: Some(resume), ..Request::default() };
         let fresh = Fresh { peer_id: PeerId::parse("another").unwrap(), session: SessionId(8) };
         let arrival =
             keys().admit(NOW, &Limits::default(), &ResumeKey::derive(&keys(), b""), &request, fresh).unwrap();
@@ -204,7 +207,7 @@ mod tests {
     #[test]
     fn a_query_is_read_whatever_it_holds() {
         let parse = |query: &[(&'static str, &'static str)]| {
-            let Request { credential, resume, seen } = Request::parse(query.iter().copied());
+            let Request { credential, resume, seen, .. } = Request::parse(query.iter().copied());
             (credential.is_some(), resume.map(|token| token.expose().to_owned()), seen)
         };
         assert_eq!(parse(&[]), (false, None, None));

@@ -8,10 +8,12 @@
 //! good is as if it were not there.
 
 mod arrival;
+mod origin;
 mod resume;
 mod token;
 
 pub use arrival::{Fresh, Request};
+pub use origin::OriginPattern;
 pub use resume::ResumeKey;
 
 use metered_protocol::{CloseCode, PeerId, Secret};
@@ -36,6 +38,8 @@ pub struct PublishableKey {
     pub key: Secret,
     /// What its holders may do.
     pub grants: Grants,
+    /// The pages that may use it; `None` lets anybody. A request that names no origin comes from none of them.
+    pub origins: Option<Vec<OriginPattern>>,
 }
 
 /// A key that signs tokens.
@@ -81,6 +85,8 @@ pub enum AuthError {
     Missing,
     /// No such publishable key.
     UnknownKey,
+    /// The key is not for pages of this origin.
+    Origin,
     /// The token is no good, for the given reason.
     InvalidToken(&'static str),
     /// The token was good once.
@@ -91,7 +97,9 @@ impl AuthError {
     /// The code to close with. An expired token is no mistake: its holder fetches another and comes back.
     pub fn close_code(self) -> CloseCode {
         match self {
-            Self::Missing | Self::UnknownKey | Self::InvalidToken(_) => CloseCode::INVALID_TOKEN,
+            Self::Missing | Self::UnknownKey | Self::Origin | Self::InvalidToken(_) => {
+                CloseCode::INVALID_TOKEN
+            }
             Self::Expired => CloseCode::TOKEN_EXPIRED,
         }
     }
@@ -101,6 +109,7 @@ impl AuthError {
         match self {
             Self::Missing => "missing key or token",
             Self::UnknownKey => "invalid key",
+            Self::Origin => "the key is not for this origin",
             Self::InvalidToken(reason) => reason,
             Self::Expired => "token expired",
         }
@@ -121,6 +130,7 @@ impl Keys {
             publishable: vec![PublishableKey {
                 key: Secret::new(Self::DEV_KEY),
                 grants: Grants::everything(),
+                origins: None,
             }],
             secret: vec![SecretKey {
                 id: Self::DEV_SECRET_KEY_ID.to_owned(),
@@ -130,29 +140,43 @@ impl Keys {
         }
     }
 
-    /// Finds out who presents a credential.
+    /// Whether these keys are the ones to ask about a credential: it is one of them, or claims to be signed by one.
+    pub fn know(&self, credential: &Credential) -> bool {
+        match credential {
+            Credential::Key(presented) => self.publishable(presented).is_some(),
+            Credential::Token(token) => {
+                token::kid(token).is_some_and(|kid| self.secret.iter().any(|key| key.id == kid))
+            }
+        }
+    }
+
+    /// Finds out who presents a credential. `origin` is the page that a browser says it comes from.
     pub fn authenticate(
         &self,
         now: UnixMillis,
         limits: &Limits,
         credential: Option<&Credential>,
+        origin: Option<&str>,
         fresh_peer_id: impl FnOnce() -> PeerId,
     ) -> Result<Identity, AuthError> {
         match credential.ok_or(AuthError::Missing)? {
             Credential::Key(presented) => {
-                let grants = self.grants_of(presented).ok_or(AuthError::UnknownKey)?;
-                Ok(Identity { grants: grants.clone(), ..Identity::unrestricted(fresh_peer_id()) })
+                let key = self.publishable(presented).ok_or(AuthError::UnknownKey)?;
+                if !origin::permit(key.origins.as_deref(), origin) {
+                    return Err(AuthError::Origin);
+                }
+                Ok(Identity { grants: key.grants.clone(), ..Identity::unrestricted(fresh_peer_id()) })
             }
             Credential::Token(token) => token::verify(&self.secret, now, limits, token),
         }
     }
 
     /// Looks at every key, so that the time it takes says nothing about any of them.
-    fn grants_of(&self, presented: &Secret) -> Option<&Grants> {
+    fn publishable(&self, presented: &Secret) -> Option<&PublishableKey> {
         let mut found = None;
         for key in &self.publishable {
             if bool::from(key.key.expose().as_bytes().ct_eq(presented.expose().as_bytes())) {
-                found = Some(&key.grants);
+                found = Some(key);
             }
         }
         found
@@ -167,7 +191,7 @@ mod tests {
 
     fn authenticate(credential: Option<Credential>) -> Result<Identity, AuthError> {
         let fresh = || PeerId::parse("fresh").unwrap();
-        Keys::dev().authenticate(NOW, &Limits::default(), credential.as_ref(), fresh)
+        Keys::dev().authenticate(NOW, &Limits::default(), credential.as_ref(), None, fresh)
     }
 
     #[test]

@@ -33,6 +33,12 @@ struct Claims {
     peer_metadata: Option<Box<RawValue>>,
 }
 
+/// The id of the key that a token says it is signed with, unchecked.
+pub(super) fn kid(token: &Secret) -> Option<String> {
+    let token = Some(token.expose()).filter(|token| token.len() <= MAX_TOKEN_BYTES)?;
+    decode_header(token).ok()?.kid
+}
+
 /// Checks a token and reads what it says.
 pub(super) fn verify(
     keys: &[SecretKey],
@@ -152,7 +158,7 @@ mod tests {
     fn check_with(keys: &Keys, token: String) -> Result<Identity, AuthError> {
         let credential = Credential::Token(Secret::new(token));
         let now = UnixMillis(NOW * 1000);
-        keys.authenticate(now, &Limits::default(), Some(&credential), || unreachable!())
+        keys.authenticate(now, &Limits::default(), Some(&credential), None, || unreachable!())
     }
 
     fn check(token: String) -> Result<Identity, AuthError> {

@@ -7,7 +7,7 @@
 //!   published it, other connections of the same peer included.
 //! - *Presence* belongs to peers. A peer joins a channel with the first of its connections and leaves it with the
 //!   last. Nobody is told of their own peer id: a subscriber's snapshot lists the others, and the others get its
-//!   join as a delta.
+//!   join as a delta; deltas that follow each other closely are [told together](crate::Limits::presence_tick_ms).
 //! - *Direct messages* address peers: every connection of the peer gets them, the sender's own if it addressed
 //!   itself.
 //!
@@ -23,6 +23,8 @@
 
 mod connection;
 mod frame;
+mod outside;
+mod presence;
 mod rate;
 mod request;
 mod ring;
@@ -32,13 +34,14 @@ mod session;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use metered_protocol::{
-    Channel, ClientFrameError, CloseCode, ErrorCode, PeerId, PresencePeer, RawJson, RequestId, Resume,
-    ServerFrame, Welcome,
+    Channel, ClientFrameError, CloseCode, ErrorCode, PeerId, RawJson, RequestId, Resume, ServerFrame, Welcome,
 };
 
 use crate::{Identity, Limits};
 use connection::Connection;
 pub use frame::Frame;
+pub use outside::Usage;
+pub(crate) use rate::TokenBucket;
 use ring::{Kept, Meter};
 use room::Room;
 pub use session::{Arrival, Claim, SessionId, Ticket};
@@ -120,6 +123,16 @@ pub struct Hub {
     sessions: BTreeMap<SessionId, ConnId>,
     /// When to end which session without a socket.
     detached: BTreeSet<(UnixMillis, ConnId)>,
+    /// When to tell which channel's changes of presence.
+    untold: BTreeSet<(UnixMillis, Channel)>,
+    /// The latest time that the driver has told.
+    now: UnixMillis,
+    /// The most connections there were at one time.
+    peak_connections: usize,
+    /// Messages that were published or sent.
+    messages: u64,
+    /// Sessions that were given another socket.
+    resumed_sessions: u64,
     /// The bytes that sessions keep.
     meter: Meter,
     /// Once the server goes away: the hint for those who connect all the same.
@@ -141,6 +154,11 @@ impl Hub {
             expiries: BTreeSet::new(),
             sessions: BTreeMap::new(),
             detached: BTreeSet::new(),
+            untold: BTreeSet::new(),
+            now: UnixMillis(0),
+            peak_connections: 0,
+            messages: 0,
+            resumed_sessions: 0,
             meter: Meter::default(),
             going_away: None,
             outputs: VecDeque::new(),
@@ -151,11 +169,15 @@ impl Hub {
     /// claims.
     pub fn connect(&mut self, now: UnixMillis, conn: ConnId, arrival: impl Into<Arrival>) {
         let arrival = arrival.into();
+        self.now = now;
         self.end(conn);
         self.handle_timeout(now);
-        if !self.resume(now, conn, &arrival) {
+        if self.resume(now, conn, &arrival) {
+            self.resumed_sessions += 1;
+        } else {
             self.begin(now, conn, arrival);
         }
+        self.peak_connections = self.peak_connections.max(self.connection_count());
         if let Some(retry_after_ms) = self.going_away {
             self.send_away(conn, retry_after_ms);
         }
@@ -164,6 +186,7 @@ impl Hub {
 
     /// A text frame has come from a client.
     pub fn handle_frame(&mut self, now: UnixMillis, conn: ConnId, text: &str) {
+        self.now = now;
         if self.admit_frame(now, conn, text.len()) {
             self.handle_request(conn, text);
         }
@@ -171,6 +194,7 @@ impl Hub {
 
     /// A binary frame has come from a client. The protocol has none: it is refused, and counts as a message.
     pub fn handle_binary(&mut self, now: UnixMillis, conn: ConnId, length: usize) {
+        self.now = now;
         if self.admit_frame(now, conn, length) {
             self.refuse(
                 conn,
@@ -196,6 +220,7 @@ impl Hub {
     /// A socket is gone: its client has closed it with this code, or it broke, which is [`CloseCode::ABNORMAL`].
     /// Unless the code says that its client does not come back, its session stays for a while.
     pub fn disconnect(&mut self, now: UnixMillis, conn: ConnId, code: CloseCode) {
+        self.now = now;
         if session::is_final(code) { self.say_goodbye(conn) } else { self.detach(now, conn) }
     }
 
@@ -211,12 +236,20 @@ impl Hub {
 
     /// The server goes away: every client is told when to come back and closed with 1001, and so is everyone who
     /// connects from now on. No session is kept.
-    pub fn shutdown(&mut self, retry_after_ms: u64) {
+    ///
+    /// The hints are spread out, so that no more than `returning_per_second` clients come back at a time; 0 gives
+    /// everyone the same.
+    pub fn shutdown(&mut self, retry_after_ms: u64, returning_per_second: u32) {
         self.going_away = Some(retry_after_ms);
         // Rooms first: nobody has to hear of all the others leave one by one.
         self.rooms.clear();
+        self.untold.clear();
+        let mut told = 0u64;
         for conn in self.connections.keys().copied().collect::<Vec<_>>() {
-            self.send_away(conn, retry_after_ms);
+            let later = (told * 1000).checked_div(returning_per_second.into()).unwrap_or(0);
+            let is_attached = self.connections.get(&conn).is_some_and(Connection::is_attached);
+            told += u64::from(is_attached);
+            self.send_away(conn, retry_after_ms.saturating_add(later));
         }
     }
 
@@ -224,15 +257,17 @@ impl Hub {
     pub fn poll_timeout(&self) -> Option<UnixMillis> {
         let expiry = self.expiries.first().map(|(at, _)| *at);
         let grace = self.detached.first().map(|(at, _)| *at);
-        expiry.into_iter().chain(grace).min()
+        expiry.into_iter().chain(grace).chain(self.next_telling()).min()
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: UnixMillis) {
+        self.now = now;
         while let Some((_, conn)) = self.expiries.first().copied().filter(|(at, _)| *at <= now) {
             self.close(now, conn, CloseCode::TOKEN_EXPIRED, "token expired");
         }
         self.end_overdue(now);
+        self.tell_overdue();
     }
 
     /// The next thing to do.
@@ -253,11 +288,6 @@ impl Hub {
     /// How many bytes are kept for sessions to come back to.
     pub fn kept_bytes(&self) -> usize {
         self.meter.bytes()
-    }
-
-    /// Who is in a channel, in the order of their ids.
-    pub fn channel_peers(&self, channel: &Channel) -> Vec<PresencePeer<RawJson>> {
-        self.rooms.get(channel).map(|room| room.peers(None)).unwrap_or_default()
     }
 
     fn welcome(

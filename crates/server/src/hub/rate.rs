@@ -1,11 +1,11 @@
-//! How fast one connection may send.
+//! How fast one connection may send, or one key may ask.
 
 use super::UnixMillis;
 use crate::Limits;
 
 /// A bucket that fills at the sustained rate and holds a burst; each message takes one token.
 #[derive(Debug)]
-pub(super) struct TokenBucket {
+pub(crate) struct TokenBucket {
     /// In thousandths of a token, so that a millisecond's share is a whole number.
     level: u64,
     capacity: u64,
@@ -18,13 +18,23 @@ const TOKEN: u64 = 1000;
 impl TokenBucket {
     /// A full bucket for a connection's messages, or none if the rate is not limited.
     pub(super) fn for_messages(limits: &Limits, now: UnixMillis) -> Option<Self> {
-        let per_ms = u64::from(limits.messages_per_second);
-        let capacity = u64::from(limits.message_burst.max(1)) * TOKEN;
+        Self::full(limits.messages_per_second, limits.message_burst, now)
+    }
+
+    /// A full bucket for a key's requests, or none if their rate is not limited.
+    pub(crate) fn for_requests(limits: &Limits, now: UnixMillis) -> Option<Self> {
+        Self::full(limits.requests_per_second, limits.request_burst, now)
+    }
+
+    fn full(per_second: u32, burst: u32, now: UnixMillis) -> Option<Self> {
+        // So many per second are as many thousandths per millisecond.
+        let per_ms = u64::from(per_second);
+        let capacity = u64::from(burst.max(1)) * TOKEN;
         (per_ms > 0).then_some(Self { level: capacity, capacity, per_ms, filled_at: now })
     }
 
     /// Takes a token if there is one. A clock that steps back fills nothing.
-    pub(super) fn take(&mut self, now: UnixMillis) -> bool {
+    pub(crate) fn take(&mut self, now: UnixMillis) -> bool {
         let elapsed = now.0.saturating_sub(self.filled_at.0);
         self.level = elapsed.saturating_mul(self.per_ms).saturating_add(self.level).min(self.capacity);
         self.filled_at = now;

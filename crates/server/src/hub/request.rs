@@ -4,10 +4,10 @@
 //! use, does the credential reach it, and only then what the request itself asks for.
 
 use metered_protocol::{
-    Channel, ClientFrame, ClientFrameError, CloseCode, ErrorCode, PeerId, PresencePeer, RawJson, RequestId,
-    ServerFrame,
+    Channel, ClientFrame, ClientFrameError, CloseCode, ErrorCode, PeerId, RawJson, RequestId, ServerFrame,
 };
 
+use super::presence::Change;
 use super::ring::Kept;
 use super::room::Subscriber;
 use super::{ConnId, Frame, Hub, Output, UnixMillis};
@@ -16,6 +16,15 @@ use crate::{Action, Identity};
 
 /// A refusal whose request is not filled in yet.
 type Refusal = (ErrorCode, &'static str);
+
+/// A message for a channel.
+#[derive(Debug)]
+pub(super) struct Publication {
+    pub(super) channel: Channel,
+    pub(super) from: PeerId,
+    pub(super) from_metadata: Option<RawJson>,
+    pub(super) data: RawJson,
+}
 
 impl Hub {
     /// Whether a frame of this length may be looked at. If not, its connection is closed.
@@ -62,7 +71,7 @@ impl Hub {
                 Ok(())
             }
             ClientFrame::Publish { channel, data, request_id } => {
-                self.publish(conn, channel, data, request_id)
+                self.publish_from(conn, channel, data, request_id)
             }
             ClientFrame::Send { to, data, request_id } => self.send_direct(conn, &to, data, request_id),
             ClientFrame::Ping { .. } => {
@@ -80,6 +89,11 @@ impl Hub {
         wants_metadata: bool,
     ) -> Result<(), Refusal> {
         self.check(conn, Action::Subscribe, Some(&channel))?;
+        // A client that subscribes again may take a change that is on its way for the snapshot. It has to hear of all
+        // others too, or one who has left stays in its roster.
+        if self.connections.get(&conn).is_some_and(|connection| connection.channels.contains(&channel)) {
+            self.tell(&channel);
+        }
         let Some(connection) = self.connections.get_mut(&conn) else { return Ok(()) };
         if !connection.channels.contains(&channel) {
             let limit = self.limits.channels_per_connection as usize;
@@ -91,7 +105,7 @@ impl Hub {
         let identity = &connection.identity;
         let peer_id = identity.peer_id.clone();
         let sees_presence = identity.grants.permit(Action::Presence);
-        let subscriber = Subscriber { peer_id: peer_id.clone(), wants_metadata, sees_presence };
+        let subscriber = Subscriber { peer_id: peer_id.clone(), wants_metadata, sees_presence, heard: 0 };
         let room = self.rooms.entry(channel.clone()).or_default();
         let joined = room.subscribe(conn, subscriber, identity.peer_metadata.as_ref());
         let snapshot = if sees_presence { room.peers(Some(&peer_id)) } else { Vec::new() };
@@ -105,7 +119,7 @@ impl Hub {
             &ServerFrame::Presence { channel: channel.clone(), joined: snapshot, left: Vec::new() },
         );
         if let Some(peer) = joined {
-            self.announce(conn, &channel, vec![peer], Vec::new());
+            self.announce(conn, &channel, Change::Joined(peer));
         }
         Ok(())
     }
@@ -115,31 +129,13 @@ impl Hub {
         let Some(room) = self.rooms.get_mut(channel) else { return };
         let left = room.unsubscribe(conn);
         if room.is_empty() {
-            self.rooms.remove(channel);
+            self.forget_room(channel);
         } else if let Some(peer) = left {
-            self.announce(conn, channel, Vec::new(), vec![peer]);
+            self.announce(conn, channel, Change::Left(peer));
         }
     }
 
-    /// Tells a change of a channel's presence to all subscribers but the one who caused it.
-    fn announce(
-        &mut self,
-        conn: ConnId,
-        channel: &Channel,
-        joined: Vec<PresencePeer<RawJson>>,
-        left: Vec<PresencePeer<RawJson>>,
-    ) {
-        let Some(room) = self.rooms.get(channel) else { return };
-        let frame = ServerFrame::Presence { channel: channel.clone(), joined, left };
-        let kept = Kept::encode(&frame, &self.meter);
-        for (conn, _) in room.others(conn).filter(|(_, subscriber)| subscriber.sees_presence) {
-            if let Some(connection) = self.connections.get_mut(&conn) {
-                self.outputs.extend(connection.deliver(conn, &kept, &self.limits));
-            }
-        }
-    }
-
-    fn publish(
+    fn publish_from(
         &mut self,
         conn: ConnId,
         channel: Channel,
@@ -148,11 +144,18 @@ impl Hub {
     ) -> Result<(), Refusal> {
         self.check(conn, Action::Publish, Some(&channel))?;
         self.ack(conn, request_id);
-        let (Some(connection), Some(room)) = (self.connections.get(&conn), self.rooms.get(&channel)) else {
-            return Ok(());
-        };
-        let Identity { peer_id: from, peer_metadata: from_metadata, .. } = &connection.identity;
-        let (from, from_metadata) = (from.clone(), from_metadata.clone());
+        let Some(connection) = self.connections.get(&conn) else { return Ok(()) };
+        let Identity { peer_id: from, peer_metadata: from_metadata, .. } = connection.identity.clone();
+        self.broadcast(Some(conn), &Publication { channel, from, from_metadata, data });
+        Ok(())
+    }
+
+    /// Sends a message to every subscriber but the one who published it. Answers how many that are.
+    pub(super) fn broadcast(&mut self, except: Option<ConnId>, publication: &Publication) -> usize {
+        self.messages += 1;
+        let Publication { channel, from, from_metadata, data } = publication;
+        self.introduce(from);
+        let Some(room) = self.rooms.get(channel) else { return 0 };
         let encode = |from_metadata: Option<&RawJson>| {
             let frame = ServerFrame::Message {
                 channel: channel.clone(),
@@ -163,14 +166,16 @@ impl Hub {
             Kept::encode(&frame, &self.meter)
         };
         let (mut plain, mut stamped) = (None, None);
-        for (conn, subscriber) in room.others(conn) {
+        let mut reached = 0;
+        for (conn, subscriber) in room.subscribers().filter(|(conn, _)| Some(*conn) != except) {
             let Some(connection) = self.connections.get_mut(&conn) else { continue };
             let stamp = from_metadata.as_ref().filter(|_| subscriber.wants_metadata);
             let cached = if stamp.is_some() { &mut stamped } else { &mut plain };
             let kept = cached.get_or_insert_with(|| encode(stamp));
             self.outputs.extend(connection.deliver(conn, kept, &self.limits));
+            reached += 1;
         }
-        Ok(())
+        reached
     }
 
     fn send_direct(
@@ -185,6 +190,11 @@ impl Hub {
             return Err((ErrorCode::PEER_NOT_FOUND, "no such peer is connected"));
         }
         self.ack(conn, request_id);
+        self.messages += 1;
+        if let Some(from) = self.connections.get(&conn).map(|connection| connection.identity.peer_id.clone())
+        {
+            self.introduce(&from);
+        }
         let (Some(connection), Some(targets)) = (self.connections.get(&conn), self.peers.get(to)) else {
             return Ok(());
         };

@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 
 use metered_protocol::{PeerId, PresencePeer, RawJson};
 
-use super::ConnId;
+use super::presence::Change;
+use super::{ConnId, UnixMillis};
 
 /// A channel that somebody is subscribed to.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     subscribers: BTreeMap<ConnId, Subscriber>,
     peers: BTreeMap<PeerId, Present>,
+    /// Changes that are told together, each peer's once.
+    untold: Vec<Change>,
+    /// When they are told.
+    due: Option<UnixMillis>,
+    /// When changes were told last.
+    told_at: Option<UnixMillis>,
 }
 
 /// A subscribed connection.
@@ -21,6 +28,8 @@ pub(super) struct Subscriber {
     pub(super) wants_metadata: bool,
     /// It may see who is here.
     pub(super) sees_presence: bool,
+    /// How many of the changes that are not told yet it knows from a snapshot.
+    pub(super) heard: usize,
 }
 
 /// A peer with at least one subscribed connection.
@@ -36,9 +45,10 @@ impl Room {
     pub(super) fn subscribe(
         &mut self,
         conn: ConnId,
-        subscriber: Subscriber,
+        mut subscriber: Subscriber,
         metadata: Option<&RawJson>,
     ) -> Option<PresencePeer<RawJson>> {
+        subscriber.heard = self.untold.len();
         let peer_id = subscriber.peer_id.clone();
         if self.subscribers.insert(conn, subscriber).is_some() {
             return None;
@@ -70,14 +80,63 @@ impl Room {
         }
     }
 
-    /// A subscribed connection.
-    pub(super) fn subscriber_mut(&mut self, conn: ConnId) -> Option<&mut Subscriber> {
-        self.subscribers.get_mut(&conn)
+    /// Lets a subscriber see who is here, or no longer. Answers who that is, if it may and is subscribed.
+    pub(super) fn show(&mut self, conn: ConnId, may_see: bool) -> Option<Vec<PresencePeer<RawJson>>> {
+        let subscriber = self.subscribers.get_mut(&conn)?;
+        subscriber.sees_presence = may_see;
+        subscriber.heard = self.untold.len();
+        let own = subscriber.peer_id.clone();
+        may_see.then(|| self.peers(Some(&own)))
     }
 
-    /// Every subscriber but one, in the order of their connections.
-    pub(super) fn others(&self, conn: ConnId) -> impl Iterator<Item = (ConnId, &Subscriber)> {
-        self.subscribers.iter().filter(move |(other, _)| **other != conn).map(|(conn, s)| (*conn, s))
+    /// Every subscriber, in the order of their connections.
+    pub(super) fn subscribers(&self) -> impl Iterator<Item = (ConnId, &Subscriber)> {
+        self.subscribers.iter().map(|(conn, subscriber)| (*conn, subscriber))
+    }
+
+    /// Every subscriber, in the order of their connections.
+    pub(super) fn subscribers_mut(&mut self) -> impl Iterator<Item = (ConnId, &mut Subscriber)> {
+        self.subscribers.iter_mut().map(|(conn, subscriber)| (*conn, subscriber))
+    }
+
+    /// Notes a change that is to be told to all but the one who caused it. Answers when: now, unless something was
+    /// told a moment ago.
+    pub(super) fn change(
+        &mut self,
+        now: UnixMillis,
+        conn: ConnId,
+        change: Change,
+        tick_ms: u64,
+    ) -> UnixMillis {
+        self.untold.push(change);
+        if let Some(subscriber) = self.subscribers.get_mut(&conn) {
+            subscriber.heard = self.untold.len();
+        }
+        let quiet_until = |at: UnixMillis| UnixMillis(at.0.saturating_add(tick_ms));
+        // A clock that has stepped back must not silence a room.
+        let busy = self.told_at.filter(|at| now.0.abs_diff(at.0) < tick_ms);
+        *self.due.get_or_insert(busy.map_or(now, quiet_until))
+    }
+
+    /// Whether a change of this peer is not told yet.
+    pub(super) fn has_untold(&self, peer: &PeerId) -> bool {
+        self.untold.iter().any(|change| change.peer().peer_id == *peer)
+    }
+
+    /// When changes are to be told.
+    pub(super) fn due(&self) -> Option<UnixMillis> {
+        self.due
+    }
+
+    /// The changes that are told now.
+    pub(super) fn take_untold(&mut self) -> Vec<Change> {
+        self.due = None;
+        std::mem::take(&mut self.untold)
+    }
+
+    /// Somebody has been told something.
+    pub(super) fn told(&mut self, now: UnixMillis) {
+        self.told_at = Some(now);
     }
 
     /// Every peer, or every peer but one, in the order of their ids.

@@ -194,12 +194,8 @@ impl Hub {
 
     /// Lets a subscriber see who is in a channel, or no longer.
     fn show_presence(&mut self, conn: ConnId, channel: &Channel, may_see: bool) {
-        let Some(room) = self.rooms.get_mut(channel) else { return };
-        let Some(subscriber) = room.subscriber_mut(conn) else { return };
-        subscriber.sees_presence = may_see;
-        let own = subscriber.peer_id.clone();
-        if may_see {
-            let joined = room.peers(Some(&own));
+        let joined = self.rooms.get_mut(channel).and_then(|room| room.show(conn, may_see));
+        if let Some(joined) = joined {
             self.deliver(conn, &ServerFrame::Presence { channel: channel.clone(), joined, left: Vec::new() });
         }
     }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::get;
 use tower_http::services::ServeDir;
 
-use super::state::Config;
+use crate::Config;
 
 /// The routes for the directories that the configuration names.
 pub(super) fn router<S: Clone + Send + Sync + 'static>(config: &Config) -> Router<S> {

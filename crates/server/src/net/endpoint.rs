@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, Query, State};
+use axum::http::HeaderMap;
+use axum::http::header::ORIGIN;
 use axum::response::Response;
 
 use super::socket;
@@ -27,10 +29,18 @@ pub(super) async fn open(
     State(state): State<ServerState>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let request = Request::parse(query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let admitted = state.admit(from.ip(), &request);
+    let mut request = Request::parse(query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    // A second header, or one that is no text, names no origin that a key could be meant for.
+    let mut origins = headers.get_all(ORIGIN).iter();
+    request.origin = match (origins.next(), origins.next()) {
+        (Some(origin), None) => origin.to_str().ok().map(str::to_owned),
+        _ => None,
+    };
+    let client = state.config().trusted_proxies.client(from.ip(), &headers);
+    let admitted = state.admit(client, &request);
     let longest = READ_CEILING.max(state.config().limits.max_message_bytes() as usize);
     upgrade
         .read_buffer_size(READ_BUFFER)
@@ -42,8 +52,8 @@ pub(super) async fn open(
             tasks.track_future(async move {
                 let serve = async {
                     match admitted {
-                        Ok(arrival) => socket::run(state, socket, arrival).await,
-                        Err(end) => socket::refuse(socket, end).await,
+                        Ok(admitted) => socket::run(state, socket, admitted).await,
+                        Err(end) => socket::refuse(&state, socket, end).await,
                     }
                 };
                 tokio::select! {

@@ -5,13 +5,26 @@
 //! into the recipients' [`outbox`]es, and each connection's own task writes its own. So one slow socket delays
 //! nobody else, and what it may leave unread is bounded.
 
+mod accept;
 mod admission;
+mod app;
 mod assets;
+mod backlog;
 mod endpoint;
+mod metrics;
+mod operations;
 mod outbox;
+mod proxies;
 mod serve;
 mod socket;
 mod state;
+mod tls;
 
+pub(crate) use app::App;
+pub(crate) use operations::endpoints as operations;
+pub use proxies::TrustedProxies;
 pub use serve::serve;
-pub use state::{Config, ServerState};
+pub use state::ServerState;
+pub(crate) use state::now;
+pub use tls::Tls;
+pub(crate) use tls::read_file;

@@ -2,27 +2,28 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::accept::Door;
 use super::socket::CLOSE_TIMEOUT;
 use super::state::ServerState;
 use super::{assets, endpoint};
+use crate::rest;
 
 /// How long a shutdown takes at most: clients that take nothing, or do not answer their close frame, are dropped.
 const SHUTDOWN_TIMEOUT: Duration = CLOSE_TIMEOUT.saturating_add(Duration::from_millis(500));
 
 /// Serves on a listener until `shutdown` completes.
 ///
-/// Then no connection is taken any more; every client is sent `going_away` and closed with 1001. Returns when all
+/// Then it drains: for [`Config::drain_ms`](crate::Config::drain_ms) it goes on, but says that it is not ready. After
+/// that no connection is taken any more; every client is sent `going_away` and closed with 1001. Returns when all
 /// are gone, or after a few seconds. A state serves once: after a shutdown it turns every client away.
 pub async fn serve(
     listener: TcpListener,
@@ -31,34 +32,39 @@ pub async fn serve(
 ) -> io::Result<()> {
     let router = Router::new()
         .route("/v1", get(endpoint::open))
-        .route("/healthz", get("ok"))
+        .merge(rest::router())
         .merge(assets::router(state.config()))
-        .with_state(state.clone())
-        .into_make_service_with_connect_info::<SocketAddr>();
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
-    });
+        .with_state(state.clone());
     let stopping = CancellationToken::new();
-    let stop = stopping.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
-    let mut server = pin!(server.into_future());
+    let door = Door::new(&state, router, stopping.clone());
+    let mut server = pin!(door.run(listener));
     tokio::select! {
-        result = &mut server => return result,
+        () = &mut server => return Ok(()),
         () = state.run_timeouts() => {}
-        () = shutdown => {}
+        () = drained(&state, shutdown) => {}
     }
     tracing::info!(connections = state.connection_count(), "shutting down");
     state.shutdown();
     stopping.cancel();
     state.tasks().close();
     let drained = timeout(SHUTDOWN_TIMEOUT, async {
-        let served = server.await;
+        server.await;
         state.tasks().wait().await;
-        served
     });
-    let result = drained.await.unwrap_or(Ok(()));
+    if drained.await.is_err() {
+        tracing::debug!("dropping the connections that did not end");
+    }
     state.kill().cancel();
-    result
+    Ok(())
+}
+
+/// Completes when the server has been asked to end and has drained.
+async fn drained(state: &ServerState, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    state.drain();
+    let drain_ms = state.config().drain_ms;
+    if drain_ms > 0 {
+        tracing::info!(drain_ms, "not ready any more");
+        sleep(Duration::from_millis(drain_ms)).await;
+    }
 }

@@ -9,9 +9,10 @@ use futures_util::SinkExt;
 use metered_protocol::CloseCode;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::app::App;
 use super::outbox::{End, Next, Outbox};
-use super::state::ServerState;
-use crate::hub::{Arrival, ConnId, Frame};
+use super::state::{Admitted, ServerState};
+use crate::hub::{ConnId, Frame};
 
 /// How long a client has to take the last frames and answer the close frame.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,40 +21,47 @@ pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const ASK_AFTER_BYTES: usize = 32 * 1024;
 
 /// As long as no connection lasts.
-const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(super) const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves an accepted connection until one side closes it.
-pub(super) async fn run(state: ServerState, socket: WebSocket, arrival: Arrival) {
-    let (conn, outbox) = state.connect(arrival);
+pub(super) async fn run(state: ServerState, socket: WebSocket, admitted: Admitted) {
+    let Admitted { app, arrival } = admitted;
+    let (conn, outbox) = app.connect(arrival);
     // However this task ends, the hub hears of it.
-    let _guard = Connected { state: &state, conn };
+    let _guard = Connected { app: &app, conn };
     let idle_timeout_ms = state.config().limits.idle_timeout_ms;
     let reading = Reading::default();
-    let mut link = Link { state: &state, conn, outbox, socket, heard_at: Instant::now(), reading };
+    let mut link = Link { app: &app, conn, outbox, socket, heard_at: Instant::now(), reading };
     let ending = match idle_timeout_ms {
         0 => link.converse(NEVER).await,
         ms => link.converse(Duration::from_millis(ms)).await,
     };
-    tracing::debug!(conn = conn.0, ?ending, "connection ended");
-    if let Ending::Close(end) = ending {
-        close(link.socket, end).await;
+    tracing::debug!(app = app.id, conn = conn.0, ?ending, "connection ended");
+    match ending {
+        Ending::Close(end) => {
+            app.metrics().closed(end.code);
+            close(link.socket, end).await;
+        }
+        Ending::Gone => {}
+        Ending::Broken | Ending::Dead => app.metrics().left(CloseCode::ABNORMAL),
     }
 }
 
 /// Closes a socket that never became a connection.
-pub(super) async fn refuse(socket: WebSocket, end: End) {
+pub(super) async fn refuse(state: &ServerState, socket: WebSocket, end: End) {
+    state.metrics().refused(end.code);
     tracing::debug!(code = end.code.0, reason = end.reason, "connection refused");
     close(socket, end).await;
 }
 
 struct Connected<'a> {
-    state: &'a ServerState,
+    app: &'a App,
     conn: ConnId,
 }
 
 impl Drop for Connected<'_> {
     fn drop(&mut self) {
-        self.state.disconnect(self.conn, CloseCode::ABNORMAL);
+        self.app.disconnect(self.conn, CloseCode::ABNORMAL);
     }
 }
 
@@ -62,14 +70,16 @@ impl Drop for Connected<'_> {
 enum Ending {
     /// We close it.
     Close(End),
-    /// The client has closed it, or its socket broke.
+    /// The client has closed it.
     Gone,
+    /// The socket broke.
+    Broken,
     /// The client has been silent for too long, or takes nothing any more.
     Dead,
 }
 
 struct Link<'a> {
-    state: &'a ServerState,
+    app: &'a App,
     conn: ConnId,
     outbox: Arc<Outbox>,
     socket: WebSocket,
@@ -140,26 +150,27 @@ impl Link<'_> {
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Ending> {
         self.heard_at = Instant::now();
         match message {
-            Some(Ok(Message::Text(text))) => self.state.handle_frame(self.conn, &text),
-            Some(Ok(Message::Binary(data))) => self.state.handle_binary(self.conn, data.len()),
+            Some(Ok(Message::Text(text))) => self.app.handle_frame(self.conn, &text),
+            Some(Ok(Message::Binary(data))) => self.app.handle_binary(self.conn, data.len()),
             Some(Ok(Message::Pong(pong))) => {
                 self.outbox.has_read();
                 if let Some(frames) = self.reading.answered(&pong) {
-                    self.state.has_read(self.conn, frames);
+                    self.app.has_read(self.conn, frames);
                 }
             }
             Some(Ok(Message::Ping(_))) => {}
             Some(Ok(Message::Close(frame))) => {
                 // A close frame without a code is what `close()` without one sends.
                 let code = frame.map_or(CloseCode::NORMAL, |frame| CloseCode(frame.code));
+                self.app.metrics().left(code);
                 self.answer_close(code).await;
                 return Err(Ending::Gone);
             }
             Some(Err(error)) => {
                 tracing::debug!(conn = self.conn.0, %error, "socket failed");
-                return Err(Ending::Gone);
+                return Err(Ending::Broken);
             }
-            None => return Err(Ending::Gone),
+            None => return Err(Ending::Broken),
         }
         Ok(())
     }
@@ -167,10 +178,13 @@ impl Link<'_> {
     /// Writes a batch, for as long as there is a point in it. A client that takes nothing for as long as it may be
     /// silent is as dead as a silent one.
     async fn write(&mut self, frames: &[Frame], ping: bool, idle_timeout: Duration) -> Result<(), Ending> {
-        let outbox = self.outbox.clone();
+        let (outbox, app) = (self.outbox.clone(), self.app);
         tokio::select! {
             written = timeout(idle_timeout, self.write_all(frames, ping)) => written.unwrap_or(Err(Ending::Dead)),
-            () = outbox.given_up() => Ok(()),
+            dropped = outbox.given_up() => {
+                app.metrics().dropped(dropped + frames.len());
+                Ok(())
+            }
         }
     }
 
@@ -178,15 +192,16 @@ impl Link<'_> {
         let mut bytes = 0;
         for frame in frames {
             bytes += frame.len();
-            self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Gone)?;
+            self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Broken)?;
             self.reading.wrote(frame);
         }
         if ping || self.reading.unasked_bytes >= ASK_AFTER_BYTES {
             let ping = self.reading.ping();
-            self.socket.feed(ping).await.map_err(|_| Ending::Gone)?;
+            self.socket.feed(ping).await.map_err(|_| Ending::Broken)?;
         }
-        self.socket.flush().await.map_err(|_| Ending::Gone)?;
-        self.outbox.written(bytes);
+        self.socket.flush().await.map_err(|_| Ending::Broken)?;
+        let waited = self.outbox.written(bytes);
+        self.app.metrics().delivered(frames.len(), waited);
         Ok(())
     }
 
@@ -210,7 +225,7 @@ impl Link<'_> {
 
     /// Lets the answer to the client's close frame, which the WebSocket has prepared, go out.
     async fn answer_close(&mut self, code: CloseCode) {
-        self.state.disconnect(self.conn, code);
+        self.app.disconnect(self.conn, code);
         let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
     }
 }

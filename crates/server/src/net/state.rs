@@ -1,9 +1,8 @@
-//! The state that all connections share, and the one place that drives the hub.
+//! The state that all connections share.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metered_protocol::{CloseCode, PeerId};
@@ -13,67 +12,40 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::admission::Admission;
-use super::outbox::{End, Outbox};
-use super::socket::CLOSE_TIMEOUT;
-use crate::Limits;
-use crate::auth::{AuthError, Fresh, Keys, Request, ResumeKey};
-use crate::hub::{Arrival, ConnId, Hub, Output, SessionId, UnixMillis};
-
-/// How a server is set up.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Who may connect.
-    pub keys: Keys,
-    /// The bounds of everything.
-    pub limits: Limits,
-    /// Whether connections from this machine are free of [`Limits::connections_per_address`].
-    pub exempt_loopback: bool,
-    /// When clients are asked to come back after a shutdown, in milliseconds.
-    pub retry_after_ms: u64,
-    /// A directory to serve at `/`.
-    pub www: Option<PathBuf>,
-    /// A directory to serve at `/pkg/`, to pages of any origin.
-    pub package: Option<PathBuf>,
-}
-
-impl Config {
-    /// The set-up of development: well-known keys that grant everything. Not for a network.
-    pub fn dev() -> Self {
-        Self {
-            keys: Keys::dev(),
-            limits: Limits::default(),
-            exempt_loopback: true,
-            retry_after_ms: 1000,
-            www: None,
-            package: None,
-        }
-    }
-}
+use super::app::{App, Shared};
+use super::backlog::Backlog;
+use super::metrics::Metrics;
+use super::outbox::End;
+use crate::Config;
+use crate::auth::{AuthError, Fresh, Request};
+use crate::hub::{Arrival, SessionId, UnixMillis};
+use crate::rest::Callers;
 
 /// A server's state. Clones share it.
 #[derive(Clone, Debug)]
-pub struct ServerState(Arc<Shared>);
+pub struct ServerState(Arc<Whole>);
 
 #[derive(Debug)]
-struct Shared {
+struct Whole {
     config: Config,
-    resume: ResumeKey,
-    live: Mutex<Live>,
+    apps: Vec<Arc<App>>,
+    shared: Arc<Shared>,
     admission: Mutex<Admission>,
-    /// The hub's next timeout may have changed.
-    timeout_changed: Notify,
+    callers: Callers,
+    started_at: UnixMillis,
+    /// The server is about to end: nobody shall be sent here any more.
+    draining: AtomicBool,
     /// The connections' tasks.
     tasks: TaskTracker,
     /// Ends those of them that do not end by themselves.
     kill: CancellationToken,
 }
 
-/// The hub and the queues its outputs go to.
+/// Somebody who may come in, and where to.
 #[derive(Debug)]
-struct Live {
-    hub: Hub,
-    outboxes: BTreeMap<ConnId, Arc<Outbox>>,
-    last_conn: u64,
+pub(super) struct Admitted {
+    pub(super) app: Arc<App>,
+    pub(super) arrival: Arrival,
 }
 
 /// No timer waits longer than this, so that a system clock that was set is noticed.
@@ -82,15 +54,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 impl ServerState {
     /// The state of a server without connections.
     pub fn new(config: Config) -> Self {
-        let live = Live { hub: Hub::new(config.limits), outboxes: BTreeMap::new(), last_conn: 0 };
         let admission = Admission::new(&config.limits, config.exempt_loopback);
-        let resume = ResumeKey::derive(&config.keys, Uuid::new_v4().as_bytes());
-        Self(Arc::new(Shared {
-            config,
-            resume,
-            live: Mutex::new(live),
-            admission: Mutex::new(admission),
+        let shared = Arc::new(Shared {
             timeout_changed: Notify::new(),
+            backlog: Arc::new(Backlog::new(config.limits.outbound_total_bytes)),
+            metrics: Metrics::new(),
+            too_slow: AtomicU64::new(0),
+        });
+        let callers = Callers::new(config.limits);
+        let apps = config.apps.iter().map(|app| Arc::new(App::new(app, &config, shared.clone()))).collect();
+        Self(Arc::new(Whole {
+            config,
+            apps,
+            shared,
+            admission: Mutex::new(admission),
+            callers,
+            started_at: now(),
+            draining: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             kill: CancellationToken::new(),
         }))
@@ -98,10 +78,20 @@ impl ServerState {
 
     /// How many clients are connected.
     pub fn connection_count(&self) -> usize {
-        self.live().hub.connection_count()
+        self.0.apps.iter().map(|app| app.connection_count()).sum()
     }
 
-    pub(super) fn config(&self) -> &Config {
+    /// How many connections were closed because they took what they were sent too slowly.
+    pub fn too_slow_count(&self) -> u64 {
+        self.0.shared.too_slow.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes wait for all sockets together.
+    pub fn outbound_bytes(&self) -> usize {
+        self.0.shared.backlog.bytes()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 
@@ -114,7 +104,7 @@ impl ServerState {
     }
 
     /// Whether a socket from this address may become a connection, and whose. If not, how to close it.
-    pub(super) fn admit(&self, from: IpAddr, request: &Request) -> Result<Arrival, End> {
+    pub(super) fn admit(&self, from: IpAddr, request: &Request) -> Result<Admitted, End> {
         let admitted = {
             let mut admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
             admission.admit(now(), from)
@@ -123,112 +113,89 @@ impl ServerState {
             let reason = "too many connections from this address";
             return Err(End { code: CloseCode::OVER_CONCURRENT_LIMIT, reason });
         }
-        let Config { keys, limits, .. } = &self.0.config;
+        self.authenticate(request).map_err(|error| End { code: error.close_code(), reason: error.reason() })
+    }
+
+    fn authenticate(&self, request: &Request) -> Result<Admitted, AuthError> {
+        let credential = request.credential.as_ref().ok_or(AuthError::Missing)?;
+        // Every app is asked, so that the time it takes says nothing about whose key it is. One that knows nothing of
+        // the credential is left to say what is wrong with it.
+        let mut found = self.0.apps.first();
+        for app in &self.0.apps {
+            if app.keys.know(credential) {
+                found = Some(app);
+            }
+        }
+        let app = found.ok_or(AuthError::UnknownKey)?;
         let session = SessionId(Uuid::new_v4().as_u128());
         let fresh = Fresh { peer_id: fresh_peer_id(), session };
-        keys.admit(now(), limits, &self.0.resume, request, fresh)
-            .map_err(|error: AuthError| End { code: error.close_code(), reason: error.reason() })
+        let (now, config) = (now(), &self.0.config);
+        let mut arrival = app.keys.admit(now, &config.limits, &app.resume, request, fresh)?;
+        if let Some(turn) = &config.turn {
+            turn.introduce(now, &mut arrival.identity);
+        }
+        Ok(Admitted { app: app.clone(), arrival })
     }
 
-    /// Opens a connection. What it is to be sent comes out of the outbox.
-    pub(super) fn connect(&self, arrival: Arrival) -> (ConnId, Arc<Outbox>) {
-        let outbox = Arc::new(Outbox::new(self.0.config.limits.outbound_queue_bytes));
-        let conn = self.drive(|live, now| {
-            live.last_conn += 1;
-            let conn = ConnId(live.last_conn);
-            live.outboxes.insert(conn, outbox.clone());
-            live.hub.connect(now, conn, arrival);
-            conn
-        });
-        (conn, outbox)
+    /// Every app.
+    pub(crate) fn apps(&self) -> &[Arc<App>] {
+        &self.0.apps
     }
 
-    pub(super) fn handle_frame(&self, conn: ConnId, text: &str) {
-        self.drive(|live, now| live.hub.handle_frame(now, conn, text));
+    /// When this state was made.
+    pub(crate) fn started_at(&self) -> UnixMillis {
+        self.0.started_at
     }
 
-    pub(super) fn handle_binary(&self, conn: ConnId, length: usize) {
-        self.drive(|live, now| live.hub.handle_binary(now, conn, length));
+    /// How often the secret keys have been used.
+    pub(crate) fn callers(&self) -> &Callers {
+        &self.0.callers
     }
 
-    /// The client has read so many of the numbered frames that were written.
-    pub(super) fn has_read(&self, conn: ConnId, frames: u64) {
-        self.drive(|live, _| live.hub.has_read(conn, frames));
+    /// What is counted where sockets are written and closed.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.shared.metrics
     }
 
-    /// A socket is gone, closed by its client with this code or broken.
-    pub(super) fn disconnect(&self, conn: ConnId, code: CloseCode) {
-        self.drive(|live, now| {
-            live.outboxes.remove(&conn);
-            live.hub.disconnect(now, conn, code);
-        });
+    /// The text of all metrics.
+    pub(super) fn write_metrics(&self) -> Result<String, std::fmt::Error> {
+        let snapshots: Vec<_> = self.0.apps.iter().map(|app| app.snapshot()).collect();
+        self.metrics().write(&snapshots, self.outbound_bytes())
+    }
+
+    /// Whether the server is about to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on the server says that it is not ready for anybody new.
+    pub(super) fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
     }
 
     /// Tells everyone that the server goes away and closes them.
     pub(super) fn shutdown(&self) {
-        self.drive(|live, _| live.hub.shutdown(self.0.config.retry_after_ms));
+        for app in &self.0.apps {
+            app.shutdown(self.0.config.retry_after_ms, self.0.config.returning_per_second);
+        }
     }
 
-    /// Calls the hub when its timeouts are due, for ever.
+    /// Calls the hubs when their timeouts are due, for ever.
     pub(super) async fn run_timeouts(&self) {
         loop {
-            let due = self.live().hub.poll_timeout();
+            let due = self.0.apps.iter().filter_map(|app| app.poll_timeout()).min();
             let wait = due.map_or(LONGEST_WAIT, |at| {
                 Duration::from_millis(at.0.saturating_sub(now().0)).min(LONGEST_WAIT)
             });
             tokio::select! {
-                () = tokio::time::sleep(wait) => self.drive(|live, now| live.hub.handle_timeout(now)),
-                () = self.0.timeout_changed.notified() => {}
-            }
-        }
-    }
-
-    /// Calls the hub and carries out what it wants done.
-    fn drive<T>(&self, call: impl FnOnce(&mut Live, UnixMillis) -> T) -> T {
-        let (mut live, now) = (self.live(), now());
-        let due = live.hub.poll_timeout();
-        let result = call(&mut live, now);
-        live.carry_out(now);
-        if live.hub.poll_timeout() != due {
-            self.0.timeout_changed.notify_one();
-        }
-        result
-    }
-
-    fn live(&self) -> MutexGuard<'_, Live> {
-        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Live {
-    fn carry_out(&mut self, now: UnixMillis) {
-        while let Some(output) = self.hub.poll_output() {
-            match output {
-                Output::Send { conn, frame } => {
-                    let Some(outbox) = self.outboxes.get(&conn) else { continue };
-                    if outbox.push(frame).is_err() {
-                        tracing::info!(conn = conn.0, "closing a consumer that is too slow");
-                        let end = End {
-                            code: CloseCode::POLICY_VIOLATION,
-                            reason: "too slow: the outbound queue is full",
-                        };
-                        outbox.abandon(end);
-                        self.outboxes.remove(&conn);
-                        self.hub.close(now, conn, end.code, end.reason);
-                    }
-                }
-                Output::Close { conn, code, reason } => {
-                    if let Some(outbox) = self.outboxes.remove(&conn) {
-                        tracing::debug!(conn = conn.0, code = code.0, reason, "closing");
-                        outbox.close(End { code, reason }, CLOSE_TIMEOUT);
-                    }
-                }
+                () = tokio::time::sleep(wait) => self.0.apps.iter().for_each(|app| app.handle_timeout()),
+                () = self.0.shared.timeout_changed.notified() => {}
             }
         }
     }
 }
 
-fn now() -> UnixMillis {
+pub(crate) fn now() -> UnixMillis {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

@@ -102,7 +102,7 @@ fn a_shutdown_sends_everyone_away_and_tells_nobody_of_the_others() {
     for conn in conns {
         world.take(conn);
     }
-    world.hub.shutdown(1500);
+    world.hub.shutdown(1500, 0);
     world.drain();
     for conn in conns {
         assert_eq!(world.take(conn), [json!({"type": "going_away", "retryAfterMs": 1500})]);
@@ -112,4 +112,14 @@ fn a_shutdown_sends_everyone_away_and_tells_nobody_of_the_others() {
     let late = world.connect("dave");
     assert_eq!(world.take(late), [json!({"type": "going_away", "retryAfterMs": 1500})]);
     assert_eq!(world.close_of(late), Some((1001, "server is going away")));
+}
+
+#[test]
+fn clients_are_asked_to_come_back_one_after_another() {
+    let mut world = World::new();
+    let conns: Vec<_> = (0..5).map(|i| world.connect(&format!("peer-{i}"))).collect();
+    world.hub.shutdown(1000, 100);
+    world.drain();
+    let hints = conns.iter().map(|conn| world.take(*conn)[0]["retryAfterMs"].as_u64().unwrap());
+    assert_eq!(hints.collect::<Vec<_>>(), [1000, 1010, 1020, 1030, 1040]);
 }

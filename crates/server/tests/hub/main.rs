@@ -4,6 +4,7 @@
 
 mod lifetime;
 mod limits;
+mod outside;
 mod permissions;
 mod presence;
 mod requests;
@@ -11,4 +12,5 @@ mod resume;
 mod resume_bounds;
 mod resume_grants;
 mod routing;
+mod ticks;
 mod world;

@@ -301,7 +301,7 @@ fn the_other_connections_of_a_peer_are_none_of_its_sessions_business() {
 fn a_shutdown_keeps_nothing_and_says_nothing_to_those_who_are_away() {
     let (mut world, alice, bob) = room_of_two(Limits::default());
     world.lose(alice);
-    world.hub.shutdown(100);
+    world.hub.shutdown(100, 0);
     world.drain();
     assert_eq!(world.take(bob), [json!({"type": "going_away", "retryAfterMs": 100})]);
     assert!(world.take(alice).is_empty());

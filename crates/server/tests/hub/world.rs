@@ -24,7 +24,12 @@ impl World {
         Self::with(Limits::default())
     }
 
+    /// A world in which presence is told at once, so that what follows from what is easy to see.
     pub(crate) fn with(limits: Limits) -> Self {
+        Self::ticking(Limits { presence_tick_ms: 0, ..limits })
+    }
+
+    pub(crate) fn ticking(limits: Limits) -> Self {
         Self {
             hub: Hub::new(limits),
             now: UnixMillis(START),

@@ -1,11 +1,13 @@
 //! A server on a free port, and clients that speak plain WebSocket.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{SinkExt, StreamExt};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use metered_server::{Config, Limits, ServerState, serve};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// No step of a test takes this long unless something is broken.
@@ -47,6 +50,11 @@ impl Server {
         Self::start(Config::dev()).await
     }
 
+    /// A server that is set up by a file.
+    pub(crate) async fn configured(text: &str) -> Self {
+        Self::start(Config::read(text, "".as_ref(), &BTreeMap::new()).unwrap()).await
+    }
+
     /// A server that soon gives up those whose sockets broke.
     pub(crate) async fn impatient() -> Self {
         let limits = Limits { resume_grace_ms: 100, ..Limits::default() };
@@ -68,10 +76,19 @@ impl Server {
 
     /// A socket that is open, whatever comes next.
     pub(crate) async fn open(&self, query: &str) -> Client {
+        self.open_with(query, &[]).await
+    }
+
+    /// A socket that is open, whose request had these headers.
+    pub(crate) async fn open_with(&self, query: &str, headers: &[(&'static str, &str)]) -> Client {
         let stream = TcpStream::connect(self.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let url = format!("ws://{}/v1?{query}", self.address);
-        let (socket, _) = client_async(url, stream).await.unwrap();
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        let (socket, _) = soon(client_async(request, stream)).await.unwrap();
         Client { peer_id: String::new(), socket }
     }
 
@@ -107,6 +124,15 @@ impl Client {
         }
     }
 
+    /// The next frame, or the close and its reason.
+    pub(crate) async fn frame_or_close(&mut self) -> Result<Value, (u16, String)> {
+        match soon(self.socket.next()).await {
+            Some(Ok(Message::Text(text))) => Ok(serde_json::from_str(&text).unwrap()),
+            Some(Ok(Message::Close(Some(frame)))) => Err((frame.code.into(), frame.reason.to_string())),
+            other => panic!("no frame but {other:?}"),
+        }
+    }
+
     /// Says a frame and answers what comes back.
     pub(crate) async fn ask(&mut self, frame: Value) -> Value {
         self.say(frame).await;
@@ -134,6 +160,17 @@ impl Client {
             }
         }
     }
+}
+
+/// The query of a client with a token.
+pub(crate) fn token(kid: &str, secret: &str, claims: &Value) -> String {
+    let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::HS256) };
+    let token = encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap();
+    format!("token={token}")
+}
+
+pub(crate) fn in_an_hour() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600
 }
 
 /// A `presence` frame that tells of peers without metadata.

@@ -36,7 +36,8 @@ async fn a_slow_consumer_is_told_1008_and_nobody_else_misses_anything() {
     };
     assert_eq!(left, presence("room", &[], &[&slow.peer_id]));
     assert_eq!(quick.frame().await["data"][0], number, "the message that was one too many for the other");
-    assert_eq!(slow.closed().await.0, 1008);
+    assert_eq!(slow.closed().await, (1008, "too slow: the outbound queue is full".to_owned()));
+    assert_eq!(server.state.too_slow_count(), 1, "it is counted");
     assert_eq!(server.state.connection_count(), 2);
 }
 

@@ -2,11 +2,21 @@
 
 #![cfg(test)]
 
+mod apps;
 mod assets;
 mod closes;
+mod conformance;
 mod conversation;
 mod harness;
+mod http;
+mod limits;
 mod load;
+mod operations;
+mod origins;
+mod proxies;
+mod rest;
 mod resume;
 mod shutdown;
+mod tls;
 mod tokens;
+mod turn;

@@ -108,7 +108,7 @@ async fn a_token_outlives_the_server_and_another_servers_is_worth_nothing() {
     assert_eq!((&again["resumed"], &again["peerId"]), (&json!(false), &welcome["peerId"]));
 
     let mut config = Config::dev();
-    config.keys.secret[0].secret = Secret::new("another");
+    config.apps[0].keys.secret[0].secret = Secret::new("another");
     let foreign = Server::start(config).await;
     let (_, fresh) = open(&foreign, &(token(&welcome) + "&seen=0")).await;
     assert_eq!(fresh["resumed"], false);

@@ -8,15 +8,16 @@ use crate::harness::{Server, soon};
 
 #[tokio::test]
 async fn a_shutdown_tells_everyone_to_come_back_and_closes_with_1001() {
-    let server = Server::start(Config { retry_after_ms: 1234, ..Config::dev() }).await;
+    let server =
+        Server::start(Config { retry_after_ms: 1234, returning_per_second: 10, ..Config::dev() }).await;
     let (mut alice, mut bob) = (server.connect().await, server.connect().await);
     alice.subscribe("room").await;
     bob.subscribe("room").await;
     alice.frame().await;
     let address = server.address;
     let stopped = server.stop();
-    for client in [&mut alice, &mut bob] {
-        assert_eq!(client.frame().await, json!({"type": "going_away", "retryAfterMs": 1234}));
+    for (client, hint) in [(&mut alice, 1234), (&mut bob, 1334)] {
+        assert_eq!(client.frame().await, json!({"type": "going_away", "retryAfterMs": hint}));
         assert_eq!(client.closed().await.0, 1001);
     }
     stopped.await.unwrap();

@@ -2,23 +2,19 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{Server, in_an_hour, token};
 
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-fn in_an_hour() -> u64 {
-    now().as_secs() + 3600
-}
-
 fn sign(secret: &str, claims: &Value) -> String {
-    let header = Header { kid: Some("sk_id_dev".into()), ..Header::new(Algorithm::HS256) };
-    let token = encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap();
-    format!("token={token}")
+    token("sk_id_dev", secret, claims)
 }
 
 #[tokio::test]
@@ -113,4 +109,77 @@ async fn a_peer_with_several_connections_is_one_peer() {
     drop(tab1);
     drop(tab2);
     assert_eq!(bob.frame().await["left"], json!([{"peerId": "alice"}]));
+}
+
+/// Opens a socket with a token and answers how it was closed.
+async fn refusal(query: &str) -> (u16, String) {
+    let server = Server::dev().await;
+    let closed = server.open(query).await.closed().await;
+    assert_eq!(server.state.connection_count(), 0);
+    closed
+}
+
+fn good() -> Value {
+    json!({"sub": "alice", "exp": in_an_hour()})
+}
+
+#[tokio::test]
+async fn a_token_of_another_algorithm_is_told_4001() {
+    for algorithm in [Algorithm::HS384, Algorithm::HS512] {
+        let header = Header { kid: Some("sk_id_dev".into()), ..Header::new(algorithm) };
+        let token = encode(&header, &good(), &EncodingKey::from_secret(b"sk_secret_dev")).unwrap();
+        let closed = refusal(&format!("token={token}")).await;
+        assert_eq!(closed, (4001, "token algorithm must be HS256".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_signed_is_told_4001() {
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    for algorithm in ["none", "None", "NONE"] {
+        let header = part(json!({"alg": algorithm, "typ": "JWT", "kid": "sk_id_dev"}));
+        for signature in ["", "x"] {
+            assert_eq!(refusal(&format!("token={header}.{}.{signature}", part(good()))).await.0, 4001);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_a_kid_or_with_a_strange_one_is_told_4001() {
+    let header = Header::new(Algorithm::HS256);
+    let token_without = encode(&header, &good(), &EncodingKey::from_secret(b"sk_secret_dev")).unwrap();
+    assert_eq!(refusal(&format!("token={token_without}")).await, (4001, "token header has no kid".into()));
+    for kid in ["", "sk_id_other", "../../dev", &"k".repeat(1000)] {
+        let closed = refusal(&token(kid, "sk_secret_dev", &good())).await;
+        assert_eq!(closed, (4001, "unknown kid or wrong signature".into()), "{kid}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_from_the_future_is_told_4001() {
+    let mut claims = good();
+    claims["nbf"] = json!(in_an_hour() - 60);
+    assert_eq!(refusal(&sign("sk_secret_dev", &claims)).await, (4001, "token is not valid yet".into()));
+}
+
+#[tokio::test]
+async fn a_huge_token_is_told_4001() {
+    let mut claims = good();
+    claims["padding"] = json!("x".repeat(30_000));
+    assert_eq!(refusal(&sign("sk_secret_dev", &claims)).await, (4001, "token too long".into()));
+}
+
+#[tokio::test]
+async fn oversized_metadata_are_told_4001_and_the_largest_that_fit_are_welcome() {
+    let server = Server::dev().await;
+    for (name, most) in [("metadata", 8192), ("peerMetadata", 4096)] {
+        let of = |bytes: usize| {
+            let mut claims = good();
+            claims[name] = json!({"k": "x".repeat(bytes - r#"{"k":""}"#.len())});
+            sign("sk_secret_dev", &claims)
+        };
+        server.connect_with(&of(most)).await;
+        let (code, reason) = refusal(&of(most + 1)).await;
+        assert!(code == 4001 && reason.contains(name), "{reason}");
+    }
 }

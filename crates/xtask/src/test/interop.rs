@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{Bench, Tally, node};
 use crate::browser::{Browser, Kind};
-use crate::python;
+use crate::python::OFFICIAL_SDK;
 use crate::workspace::files_in;
 
 const DIRECTORY: &str = "tests/interop";
@@ -13,7 +13,7 @@ pub fn run(bench: &Bench) -> Result<Tally> {
     bench.package()?;
     let mut tally = Tally::default();
     let mut lacks = |what: anyhow::Error| tally.fail(format!("{what:#}"));
-    let python = python::ensure().map_err(&mut lacks).ok();
+    let python = OFFICIAL_SDK.ensure().map_err(&mut lacks).ok();
     let browser = bench.browser().and_then(drives_pages).map_err(&mut lacks).ok();
 
     // What lacks its peer has failed already; the rest says what it has to say.

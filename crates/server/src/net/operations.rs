@@ -1,0 +1,41 @@
+//! What whoever runs a server asks it.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::state::ServerState;
+use crate::rest::Endpoint;
+
+/// The content type of [`ServerState::write_metrics`].
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What needs no key.
+pub(crate) fn endpoints() -> [Endpoint; 3] {
+    [
+        // Always, while the process answers: a server that drains must not be killed for it.
+        ("get", "/healthz", get("ok")),
+        ("get", "/readyz", get(readiness)),
+        ("get", "/metrics", get(metrics)),
+    ]
+}
+
+async fn readiness(State(state): State<ServerState>) -> (StatusCode, &'static str) {
+    if state.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ready")
+    }
+}
+
+async fn metrics(State(state): State<ServerState>) -> Response {
+    match state.write_metrics() {
+        Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot write metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

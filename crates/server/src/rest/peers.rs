@@ -1,0 +1,30 @@
+//! `DELETE /v1/peers/:id`: every connection of a peer is closed.
+//!
+//! Any secret key may do this: its holder is the peers' own backend.
+
+use axum::Json as Answer;
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use serde::Serialize;
+
+use super::body::peer;
+use super::caller::Caller;
+use super::problem::Problem;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Kicked {
+    peer_id: String,
+    /// How many sockets that closed. None is no mistake: the peer is not connected, which is what was wanted.
+    closed: usize,
+}
+
+pub(super) async fn kick(
+    caller: Caller,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Answer<Kicked>, Problem> {
+    let peer = peer(id)?;
+    let closed = caller.app.kick(&peer);
+    tracing::info!(app = caller.app.id, key = caller.key.id, %peer, closed, "peer disconnected by an administrator");
+    Ok(Answer(Kicked { peer_id: peer.as_str().to_owned(), closed }))
+}
