@@ -28,6 +28,8 @@ pub fn run(bench: &Bench) -> Result<Tally> {
         // It leaves notes for the next time where it stands.
         fuzzer.current_dir(workspace::target());
         fuzzer.args(["-m", "schemathesis.cli", "run", "--max-examples=20", "--checks=all", "--no-color"]);
+        // What it asks is the same in every run: a failure can be looked at.
+        fuzzer.arg("--generation-deterministic");
         fuzzer.args(["--max-time", SECONDS, "--header", AUTHORIZATION]);
         fuzzer.arg(format!("{}/v1/openapi.json", server.address));
         tee(&mut fuzzer, LIMIT)
