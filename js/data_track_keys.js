@@ -16,6 +16,9 @@ const nonce = (number) => {
   return iv;
 };
 
+/** What tells the key of a track from those of others. */
+const infoOf = (publisher, sid) => JSON.stringify([publisher, sid]);
+
 const isBytes = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value);
 
 export class DataTrackKeys {
@@ -45,7 +48,7 @@ export class DataTrackKeys {
   #of(keyId, publisher, sid) {
     const key = this.#keys.get(keyId);
     if (key === undefined) throw errors.named("NotFoundError", `there is no data track key ${keyId}`);
-    const info = JSON.stringify([publisher, sid]);
+    const info = infoOf(publisher, sid);
     let derived = key.tracks.get(info);
     if (derived === undefined) {
       const algorithm = { ...HKDF, info: new TextEncoder().encode(info) };
@@ -58,18 +61,21 @@ export class DataTrackKeys {
 
   /** Forgets what was derived for a track. */
   forget(publisher, sid) {
-    for (const { tracks } of this.#keys.values()) tracks.delete(JSON.stringify([publisher, sid]));
+    for (const { tracks } of this.#keys.values()) tracks.delete(infoOf(publisher, sid));
   }
 
-  async encrypt(keyId, publisher, sid, number, additionalData, payload) {
-    const key = await this.#of(keyId, publisher, sid);
-    const gcm = { name: "AES-GCM", iv: nonce(number), additionalData, tagLength: TAG_BITS };
-    return new Uint8Array(await crypto.subtle.encrypt(gcm, key, payload));
+  encrypt(...frame) {
+    return this.#apply("encrypt", ...frame);
   }
 
-  async decrypt(keyId, publisher, sid, number, additionalData, payload) {
+  decrypt(...frame) {
+    return this.#apply("decrypt", ...frame);
+  }
+
+  /** Encrypts or decrypts the payload of a frame. */
+  async #apply(operation, keyId, publisher, sid, number, additionalData, payload) {
     const key = await this.#of(keyId, publisher, sid);
     const gcm = { name: "AES-GCM", iv: nonce(number), additionalData, tagLength: TAG_BITS };
-    return new Uint8Array(await crypto.subtle.decrypt(gcm, key, payload));
+    return new Uint8Array(await crypto.subtle[operation](gcm, key, payload));
   }
 }

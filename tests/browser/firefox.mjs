@@ -5,10 +5,8 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before } from "node:test";
 import puppeteer from "puppeteer-core";
-import { startServer } from "../support/server.mjs";
-import { fileOf, html } from "./test-page.mjs";
+import { fileOf, html, pagesOf } from "./test-page.mjs";
 
 const preferences = {
   // Two browsers find each other by address, not by names that only one of them knows.
@@ -43,39 +41,21 @@ export const openPage = async (t, browser) => {
   return page;
 };
 
-/** What `testPages()` is for Chromium. */
-export const firefoxPages = () => {
-  let browser;
-  let server;
-
-  before(async () => {
-    browser = await launch();
-    if (!process.env.METERED_HTTP_URL) server = await startServer();
+const openInFirefox = async (t, browser, httpUrl) => {
+  const page = await openPage(t, browser);
+  await page.setRequestInterception(true);
+  page.on("request", async (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname === "/favicon.ico") return request.respond({ status: 204 });
+    if (!pathname.startsWith("/tests/")) return request.continue();
+    return request.respond({ contentType: "text/javascript", body: await readFile(fileOf(request.url())) });
   });
-  after(async () => {
-    await browser?.close();
-    await server?.kill();
-  });
-
-  const httpUrl = () => process.env.METERED_HTTP_URL ?? server.httpUrl;
-  return {
-    get url() {
-      return httpUrl().replace("http", "ws");
-    },
-    open: async (t) => {
-      const page = await openPage(t, browser);
-      await page.setRequestInterception(true);
-      page.on("request", async (request) => {
-        const { pathname } = new URL(request.url());
-        if (pathname === "/favicon.ico") return request.respond({ status: 204 });
-        if (!pathname.startsWith("/tests/")) return request.continue();
-        return request.respond({ contentType: "text/javascript", body: await readFile(fileOf(request.url())) });
-      });
-      await page.goto(`${httpUrl()}/pkg/package.json`);
-      await page.setContent(html);
-      // Frames of a page in the background are rare.
-      await page.waitForFunction(() => window.realtime !== undefined, { polling: 20 });
-      return page;
-    },
-  };
+  await page.goto(`${httpUrl}/pkg/package.json`);
+  await page.setContent(html);
+  // Frames of a page in the background are rare.
+  await page.waitForFunction(() => window.realtime !== undefined, { polling: 20 });
+  return page;
 };
+
+/** What `testPages()` is for Chromium. */
+export const firefoxPages = () => pagesOf(launch, openInFirefox);

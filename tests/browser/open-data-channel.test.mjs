@@ -58,25 +58,8 @@ test("a channel survives in Chromium that its connection is replaced, and everyt
 test("in Chromium too a channel is closed for good by the other side's close(), and for now by the end of its connection", async (t) => {
   const page = await pages.open(t);
   const states = await page.evaluate(async () => {
-    const { pair } = await import("/tests/support/room.mjs");
-    const { scope } = await import("/tests/support/scope.mjs");
-    const { once, until } = await import("/tests/support/wait.mjs");
-    const t = scope();
-    const { toA, toB } = await pair(t);
-    const theirs = {};
-    toA.on("data-channel", ({ channel }) => { theirs[channel.label] = channel; });
-    const [meant, apart, whole] = ["meant", "apart", "whole"].map((label) => toB.openDataChannel(label));
-    await Promise.all([meant, apart, whole].map((dc) => once(dc, "open")));
-    await until(() => Object.keys(theirs).length === 3);
-    theirs.meant.close();
-    await once(meant, "close");
-    const closed = [once(apart, "close"), once(whole, "close")];
-    theirs.apart.close();
-    toA.pc.close();
-    await Promise.all(closed);
-    const states = [meant, apart, whole].map(({ readyState }) => readyState);
-    await t.end();
-    return states;
+    const { closesOfBothKinds } = await import("/tests/support/closes.mjs");
+    return closesOfBothKinds();
   });
   assert.deepEqual(states, ["closed", "connecting", "connecting"]);
 });

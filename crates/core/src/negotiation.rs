@@ -293,7 +293,7 @@ impl<E> Negotiation<E> {
             (Step::SettingRemoteAnswer(answer), _) => {
                 self.remote_applied(&answer, ids);
                 let generation = self.offered_generation.take();
-                let has_data = self.offered.take().is_some_and(|offer| offer.data_section().is_some());
+                let has_data = self.offered.as_ref().is_some_and(|offer| offer.data_section().is_some());
                 self.latest = Some((answer, None));
                 self.exchanged(generation, has_data);
             }

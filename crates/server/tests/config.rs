@@ -2,9 +2,13 @@
 
 #![cfg(test)]
 
+#[path = "support/directory.rs"]
+mod directory;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use directory::Directory;
 use metered_server::hub::UnixMillis;
 use metered_server::{Action, Config, Limits};
 
@@ -17,26 +21,6 @@ key = "pk_live_x"
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("metered-server.example.toml")
-}
-
-/// A directory that is gone after the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn with(files: &[(&str, &str)]) -> Self {
-        let path = std::env::temp_dir().join(format!("metered-server-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir_all(&path).unwrap();
-        for (name, content) in files {
-            std::fs::write(path.join(name), content).unwrap();
-        }
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -1,33 +1,13 @@
 //! What is served beside the protocol.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use metered_server::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::directory::Directory;
 use crate::harness::{Server, soon};
-
-/// A directory that is gone after the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn with(files: &[(&str, &str)]) -> Self {
-        let path = std::env::temp_dir().join(format!("metered-server-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir_all(&path).unwrap();
-        for (name, content) in files {
-            std::fs::write(path.join(name), content).unwrap();
-        }
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A response's head, in lower case, and its body.
 async fn fetch(address: SocketAddr, path: &str) -> (String, String) {

@@ -7,6 +7,8 @@ mod assets;
 mod closes;
 mod conformance;
 mod conversation;
+#[path = "../support/directory.rs"]
+mod directory;
 mod harness;
 mod http;
 mod limits;
