@@ -85,8 +85,17 @@ pub fn build(std: Std) -> Result<()> {
 /// Compiles the root package and returns the wasm file.
 fn compile(std: Std) -> Result<PathBuf> {
     say(format_args!("compiling the wasm, with {}", std.description()));
-    let arguments = ["build", "--release", "--lib", "--package", "metered-realtime", "--target", WASM_TARGET];
-    let mut build = cargo(&arguments);
+    let mut build = cargo(&[
+        "rustc",
+        "--release",
+        "--lib",
+        // As a Rust library too, which the tests need, cargo would compile it without `lto`.
+        "--crate-type=cdylib",
+        "--package",
+        "metered-realtime",
+        "--target",
+        WASM_TARGET,
+    ]);
     std.apply(&mut build, remapping());
     process::run(build.env("CARGO_TERM_QUIET", quiet()))?;
     Ok(std.target().join(WASM_TARGET).join("release").join(format!("{CRATE}.wasm")))
