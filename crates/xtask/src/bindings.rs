@@ -27,15 +27,17 @@ const FEATURES: [&str; 7] = [
 
 /// What wasm-opt does, chosen by what brotli makes of the package:
 ///
-/// - A function with one caller is inlined only if it is small. Larger ones make a smaller file that
-///   compresses worse (0.5 %).
+/// - Flat code, of which each step is a statement, has its control flow laid out anew before all else (0.8 %).
+/// - A function with one caller is inlined unless it is large (0.2 %).
 /// - Nothing that the program points to lies in the first KB of memory: there the stack, which grows
 ///   downwards, would end (0.9 %).
 /// - Sorted by name, instances of one generic function stand next to each other (0.5 %).
-const PASSES: [&str; 5] = [
+const PASSES: [&str; 7] = [
+    "--flatten",
+    "--rereloop",
     "-Oz",
     "--converge",
-    "--one-caller-inline-max-function-size=40",
+    "--one-caller-inline-max-function-size=400",
     "--low-memory-unused",
     "--reorder-functions-by-name",
 ];
