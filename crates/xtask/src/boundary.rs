@@ -25,10 +25,10 @@ const MODULE: &str = "a";
 /// Properties that wasm-bindgen puts on its objects for itself.
 const PRIVATE: [&str; 4] = ["__wbg_ptr", "_wbg_cb_unref", "__destroy_into_raw", "__wrap"];
 
-/// What the entry calls. wasm-bindgen's own `initSync` also takes modules, and arguments of older versions.
+/// What the entries call. wasm-bindgen's own `initSync` also takes bytes, and arguments of older versions.
 const INSTANTIATE: &str = "
-export const instantiate = (bytes) =>
-    __wbg_finalize_init(new WebAssembly.Instance(new WebAssembly.Module(bytes), __wbg_get_imports()));
+export const instantiate = (module) =>
+    __wbg_finalize_init(new WebAssembly.Instance(module, __wbg_get_imports()));
 ";
 
 /// A function that hands what it throws to Rust. Takes the place of a wrapper written out for each import.
