@@ -21,16 +21,15 @@ const start = async (input) => {
   install({ admit, Client, release, Tracks });
 };
 
-const compiled = async (source) => {
+const compiled = async (input) => {
+  const source = typeof input === "string" || input instanceof URL ? await fetched(input) : input;
   if (source instanceof WebAssembly.Module) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return WebAssembly.compile(source);
-  const response = typeof source === "string" || source instanceof URL ? await fetched(source) : source;
-  if (response instanceof Uint8Array) return WebAssembly.compile(response);
-  if (typeof response?.arrayBuffer !== "function") throw errors.invalid("input", MUST, source);
-  if (response.ok === false) throw new Error(`the wasm file could not be fetched: the server answered ${response.status}`);
+  if (typeof source?.arrayBuffer !== "function") throw errors.invalid("input", MUST, source);
+  if (source.ok === false) throw new Error(`the wasm file could not be fetched: the server answered ${source.status}`);
   // What bears another type is refused by the compiler that reads along.
-  const streams = response.headers?.get("content-type")?.startsWith("application/wasm");
-  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
+  const streams = source.headers?.get("content-type")?.startsWith("application/wasm");
+  return streams ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
 };
 
 /** A Response; in Node, which fetches no files, the bytes of one. */
