@@ -14,13 +14,15 @@ use crate::standard_library::Std;
 use crate::{bindings, bundle, node, pack, size, toolchain, workspace};
 
 /// Everything besides the bindings that ends up in the package.
-const INPUTS: [&str; 11] = [
+const INPUTS: [&str; 13] = [
     "pkg/metered_realtime.wasm",
     "pkg/generated/metered_realtime.js",
     "pkg/entry",
     "pkg/package.json",
     "pkg/index.d.ts",
     "pkg/slim.d.ts",
+    "pkg/metered_realtime.wasm.d.ts",
+    "pkg/metered_realtime.wasm.d.cts",
     "pkg/README.md",
     "js",
     "LICENSE",
