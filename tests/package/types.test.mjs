@@ -1,7 +1,7 @@
 // The declarations of the installed package, as each kind of project finds them.
 
 import { test } from "../support/test.mjs";
-import { compile, JAVASCRIPT } from "../support/tsc.mjs";
+import { compile } from "../support/tsc.mjs";
 
 for (const [name, project] of [["nodenext", "installed"], ["node16", "node16"]]) {
   test(`a strict program that uses every member compiles with the resolution ${name}, by import and by require`, () => {
@@ -11,8 +11,4 @@ for (const [name, project] of [["nodenext", "installed"], ["node16", "node16"]])
 
 test("the same program compiles with a bundler's resolution", () => {
   compile("types/tsconfig.bundler.json");
-});
-
-test("TypeScript 6 compiles it as well", () => {
-  compile("types/tsconfig.installed.json", JAVASCRIPT);
 });
