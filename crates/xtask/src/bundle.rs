@@ -42,8 +42,11 @@ pub fn build() -> Result<()> {
     for entry in ["index", "slim"] {
         let types = std::fs::read_to_string(workspace::at(&format!("pkg/{entry}.d.ts")))
             .with_context(|| format!("cannot read the declarations of {entry}"))?;
-        std::fs::write(workspace::at(&format!("pkg/{entry}.d.cts")), types.replace("./index.js", "./index.cjs"))
-            .with_context(|| format!("cannot write the declarations of {entry}"))?;
+        std::fs::write(
+            workspace::at(&format!("pkg/{entry}.d.cts")),
+            types.replace("./index.js", "./index.cjs"),
+        )
+        .with_context(|| format!("cannot write the declarations of {entry}"))?;
     }
     Ok(())
 }

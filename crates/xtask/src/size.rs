@@ -51,7 +51,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 impl Report {
     pub fn measure() -> Result<Self> {
         let entries = ["pkg/index.js", "pkg/slim.js"].map(workspace::at);
-        let files: Vec<_> = [bindings::wasm(), bundle::javascript_alone()?].into_iter().chain(entries).collect();
+        let files: Vec<_> =
+            [bindings::wasm(), bundle::javascript_alone()?].into_iter().chain(entries).collect();
         let sizes = process::read(command("node").args(["--eval", MEASURE, "--"]).args(&files))?;
         let sizes: Vec<[u64; 3]> = serde_json::from_str::<Value>(&sizes)
             .and_then(serde_json::from_value)
