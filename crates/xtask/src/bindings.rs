@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::ValueEnum;
 
 use crate::fresh::{self, Stamp};
 use crate::process::{self, cargo, command, say};
@@ -63,7 +64,13 @@ pub fn short_names() -> PathBuf {
 }
 
 /// Which standard library the wasm file has inside.
-pub fn library() -> Stamp {
+pub fn library() -> Result<Std> {
+    let name = library_stamp().read();
+    let is = |std: &Std| std.name() == name;
+    Std::value_variants().iter().copied().find(is).context("nobody has noted the wasm's standard library")
+}
+
+fn library_stamp() -> Stamp {
     Stamp::at(workspace::target().join("package/standard-library"))
 }
 
@@ -80,7 +87,7 @@ pub fn build(std: Std) -> Result<()> {
     share_snippets()?;
     shorten()?;
     optimise()?;
-    library().write(std.description())?;
+    library_stamp().write(std.name())?;
     stamp.write(&fingerprint)
 }
 

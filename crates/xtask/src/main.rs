@@ -16,6 +16,7 @@ use clap::{Parser, Subcommand};
 mod bindings;
 mod boundary;
 mod browser;
+mod budget;
 mod bundle;
 mod contents;
 mod demo;
