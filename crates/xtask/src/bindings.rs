@@ -43,6 +43,11 @@ const PASSES: [&str; 7] = [
     "--reorder-functions-by-name",
 ];
 
+/// The stack's size in bytes. Every instance holds all of it. Nothing here is recursive, but a handler may call another
+/// client's method, and so on from client to client: half of the compiler's default is as much as JavaScript's own stack
+/// takes. Addresses of constants, which lie behind the stack, take a byte less than with all of it.
+const STACK: &str = "-Clink-arg=-zstack-size=524288";
+
 /// The directory of everything that is generated for the entries to bundle.
 pub fn directory() -> PathBuf {
     workspace::at("pkg/generated")
@@ -106,6 +111,7 @@ fn compile(std: Std) -> Result<PathBuf> {
         WASM_TARGET,
     ]);
     std.apply(&mut build, remapping());
+    build.args(["--", STACK]);
     process::run(build.env("CARGO_TERM_QUIET", quiet()))?;
     Ok(std.target().join(WASM_TARGET).join("release").join(format!("{CRATE}.wasm")))
 }
