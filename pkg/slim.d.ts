@@ -28,6 +28,6 @@ export type InitInput =
  * @param input Default: `metered_realtime.wasm` beside the module, where bundlers that know `new URL(…, import.meta.url)`
  *   put it. In Node a `file:` URL is read from the disk.
  * @throws `TypeError` for another input; what `fetch` or the disk says; an `Error` for an HTTP status that is none of
- *   success; `WebAssembly.CompileError` or `WebAssembly.LinkError` for a file that is not of this version.
+ *   success, and for the wasm file of another version; `WebAssembly.CompileError` for what is no wasm.
  */
 export function init(input?: InitInput | Promise<InitInput>): Promise<void>;

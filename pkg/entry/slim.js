@@ -17,7 +17,12 @@ export const init = (input) => (ready ??= start(input).catch((error) => {
 
 const start = async (input) => {
   // The form in which bundlers see that the file belongs to the bundle.
-  instantiate(await compiled(await (input ?? new URL("./metered_realtime.wasm", import.meta.url))));
+  const module = await compiled(await (input ?? new URL("./metered_realtime.wasm", import.meta.url)));
+  try {
+    instantiate(module);
+  } catch (cause) {
+    throw new Error("the wasm file is not that of this version of metered-realtime", { cause });
+  }
   install({ admit, Client, release, Tracks });
 };
 

@@ -18,9 +18,12 @@ import { installedProject } from "../support/installed.mjs";
 import { ROUND } from "../support/round-trip.mjs";
 import { access } from "../support/server.mjs";
 import { serveFiles } from "../support/static-server.mjs";
-import { test } from "../support/test.mjs";
+import { test as run } from "../support/test.mjs";
 
-/** What a bundle and the package need around them in a page without a bundler. */
+/** A bundler has more to do than other tests, webpack's minifier above all. */
+const test = (name, body) => run(name, body, 180_000);
+
+/** What tells a page without a bundler where the entries are. */
 const IMPORT_MAP = JSON.stringify({
   imports: {
     "metered-realtime": "/node_modules/metered-realtime/index.js",
@@ -47,7 +50,7 @@ before(async () => {
   project.copy("support/round-trip.mjs", "round-trip.mjs");
   for (const name of ["default", "slim", "in-worker"]) page(`${name}.html`, `./${name}.js`);
   server = (await access()).url;
-  const policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'sha256-${hash}'; worker-src 'self'; connect-src 'self' ${server}`;
+  const policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'sha256-${hash}'; worker-src 'self'; img-src data:; connect-src 'self' ${server}`;
   files = await serveFiles(project.directory, { "content-security-policy": policy });
   browser = await launch();
 });
@@ -64,7 +67,7 @@ const resultOf = async (url) => {
   const opened = await openPage(browser, `${url}?server=${server}`, problems);
   const result = await opened.evaluate(() => window.result).catch((error) => String(error));
   await opened.context().close();
-  return { result, problems: problems.filter((problem) => !problem.includes("data:,")) };
+  return { result, problems };
 };
 
 /** Fails unless the pages below a directory, and their programs, do what they should. */
@@ -121,10 +124,9 @@ test("Rollup: the default entry, and the slim one with the wasm file copied besi
   const warnings = [];
   const input = ["default", "slim"].map((name) => inProject(`${name}.js`));
   const bundle = await rollup({ input, plugins: [nodeResolve({ browser: true })], onwarn: ({ message }) => warnings.push(message) });
-  const { output } = await bundle.write({ dir: inProject("rollup"), format: "es" });
+  await bundle.write({ dir: inProject("rollup"), format: "es" });
   await bundle.close();
   assert.deepEqual(warnings, []);
-  assert.ok(output.length > 0);
   cpSync(inProject("node_modules/metered-realtime/metered_realtime.wasm"), inProject("rollup/metered_realtime.wasm"));
   for (const name of ["default", "slim"]) page(`rollup/${name}.html`, `./${name}.js`);
   await works("rollup", ["default", "slim"]);
@@ -146,7 +148,7 @@ test("a server that renders pages loads both entries, bundled and not, without a
   });
   const stats = await new Promise((resolve, reject) => {
     const output = { path: inProject("webpack-ssr"), filename: "render.cjs", library: { type: "commonjs2" } };
-    webpack({ mode: "production", target: "node", context: project.directory, entry: inProject("render.js"), output },
+    webpack({ mode: "production", optimization: { minimize: false }, target: "node", context: project.directory, entry: inProject("render.js"), output },
       (error, stats) => (error ? reject(error) : resolve(stats)));
   });
   assert.equal(stats.hasErrors(), false, stats.toString("errors-warnings"));
