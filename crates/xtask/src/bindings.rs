@@ -28,18 +28,25 @@ const FEATURES: [&str; 7] = [
 
 /// What wasm-opt does, chosen by what brotli makes of the package:
 ///
-/// - Flat code, of which each step is a statement, has its control flow laid out anew before all else (0.8 %).
+/// - Small code is made flat, so that each step is a statement, and has its control flow laid out anew, before it is
+///   made small once more (1 %).
+/// - Locals are merged and sorted by their use in the end (0.2 %).
 /// - A function with one caller is inlined unless it is large (0.2 %).
 /// - Nothing that the program points to lies in the first KB of memory: there the stack, which grows
 ///   downwards, would end (0.9 %).
 /// - Sorted by name, instances of one generic function stand next to each other (0.5 %).
-const PASSES: [&str; 7] = [
+const PASSES: [&str; 12] = [
+    "-Oz",
     "--flatten",
     "--rereloop",
     "-Oz",
     "--converge",
     "--one-caller-inline-max-function-size=400",
     "--low-memory-unused",
+    "--merge-locals",
+    "--coalesce-locals",
+    "--reorder-locals",
+    "--vacuum",
     "--reorder-functions-by-name",
 ];
 
