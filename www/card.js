@@ -37,14 +37,14 @@ export class Card {
     this.#pill.dataset.state = state;
   }
 
-  /** Shows a stream; one that is there already under this key gives way. */
+  /** Shows a stream; one that is there already under this key gives way. Answers the label that it has. */
   addPicture(key, stream, label) {
     const said = clean(label, LONGEST_LABEL) || "Stream";
     if (this.#pictures.has(key)) {
       this.#pictures.get(key).querySelector("video").srcObject = stream;
-      return;
+      return said;
     }
-    if (this.#pictures.size >= MOST_PICTURES) return;
+    if (this.#pictures.size >= MOST_PICTURES) return said;
     const video = element("video", { "aria-label": said });
     // As properties: `muted` has to be one, or nothing plays without a click.
     Object.assign(video, { muted: true, autoplay: true, playsInline: true, srcObject: stream });
@@ -52,6 +52,7 @@ export class Card {
     this.#pictures.set(key, picture);
     this.#stage.append(picture);
     this.#countPictures();
+    return said;
   }
 
   removePicture(key) {

@@ -11,8 +11,11 @@ export class Chat {
   /** The option of each person who can be written to alone, and how that is done. */
   #people = new Map();
 
-  /** `say(text)` tells everybody; it rejects if that fails. */
-  constructor(say) {
+  #me;
+
+  /** `me` is what the user is called. `say(text)` tells everybody; it rejects if that fails. */
+  constructor(me, say) {
+    this.#me = me;
     at("to").replaceChildren(element("option", { value: EVERYBODY }, "Everybody, through the server"));
     at("composer").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -44,11 +47,9 @@ export class Chat {
   }
 
   /** Shows what somebody has said; `way` is a note on how it came. */
-  show(id, name, text, way, isMine = false) {
+  show(id, name, text, way) {
     const said = clean(text, LONGEST_TEXT);
-    if (said === "") return;
-    const head = element("p", { class: "who" }, name, clock(), way && element("span", { class: "way" }, way));
-    addLine(at("messages"), element("div", { class: isMine ? "message mine" : "message" }, face(id, name), head, element("p", { class: "text" }, said)));
+    if (said !== "") addMessage("message", face(id, name), name, said, way);
   }
 
   async #submit(sayToAll) {
@@ -65,10 +66,15 @@ export class Chat {
       if (at("text").value === "") at("text").value = text;
       return hint(`Not sent: ${error.message}`);
     }
-    if (!this.#ends.signal.aborted) this.show("you", "You", text, person && `to ${person.name} only`, true);
+    if (!this.#ends.signal.aborted) addMessage("message mine", face("you", this.#me), "You", text, person && `to ${person.name} only`);
     return undefined;
   }
 }
+
+const addMessage = (className, picture, name, text, way) => {
+  const head = element("p", { class: "who" }, name, clock(), way && element("span", { class: "way" }, way));
+  addLine(at("messages"), element("div", { class: className }, picture, head, element("p", { class: "text" }, text)));
+};
 
 const hint = (text) => {
   at("hint").textContent = text;

@@ -152,8 +152,8 @@ export class Person {
     });
     remote.on("negotiation-error", ({ err }) => note(`${this.#name}: ${err.message}`, "bad"));
     remote.on("stream-added", ({ stream, metadata }) => {
-      this.#card.addPicture(stream.id, stream, metadata?.label ?? metadata?.role);
-      note(`${this.#name} sends a stream.`);
+      const label = this.#card.addPicture(stream.id, stream, metadata?.label ?? metadata?.role);
+      note(`${this.#name} sends a stream: ${label}.`);
     });
     remote.on("stream-removed", ({ stream }) => this.#card.removePicture(stream.id));
     remote.on("data-track-published", ({ track }) => this.#read(track));

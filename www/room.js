@@ -25,7 +25,7 @@ export class Room {
   #people = new Map();
   #me;
   #files = new Files();
-  #chat = new Chat((text) => this.#peer.send(chatMessage(text)));
+  #chat;
   #lastId;
   #timer;
   #isOver = false;
@@ -35,8 +35,9 @@ export class Room {
     this.#channel = channel;
     this.#name = name;
     this.#onEnd = onEnd;
+    this.#chat = new Chat(name, (text) => this.#peer.send(chatMessage(text)));
     this.#me = new Me(this.#peer, this.#network, name);
-    at("people").replaceChildren(this.#me.element);
+    at("people").replaceChildren(this.#me.element, at("alone"));
     this.#countPeople();
     this.#showState("joining");
     this.#listen();
@@ -70,7 +71,7 @@ export class Room {
     peer.on("peer-joined", ({ peer: remote }) => {
       const person = new Person(remote, this.#chat, this.#files);
       this.#people.set(remote.id, person);
-      at("people").append(person.element);
+      at("alone").before(person.element);
       this.#countPeople();
       // Whoever comes tells everybody, and is told by everybody.
       remote.send(nameMessage(this.#name)).catch(() => {});

@@ -3,13 +3,14 @@
 import { drawing, element } from "./dom.js";
 
 const [WIDTH, HEIGHT] = [100, 24];
-const VALUES = 60;
+const VALUES = 40;
 
 /** A figure with its line: `element` for the page, and `add(value, text)`, where undefined is a gap in the line. */
 export const sparkline = (label) => {
-  const path = drawing("path", { "vector-effect": "non-scaling-stroke" });
+  const path = drawing("path", { class: "stroke", "vector-effect": "non-scaling-stroke" });
+  const area = drawing("path", { class: "area" });
   const text = element("dd", {}, "–");
-  const line = drawing("svg", { class: "sparkline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, path);
+  const line = drawing("svg", { class: "sparkline", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, area, path);
   const values = [];
   return {
     element: element("div", { class: "figure" }, element("dt", {}, label), text, element("dd", { class: "line" }, line)),
@@ -17,24 +18,24 @@ export const sparkline = (label) => {
       values.push(value);
       if (values.length > VALUES) values.shift();
       text.textContent = words;
-      path.setAttribute("d", pathOf(values));
+      const runs = runsOf(values);
+      path.setAttribute("d", runs.map((points) => `M${points.join("L")}`).join(""));
+      area.setAttribute("d", runs.map((points) => `M${x(points[0])} ${HEIGHT}L${points.join("L")}L${x(points.at(-1))} ${HEIGHT}Z`).join(""));
     },
   };
 };
 
-/** The newest value stands at the right edge. */
-const pathOf = (values) => {
+const x = (point) => point.split(" ")[0];
+
+/** The points of each stretch without a gap. The newest value stands at the right edge. */
+const runsOf = (values) => {
   const top = Math.max(...values.filter((value) => value !== undefined), Number.MIN_VALUE);
   const step = WIDTH / (VALUES - 1);
-  let path = "";
-  let isDrawing = false;
+  const runs = [[]];
   values.forEach((value, index) => {
-    if (value !== undefined) {
-      const x = WIDTH - (values.length - 1 - index) * step;
-      const y = HEIGHT - 1 - (value / top) * (HEIGHT - 3);
-      path += `${isDrawing ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
-    }
-    isDrawing = value !== undefined;
+    const left = WIDTH - (values.length - 1 - index) * step;
+    if (value === undefined) runs.push([]);
+    else runs.at(-1).push(`${left.toFixed(1)} ${(HEIGHT - 1 - (value / top) * (HEIGHT - 3)).toFixed(1)}`);
   });
-  return path;
+  return runs.filter((points) => points.length > 0);
 };

@@ -21,7 +21,7 @@ export const testPicture = () => {
     context.beginPath();
     context.roundRect(WIDTH / 2 - 130, HEIGHT / 2 - 110, 260, 220, 24);
     context.fill();
-    const angle = (Date.now() / 1000) * Math.PI - Math.PI / 2;
+    const angle = ((Date.now() % 2000) / 1000) * Math.PI;
     context.lineWidth = 10;
     context.lineCap = "round";
     context.strokeStyle = "#ffffff40";

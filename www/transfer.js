@@ -63,10 +63,10 @@ class Transfer {
   /** Ends it, unless it has ended, and tells the other side. */
   end(state, problem, message) {
     if (this.isOver) return;
-    if (message && this.channel?.readyState === "open") this.tell({ type: message });
     this.problem = problem;
     this.enter(state);
-    this.channel?.close();
+    if (message && this.channel?.readyState === "open") this.#tellAndClose(message);
+    else this.channel?.close();
   }
 
   enter(state) {
@@ -76,13 +76,24 @@ class Transfer {
     this.onChange();
   }
 
-  tell(message) {
-    this.channel.send(JSON.stringify(message)).catch(() => {});
+  /** Resolves when the channel has taken the message, or will not. */
+  async tell(message) {
+    try {
+      await this.channel.send(JSON.stringify(message));
+    } catch {
+      // Then the channel is closed, which tells enough.
+    }
   }
 
   /** How many bytes have moved by now. */
   count() {
     return this.moved;
+  }
+
+  /** What still waits to be sent goes first: a channel that is closed drops it. */
+  async #tellAndClose(message) {
+    await this.tell({ type: message });
+    this.channel.close();
   }
 
   #measure() {
