@@ -13,6 +13,16 @@ const MOST_ROWS = 12;
 export class Files {
   #transfers = new Map();
 
+  #ends = new AbortController();
+
+  constructor() {
+    // The panel may be out of sight when somebody offers a file.
+    at("offers").addEventListener("click", () => {
+      const first = [...this.#transfers].find(([transfer]) => isOffered(transfer));
+      first?.[1].focus();
+    }, { signal: this.#ends.signal });
+  }
+
   /** Offers files to somebody. `name()` is what they are called. */
   send(remote, name, files) {
     for (const file of files) {
@@ -30,7 +40,7 @@ export class Files {
       this.#show(transfer, remote, name);
     });
     // It counts from now on, with or without an offer.
-    this.#transfers.set(transfer, { remote, remove: () => {} });
+    this.#transfers.set(transfer, { remote, remove: () => {}, focus: () => {} });
     transfer.onChange = () => transfer.isOver && this.#transfers.delete(transfer);
     return undefined;
   }
@@ -41,6 +51,14 @@ export class Files {
       remove();
     }
     this.#transfers.clear();
+    this.#countOffers();
+    this.#ends.abort();
+  }
+
+  #countOffers() {
+    const count = [...this.#transfers.keys()].filter(isOffered).length;
+    at("offers").hidden = count === 0;
+    at("offers").textContent = count === 1 ? "A file is offered to you" : `${count} files are offered to you`;
   }
 
   #openInAll() {
@@ -57,7 +75,7 @@ export class Files {
       this.#transfers.delete(transfer);
     });
     this.#transfers.delete(transfer);
-    this.#transfers.set(transfer, { remote, remove: row.remove });
+    this.#transfers.set(transfer, { remote, ...row });
     at("transfers").prepend(row.element);
     for (const [old, entry] of this.#transfers) {
       if (this.#transfers.size <= MOST_ROWS) break;
@@ -68,6 +86,7 @@ export class Files {
     let wasOver = false;
     transfer.onChange = () => {
       row.update();
+      this.#countOffers();
       if (!transfer.isOver || wasOver) return;
       wasOver = true;
       const [verb, way] = transfer.direction === "out" ? ["Sent", `to ${name()}`] : ["Received", `from ${name()}`];
@@ -75,8 +94,12 @@ export class Files {
       else note(`The file ${transfer.name} ${way} was ${transfer.state === "failed" ? "lost" : "cancelled"}: ${transfer.problem}.`, "bad");
     };
     row.update();
+    this.#countOffers();
   }
 }
+
+/** Whether the user has to say something to it. */
+const isOffered = ({ direction, state, name }) => direction === "in" && state === "offered" && name !== "";
 
 const hashWords = ({ direction, sha256, isCompared }) => {
   if (sha256 === null || (direction === "in" && !isCompared)) return "its hash was not compared";
@@ -140,6 +163,9 @@ const rowOf = (transfer, name, onDismiss) => {
       const hadFocus = actions.contains(document.activeElement);
       actions.replaceChildren(...buttons());
       if (hadFocus) actions.firstElementChild?.focus();
+    },
+    focus() {
+      actions.firstElementChild?.focus();
     },
     remove() {
       row.remove();

@@ -61,7 +61,10 @@ test("a file that is dropped on a card is offered, accepted, compared by its has
   assert.match(await cardOf(ann, "Bob").getAttribute("class"), /target/u);
   await cardOf(ann, "Bob").dispatchEvent("drop", { dataTransfer: dropped });
   await fileRow(ann, "recipe.txt").getByText("waiting for an answer").waitFor(PATIENCE);
-  await bob.getByRole("button", { name: "Accept recipe.txt" }).click();
+  await bob.getByRole("button", { name: "A file is offered to you" }).click();
+  assert.equal(await bob.evaluate(() => document.activeElement.ariaLabel), "Accept recipe.txt");
+  await bob.keyboard.press("Enter");
+  await bob.getByRole("button", { name: "A file is offered to you" }).waitFor({ state: "hidden" });
   for (const page of [ann, bob]) await fileRow(page, "recipe.txt").getByText("its SHA-256 is right").waitFor(PATIENCE);
   await told(bob, "Received recipe.txt from Ann");
   assert.equal(String(await saved(bob, "recipe.txt")), "some tea");
