@@ -9,7 +9,7 @@
 //      ├───── chat.js, words.js                       what is said
 //      └───── network.js                              the way to the server
 
-import { at } from "./dom.js";
+import { at, followEnd } from "./dom.js";
 import { Room } from "./room.js";
 import { clean, proposedName, proposedRoom } from "./text.js";
 import { LONGEST_NAME } from "./words.js";
@@ -91,6 +91,8 @@ at("copy").addEventListener("click", async () => {
 });
 
 at("help").addEventListener("click", () => at("about").showModal());
+
+for (const id of ["messages", "events"]) followEnd(at(id));
 
 // A file that misses a card is not opened in place of the page.
 for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());

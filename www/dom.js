@@ -39,12 +39,27 @@ export const clock = () => {
   return element("time", { datetime: date.toISOString() }, date.toLocaleTimeString([], { timeStyle: "medium", hourCycle: "h23" }));
 };
 
-/** Adds a line to a list, keeps the list short, and follows its end unless the reader has scrolled away. */
+/** Lists whose readers have scrolled away from the end. */
+const away = new WeakSet();
+
+const showEnd = (list) => {
+  if (!away.has(list)) list.scrollTop = list.scrollHeight;
+};
+
+/** Has a list show its end, whatever its size and its lines, unless its reader scrolls away. */
+export const followEnd = (list) => {
+  list.addEventListener("scroll", () => {
+    if (list.scrollHeight - list.scrollTop - list.clientHeight < 40) away.delete(list);
+    else away.add(list);
+  });
+  new ResizeObserver(() => showEnd(list)).observe(list);
+};
+
+/** Adds a line to a list, and keeps the list short. */
 export const addLine = (list, line) => {
-  const follows = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   list.append(line);
   while (list.childElementCount > MOST_LINES) list.firstElementChild.remove();
-  if (follows) list.scrollTop = list.scrollHeight;
+  showEnd(list);
 };
 
 /** A circle with the first letters of a name, in a hue that stays with an id. */

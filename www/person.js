@@ -15,8 +15,6 @@ const MOST_PLOTS = 2;
 /** Most channels for the chat that somebody may open to us; each gives way to a later one. */
 const MOST_CHAT_CHANNELS = 4;
 
-const ROUTES = { host: "Direct", srflx: "Direct, through NAT", prflx: "Direct, through NAT", relay: "Relay" };
-
 export class Person {
   #remote;
   #chat;
@@ -24,6 +22,7 @@ export class Person {
   #name;
   #card;
   #route = element("dd", { class: "route" }, "–");
+  #kind = element("dd", { class: "kind" });
   #roundTrip = sparkline("Round trip");
   #traffic = sparkline("Traffic");
   #plots = new Map();
@@ -37,7 +36,7 @@ export class Person {
     this.#chat = chat;
     this.#files = files;
     this.#name = short(remote.id);
-    const route = element("div", { class: "figure" }, element("dt", {}, "Route"), this.#route);
+    const route = element("div", { class: "figure" }, element("dt", {}, "Route"), this.#route, this.#kind);
     this.#card = new Card({ figures: [route, this.#roundTrip.element, this.#traffic.element], actions: this.#actions() });
     this.#card.setName(remote.id, this.#name);
     this.#card.setState(remote.state);
@@ -73,10 +72,11 @@ export class Person {
       return; // they have left meanwhile
     }
     const { route, protocol, roundTripTimeMs, bytesSent, bytesReceived } = stats;
-    const words = route ? `${ROUTES[route]}, ${protocol ?? "udp"}` : "–";
-    if (words !== this.#route.textContent) {
-      this.#route.textContent = words;
-      if (route) note(`${this.#name}: data goes ${route === "relay" ? "through a relay" : "directly from browser to browser"} (${route}).`);
+    const kind = [route, protocol].filter(Boolean).join(" · ");
+    if (kind !== this.#kind.textContent) {
+      this.#kind.textContent = kind;
+      this.#route.textContent = route ? (route === "relay" ? "Relay" : "Direct") : "–";
+      if (route) note(`${this.#name}: data goes ${route === "relay" ? "through a relay" : "directly from browser to browser"} (${kind}).`);
     }
     this.#roundTrip.add(roundTripTimeMs, roundTripTimeMs === undefined ? "–" : milliseconds(roundTripTimeMs));
     const now = { at: performance.now(), total: bytesSent + bytesReceived };

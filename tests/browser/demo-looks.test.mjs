@@ -78,8 +78,16 @@ test("a room with three people who do everything fits every screen, light and da
   for (let line = 1; line <= 20; line++) await say(bob, `https://example.org/${"a-long-word-without-a-break".repeat(4)}-${line}`);
   await ann.locator(".message", { hasText: "-20" }).waitFor(PATIENCE);
   assert.equal(await height(), before, "a long chat scrolls inside its panel");
-  const isAtEnd = await ann.locator("#messages").evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 2);
-  assert.ok(isAtEnd, "the chat shows what was said last");
+  const fromEnd = () => ann.locator("#messages").evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
+  assert.ok(await fromEnd() < 2, "the chat shows what was said last");
   await look(ann, "long-chat", "narrow");
+  assert.ok(await fromEnd() < 2, "also on a narrower screen");
+  await ann.locator("#messages").evaluate((log) => new Promise((resolve) => {
+    log.addEventListener("scroll", resolve, { once: true });
+    log.scrollTop = 0;
+  }));
+  await say(bob, "the last line");
+  await ann.locator(".message", { hasText: "the last line" }).waitFor({ ...PATIENCE, state: "attached" });
+  assert.equal(await ann.locator("#messages").evaluate((log) => log.scrollTop), 0, "who reads what was said before is not moved");
   for (const page of pages) assert.deepEqual(page.problems, []);
 });
