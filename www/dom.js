@@ -39,18 +39,25 @@ export const clock = () => {
   return element("time", { datetime: date.toISOString() }, date.toLocaleTimeString([], { timeStyle: "medium", hourCycle: "h23" }));
 };
 
-/** Lists whose readers have scrolled away from the end. */
+/** Lists whose readers have scrolled away from the end, and the sizes of those whose ends are shown. */
 const away = new WeakSet();
+const sizes = new WeakMap();
+
+const sizeOf = (list) => `${list.scrollHeight} ${list.clientHeight}`;
 
 const showEnd = (list) => {
-  if (!away.has(list)) list.scrollTop = list.scrollHeight;
+  if (away.has(list)) return;
+  list.scrollTop = list.scrollHeight;
+  sizes.set(list, sizeOf(list));
 };
 
 /** Has a list show its end, whatever its size and its lines, unless its reader scrolls away. */
 export const followEnd = (list) => {
   list.addEventListener("scroll", () => {
     if (list.scrollHeight - list.scrollTop - list.clientHeight < 40) away.delete(list);
-    else away.add(list);
+    // Of a list that has another size than before nobody knows who has scrolled it.
+    else if (sizeOf(list) === sizes.get(list)) away.add(list);
+    else showEnd(list);
   });
   new ResizeObserver(() => showEnd(list)).observe(list);
 };
