@@ -64,6 +64,10 @@ export class Card {
     this.#countPictures();
   }
 
+  removePictures() {
+    for (const key of [...this.#pictures.keys()]) this.removePicture(key);
+  }
+
   #countPictures() {
     this.#stage.dataset.pictures = String(this.#pictures.size);
     this.#blank.hidden = this.#pictures.size > 0;

@@ -101,10 +101,7 @@ export class Files {
 /** Whether the user has to say something to it. */
 const isOffered = ({ direction, state, name }) => direction === "in" && state === "offered" && name !== "";
 
-const hashWords = ({ direction, sha256, isCompared }) => {
-  if (sha256 === null || (direction === "in" && !isCompared)) return "its hash was not compared";
-  return "its SHA-256 is right";
-};
+const hashWords = ({ isCompared }) => (isCompared ? "its SHA-256 is right" : "its hash was not compared");
 
 /** What a transfer's row says below its name. */
 const words = (transfer) => {

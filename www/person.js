@@ -148,6 +148,8 @@ export class Person {
     remote.on("state-change", ({ to }) => this.#tellState(to));
     remote.on("connection-reset", () => {
       note(`${this.#name}: there is a new connection in place of the old one.`, "good");
+      // Those that are still sent come again.
+      this.#card.removePictures();
       this.#watchConnection();
     });
     remote.on("negotiation-error", ({ err }) => note(`${this.#name}: ${err.message}`, "bad"));

@@ -66,9 +66,10 @@ export class Room {
   }
 
   #listen() {
-    const peer = this.#peer;
-    peer.on("state-change", ({ from, to }) => this.#tellState(from, to));
-    peer.on("peer-joined", ({ peer: remote }) => {
+    // After we have left, the page may be showing another room.
+    const on = (name, handler) => this.#peer.on(name, (event) => this.#isOver || handler(event));
+    on("state-change", ({ from, to }) => this.#tellState(from, to));
+    on("peer-joined", ({ peer: remote }) => {
       const person = new Person(remote, this.#chat, this.#files);
       this.#people.set(remote.id, person);
       at("alone").before(person.element);
@@ -76,26 +77,25 @@ export class Room {
       // Whoever comes tells everybody, and is told by everybody.
       remote.send(nameMessage(this.#name)).catch(() => {});
     });
-    peer.on("peer-left", ({ peer: remote }) => {
+    on("peer-left", ({ peer: remote }) => {
       const person = this.#people.get(remote.id);
       note(`${person?.name ?? short(remote.id)} left.`);
       person?.leave();
       this.#people.delete(remote.id);
       this.#countPeople();
     });
-    peer.on("data", ({ senderPeerId, data, kind }) => {
+    on("data", ({ senderPeerId, data, kind }) => {
       const person = this.#people.get(senderPeerId);
       const said = read(data);
       if (said?.name) person?.rename(said.name);
       if (said?.text) this.#chat.show(senderPeerId, person?.name ?? short(senderPeerId), said.text, kind === "direct" && "to you only");
     });
-    peer.on("error", ({ err }) => note(`Error: ${err.message}`, "bad"));
+    on("error", ({ err }) => note(`Error: ${err.message}`, "bad"));
     // By our own doing, or because the server wants no more of us.
-    peer.on("left", ({ reason }) => this.#end(`The connection is closed${reason ? `: ${reason}` : ""}.`));
+    on("left", ({ reason }) => this.#end(`The connection is closed${reason ? `: ${reason}` : ""}.`));
   }
 
   #tellState(from, to) {
-    if (this.#isOver) return;
     this.#showState(to);
     const id = this.#peer.peerId;
     if (to === "reconnecting") note("The connection to the server is lost; the package is bringing it back.", "bad");

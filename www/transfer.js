@@ -3,7 +3,7 @@
 //   sender   ── {"type":"offer", name, size, sha256} ──►  receiver
 //            ◄─ {"type":"accept"}                     ──            nothing flows before that
 //            ── bytes ──────────────────────────────►
-//            ◄─ {"type":"received"}, or "damaged"     ──            after the hash was compared
+//            ◄─ {"type":"received", isCompared}       ──            or "damaged", by the hash
 //
 // Either side may say {"type":"cancel"} and close. A channel that closes before "received" has failed; a connection that
 // is replaced ends the transfer, too. What the receiver holds is bounded by the size that was offered and accepted.
@@ -41,6 +41,8 @@ class Transfer {
   name = "";
   size = 0;
   sha256 = null;
+  /** Whether the receiver has compared the hash. */
+  isCompared = false;
   /** Bytes that have left, or have come. */
   moved = 0;
   /** Bytes per second, and seconds that are left; undefined until something can be said. */
@@ -158,7 +160,10 @@ export class Sending extends Transfer {
   #hear(message, file) {
     const type = message?.type;
     if (type === "accept" && this.state === "offered") return this.#send(file);
-    if (type === "received" && this.state === "checking") return this.end("done");
+    if (type === "received" && this.state === "checking") {
+      this.isCompared = message.isCompared === true;
+      return this.end("done");
+    }
     if (type === "damaged" && this.state === "checking") return this.end("failed", "it arrived with another hash");
     if (type === "cancel") return this.end("cancelled", this.state === "offered" ? "declined" : "by the other side");
     return this.end("failed", "the other side does not keep to the protocol");
@@ -186,9 +191,8 @@ export class Sending extends Transfer {
 /** A file from a remote, on a channel that it has opened. Until `onOffer` nothing is known of it. */
 export class Receiving extends Transfer {
   direction = "in";
-  /** The file, when it is done, and whether its hash was compared. */
+  /** The file, when it is done. */
   blob;
-  isCompared = false;
   #parts = [];
   #partBytes = 0;
   #blobs = [];
@@ -252,10 +256,10 @@ export class Receiving extends Transfer {
     try {
       const found = await hash(blob);
       if (this.isOver) return;
-      if (found !== null && this.sha256 !== null && found !== this.sha256) return this.end("failed", "it arrived with another hash", "damaged");
       this.isCompared = found !== null && this.sha256 !== null;
+      if (this.isCompared && found !== this.sha256) return this.end("failed", "it arrived with another hash", "damaged");
       this.blob = blob;
-      this.tell({ type: "received" });
+      this.tell({ type: "received", isCompared: this.isCompared });
       this.enter("done");
     } catch (error) {
       this.end("failed", error.message, "cancel");

@@ -5,6 +5,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, open as openFile, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { KEY } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
 import { until } from "../support/wait.mjs";
 import { PATIENCE, cardOf, connected, demo, fileRow, heard, myCard, offer, plays, say, told } from "./demo-page.mjs";
@@ -136,9 +137,9 @@ test("a peer that lies about a file, or offers many, is refused", async (t) => {
   const { room, pages: [ann] } = await meet(t, ["Ann"]);
   const cheat = await ann.context().newPage();
   await cheat.goto(new URL("/pkg/package.json", ann.url()).href);
-  await cheat.evaluate(async (room) => {
+  await cheat.evaluate(async ({ room, key }) => {
     const { DataChannel, MeteredPeer } = await import("/pkg/index.js");
-    const peer = new MeteredPeer({ apiKey: "pk_live_dev", url: `ws://${location.host}` });
+    const peer = new MeteredPeer({ apiKey: key, url: `ws://${location.host}` });
     const met = new Promise((resolve) => peer.on("peer-joined", ({ peer: remote }) => resolve(remote)));
     await peer.join(room);
     const remote = await met;
@@ -154,7 +155,7 @@ test("a peer that lies about a file, or offers many, is refused", async (t) => {
       dc.on("close", () => { cheat.isClosed = true; });
       (window.cheats ??= []).push(cheat);
     };
-  }, room);
+  }, { room, key: KEY });
   const closed = (index) => cheat.waitForFunction((index) => window.cheats[index].isClosed, index, PATIENCE);
   const wrong = "0".repeat(64);
   const offers = ["no JSON", { name: 5, size: -1, sha256: wrong }, { name: "x", size: 2 ** 40, sha256: wrong }, { name: "x", size: 5, sha256: "<b>" }];

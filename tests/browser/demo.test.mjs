@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { startServer } from "../support/server.mjs";
+import { KEY, startServer } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
 import { PATIENCE, cardOf, connected, demo, heard, myCard, roomName, say, told } from "./demo-page.mjs";
 
@@ -99,7 +99,7 @@ test("messages that are no messages of the demo do nothing", async (t) => {
     const name = "\u202e".repeat(10) + "x".repeat(500);
     for (const data of [null, 7, "chat", [], {}, { type: "chat" }, { type: "chat", text: 5 }, { type: "name", name: {} }, { type: "name", name }]) await peer.send(data);
     await peer.send({ type: "chat", text: "the last" });
-  }, { room, key: "pk_live_dev" });
+  }, { room, key: KEY });
   await heard(ann, "the last");
   await cardOf(ann, "x".repeat(40)).waitFor(PATIENCE);
   assert.equal(await ann.locator(".message").count(), 1);
@@ -144,7 +144,7 @@ test("a room goes on after the server has restarted", async (t) => {
 test("a bot that knows nothing of the demo answers what is said to it alone", async (t) => {
   const program = fileURLToPath(new URL("../../examples/data-channel-echo.mjs", import.meta.url));
   const bot = spawn(process.execPath, [program, "bot"], {
-    env: { ...process.env, METERED_KEY: "pk_live_dev", METERED_URL: world.address.replace("http", "ws") },
+    env: { ...process.env, METERED_KEY: KEY, METERED_URL: world.address.replace("http", "ws") },
     stdio: ["ignore", "ignore", "inherit"],
   });
   t.after(() => bot.kill("SIGKILL"));
@@ -170,14 +170,14 @@ test("everything is done without a mouse, and has a name", async (t) => {
     "Send a file to Bob", "Restart ICE with Bob", "Kill the connection to Bob",
     "messages", "to", "Message", "Send", "events",
   ]);
-  const unnamed = await ann.locator("button, input:not([hidden]), select, a, video, canvas").evaluateAll((all) =>
+  const unnamed = await ann.locator(":is(button, input, select, a, video, canvas):not([hidden])").evaluateAll((all) =>
     all.filter((one) => !(one.ariaLabel || one.labels?.length || one.textContent.trim())).map((one) => one.outerHTML));
   assert.deepEqual(unnamed, []);
 
   await ann.getByRole("button", { name: "What is this page?" }).focus();
   await ann.keyboard.press("Enter");
   await ann.getByRole("dialog", { name: "What is this page?" }).waitFor();
-  await ann.keyboard.press("Escape");
+  await ann.getByRole("button", { name: "Close" }).press("Enter");
   await ann.getByRole("dialog").waitFor({ state: "hidden" });
 
   await ann.getByRole("button", { name: "Test picture" }).focus();
