@@ -230,7 +230,7 @@ export class Receiving extends Transfer {
     this.name = clean(name, LONGEST_NAME) || "unnamed";
     this.size = size;
     this.sha256 = sha256;
-    return this.#onOffer(this);
+    return this.#onOffer();
   }
 
   #take(bytes) {

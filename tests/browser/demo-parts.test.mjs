@@ -247,3 +247,18 @@ test("a connection that is killed is replaced, with its streams and its channel"
   await heard(bob, "on the new one");
   unproblematic([ann, bob]);
 });
+
+test("a picture that ends while its connection is replaced does not stay on the card", async (t) => {
+  const { pages: [ann, bob] } = await meet(t, ["Ann", "Bob"]);
+  const toggle = myCard(bob).getByRole("button", { name: "Test picture" });
+  await toggle.click();
+  await plays(cardOf(ann, "Bob").locator("video"));
+  // Without the server there is no new connection before the picture has ended.
+  await myCard(bob).getByRole("button", { name: "Cut signalling" }).click();
+  await cardOf(bob, "Ann").getByRole("button", { name: "Kill the connection" }).click();
+  await toggle.click();
+  await told(ann, "Bob: there is a new connection in place of the old one.");
+  await connected(ann, "Bob");
+  await cardOf(ann, "Bob").locator("video").waitFor({ ...PATIENCE, state: "detached" });
+  unproblematic([ann, bob]);
+});

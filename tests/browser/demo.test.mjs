@@ -17,6 +17,10 @@ test("somebody who opens the page for the first time is in a room with one click
   const second = await page.getByRole("link", { name: "Open a second tab" }).getAttribute("href");
   assert.equal(second, page.url());
   assert.notEqual(new URL(second).hash, "");
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.getByRole("button", { name: "Copy link" }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), page.url());
   assert.deepEqual(page.problems, []);
 });
 
