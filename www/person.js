@@ -71,6 +71,7 @@ export class Person {
     } catch {
       return; // they have left meanwhile
     }
+    if (this.#isGone) return;
     const { route, protocol, roundTripTimeMs, bytesSent, bytesReceived } = stats;
     const kind = [route, protocol].filter(Boolean).join(" · ");
     if (kind !== this.#kind.textContent) {
