@@ -91,4 +91,4 @@ test("a room with three people who do everything fits every screen, light and da
   await ann.locator(".message", { hasText: "the last line" }).waitFor({ ...PATIENCE, state: "attached" });
   assert.equal(await ann.locator("#messages").evaluate((log) => log.scrollTop), 0, "who reads what was said before is not moved");
   for (const page of pages) assert.deepEqual(page.problems, []);
-}, 120_000);
+}, 180_000);

@@ -1,10 +1,12 @@
 // Pages with the demo in them, for its tests: how people get into a room, and what they see there.
 
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startServer } from "../support/server.mjs";
+import { until } from "../support/wait.mjs";
 import { launch, openPage } from "./chromium.mjs";
 
 /** Where pictures of the demo are left. */
@@ -88,9 +90,9 @@ export const told = (page, text) => page.getByRole("log", { name: "Events" }).ge
 /** Waits until a video shows frames that move on. */
 export const plays = async (video) => {
   await video.waitFor(PATIENCE);
-  await video.evaluate((element) => new Promise((resolve) => {
-    element.requestVideoFrameCallback(() => element.requestVideoFrameCallback(() => resolve()));
-  }));
+  const frames = () => video.evaluate((element) => element.getVideoPlaybackQuality().totalVideoFrames, undefined, PATIENCE);
+  const before = await frames();
+  await until(async () => (await frames()) > before, "a picture that moves");
 };
 
 /** Gives a file to the card of somebody, as a file dialog would. */
@@ -98,3 +100,8 @@ export const offer = (page, name, file) => cardOf(page, name).locator("input[typ
 
 /** The row of a file in the panel of files. */
 export const fileRow = (page, name) => page.locator(".transfer", { hasText: name });
+
+/** Fails if anything went wrong inside the pages. */
+export const unproblematic = (pages) => {
+  for (const page of pages) assert.deepEqual(page.problems, []);
+};
