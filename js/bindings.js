@@ -1,6 +1,61 @@
 // What the wasm file exports, once it is instantiated. How that happens is the entry's business.
+//
+// All clients that share an instance share its memory. When the core traps, which is what a panic in Rust becomes, or
+// when anything else cuts through Rust code, which does not unwind, nothing can be said of that memory any more. Then no
+// call gets there again: every client is told and abandoned, and what is asked for later is refused with the same error.
 
+import { InternalError } from "./errors.js";
+import { scrubbed } from "./scrub.js";
+
+/** The classes `Client` and `Tracks`, and the functions `admit` and `release`. */
 export const bindings = {};
 
-/** Takes the classes `Client` and `Tracks`, and the functions `admit` and `release`. */
-export const install = (exports) => Object.assign(bindings, exports);
+/** Those who are told when the core fails, without being kept alive for it. */
+const hosts = new Set();
+const collected = new FinalizationRegistry((host) => hosts.delete(host));
+
+let failure;
+
+/** Whoever asks for what is not there gets what `error` answers. */
+export const refuse = (error) => Object.setPrototypeOf(bindings, new Proxy({}, { get() { throw error(); } }));
+
+/** Takes the exports. */
+export const install = ({ Client, Tracks, ...functions }) =>
+  Object.assign(bindings, functions, { Client: guarded(Client), Tracks: guarded(Tracks) });
+
+/** Sees to it that a host's `_abandon` is called with the error when the core fails. It answers whether anybody heard. */
+export const enlist = (host) => {
+  const reference = new WeakRef(host);
+  hosts.add(reference);
+  collected.register(host, reference);
+};
+
+const guarded = (Class) => {
+  const { prototype } = Class;
+  for (const name of Object.getOwnPropertyNames(prototype)) prototype[name] = guard(prototype[name]);
+  return new Proxy(Class, { construct: guard(Reflect.construct) });
+};
+
+const guard = (method) => function (...args) {
+  if (failure) throw failure;
+  try {
+    return method.apply(this, args);
+  } catch (why) {
+    // A string is a refusal of the core's own.
+    throw typeof why === "string" ? why : fail(why);
+  }
+};
+
+const fail = (cause) => {
+  if (failure) return failure;
+  failure = new InternalError(scrubbed(cause));
+  // The two functions need no memory: channels that are nobody's but the application's go on.
+  delete bindings.Client;
+  delete bindings.Tracks;
+  refuse(() => failure);
+  let heard = false;
+  for (const host of hosts) heard = host.deref()?._abandon(failure) || heard;
+  // As an event emitter of Node does with an error that nobody listens to.
+  if (!heard) queueMicrotask(() => { throw failure; });
+  return failure;
+};

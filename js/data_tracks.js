@@ -39,6 +39,9 @@ const RECHECK_MS = 10;
 /** Longest control message that is read, in UTF-16 code units. */
 const MAX_CONTROL_LENGTH = 16 * 1024;
 
+/** Of the reasons why a stream ends. */
+const DISCONNECTED = 1;
+
 /** Of the reasons that `errors.refused` knows. */
 const INVALID_STATE = 3;
 
@@ -110,7 +113,7 @@ export class DataTracks {
       const [encrypted] = await Promise.all([encrypting, before]);
       this.core.submit(this, handle, number, latest, timestamp, encrypted);
     } catch (err) {
-      this.core.tell(this, ABANDON, handle);
+      this.#tell(ABANDON, handle);
       this.#host.emitError(err);
     }
   }
@@ -119,12 +122,12 @@ export class DataTracks {
     if (!this.#locals.has(track)) return;
     track._end();
     this.#locals.delete(track);
-    this.core.tell(this, UNPUBLISH, handle);
+    this.#tell(UNPUBLISH, handle);
     this.keys.forget(this.#host.peerId, track.info.sid);
   }
 
   _closeStream(stream) {
-    if (this._streams.delete(stream)) this.core.tell(this, CLOSE_STREAM, stream);
+    if (this._streams.delete(stream)) this.#tell(CLOSE_STREAM, stream);
   }
 
   _undecryptable(remote, track, err) {
@@ -134,35 +137,41 @@ export class DataTracks {
   // ---- what the room tells
 
   joined(remote) {
-    this.core.tell(this, JOINED, remote);
+    this.#tell(JOINED, remote);
   }
 
   left(remote) {
     this.#close(remote);
-    this.core.tell(this, LEFT, remote);
+    this.#tell(LEFT, remote);
     this.#remotes.delete(remote);
   }
 
   /** Whether it was an announcement of data tracks, and none of a media track. */
   announced(remote, trackId, metadata) {
     const is = trackId === ANNOUNCEMENT.id;
-    if (is) this.core.tell(this, ANNOUNCED, remote, metadata);
+    if (is) this.#tell(ANNOUNCED, remote, metadata);
     return is;
   }
 
   signalsLost(remote) {
-    this.core.tell(this, SIGNALS_LOST, remote);
+    this.#tell(SIGNALS_LOST, remote);
   }
 
   connectionReplaced(remote) {
     this.#close(remote);
-    this.core.tell(this, REPLACED, remote);
+    this.#tell(REPLACED, remote);
   }
 
   /** The room is left for good. */
   end() {
     this.#locals.clear();
     for (const remote of [...this.#links.keys()]) this.#close(remote);
+  }
+
+  /** The core has failed, and will not end the streams. */
+  abandon() {
+    this.end();
+    for (const stream of [...this._streams.values()]) stream._end(DISCONNECTED);
   }
 
   // ---- what the core asks for. Nothing here may throw.
@@ -182,17 +191,17 @@ export class DataTracks {
       const open = () => {
         if (told || control.readyState !== "open" || frames.readyState !== "open") return;
         told = true;
-        this.core.tell(this, OPENED, remote);
+        this.#tell(OPENED, remote);
       };
-      const close = () => this.core.tell(this, CLOSED, remote);
+      const close = () => this.#tell(CLOSED, remote);
       const error = () => {};
       const detach = [
         listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
         listen(frames, {
           open, close, error,
           // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
-          message: ({ data }) => typeof data === "object" && this.core.handlePacket(this, remote, performance.now(), new Uint8Array(data)),
-          bufferedamountlow: () => this.core.tell(this, WRITABLE, remote),
+          message: ({ data }) => typeof data === "object" && this.#packet(remote, new Uint8Array(data)),
+          bufferedamountlow: () => this.#tell(WRITABLE, remote),
         }),
       ];
       this.#links.set(remote, { control, frames, detach });
@@ -220,7 +229,7 @@ export class DataTracks {
     const link = this.#links.get(remote);
     if (link === undefined) return;
     clearTimeout(link.timer);
-    link.timer = setTimeout(() => this.core.tell(this, WRITABLE, remote), RECHECK_MS);
+    link.timer = setTimeout(() => this.#tell(WRITABLE, remote), RECHECK_MS);
   }
 
   published(remote, handle, name, usesE2ee, epoch) {
@@ -255,7 +264,23 @@ export class DataTracks {
     return keyId === undefined ? frame : Object.assign(frame, { keyId, number, associatedData: associatedData.slice() });
   }
 
-  // ---- the channels
+  // ---- the channels, and what the core hears of them. When it has failed, the host has told everybody.
+
+  #tell(kind, id, value) {
+    try {
+      this.core.tell(this, kind, id, value);
+    } catch {
+      // See above.
+    }
+  }
+
+  #packet(remote, bytes) {
+    try {
+      this.core.handlePacket(this, remote, performance.now(), bytes);
+    } catch {
+      // See above.
+    }
+  }
 
   #sid(epoch, handle) {
     return `DTR_${epoch}_${handle}`;
@@ -268,7 +293,7 @@ export class DataTracks {
     } catch {
       // Not JSON.
     }
-    this.core.tell(this, CONTROL, remote, message);
+    this.#tell(CONTROL, remote, message);
   }
 
   #send(channel, data) {

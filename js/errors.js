@@ -117,6 +117,13 @@ export class ReconcileTimeoutError extends Error {
   }
 }
 
+export class InternalError extends Error {
+  constructor(cause) {
+    super("the core has failed, which ends every client that was made with it: load the page or the program again", { cause });
+    Object.assign(this, { code: "internal_error" });
+  }
+}
+
 const pushRefusals = {
   unpublished: "the track is not published any more",
   not_connected: "the room is not joined",
@@ -150,7 +157,7 @@ const classes = {
   OversizedPayloadError, MeteredPeerOversizedError, MeteredPeerSendError, MeteredPeerStateError,
   MeteredPeerReplaceTrackError,
   DataChannelOverflowError, DataChannelOversizedError, DataChannelReadOverflowError,
-  IceRestartExhaustedError, ReconcileTimeoutError, PushFrameError, SubscribeDataTrackError,
+  IceRestartExhaustedError, ReconcileTimeoutError, InternalError, PushFrameError, SubscribeDataTrackError,
 };
 nameClasses(classes);
 // On the prototype, where `stack` finds it when an error is constructed.

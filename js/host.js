@@ -2,7 +2,7 @@
 // into promises and events. It decides nothing. The methods of `Host` are what src/host.rs declares and
 // src/driver.rs calls; what happens goes to the core by `notify`.
 
-import { bindings } from "./bindings.js";
+import { bindings, enlist } from "./bindings.js";
 import { DataTracks } from "./data_tracks.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError } from "./errors.js";
 import { Outgoing } from "./media.js";
@@ -66,6 +66,19 @@ export const encodePayload = (data, argument = "data") => {
   return text;
 };
 
+/** What a host is when the core has failed: nothing is asked of it but what has an answer, and the rest is refused. */
+const abandoned = (err) => {
+  const call = () => Promise.reject(err);
+  const left = { call, send: call, state: "closed", peerId: undefined, latencyMs: undefined, channel: undefined, remotes: [] };
+  Object.assign(left, { remoteState: () => "closed", remoteMetadata: () => undefined });
+  return new Proxy(left, {
+    get(_, name) {
+      if (name in left) return left[name];
+      throw err;
+    },
+  });
+};
+
 export class Host {
   #core;
   #surface;
@@ -79,6 +92,8 @@ export class Host {
   #timer;
   #due = Infinity;
   #watching;
+  /** The state that the application heard of last. */
+  #told = "idle";
   /** The tracks that a room sends. */
   media = new Outgoing(this);
   /** Its data tracks. */
@@ -96,9 +111,11 @@ export class Host {
     try {
       this.#core = new bindings.Client(options.apiKey, options.url, options.numbers, options.autoResubscribe, isRoom);
     } catch (why) {
+      if (typeof why !== "string") throw why;
       const [name, ...must] = why.split(" ");
       throw errors.invalid(name, must.join(" "), options.given(name));
     }
+    enlist(this);
   }
 
   // ---- calls and state
@@ -181,7 +198,37 @@ export class Host {
   }
 
   #notify(kind, id, operation, value) {
-    this.#core.notify(this, kind, id, operation, value);
+    try {
+      this.#core.notify(this, kind, id, operation, value);
+    } catch {
+      // The core has failed. Everybody has been told.
+    }
+  }
+
+  /** The core has failed: ends everything without it. Answers whether the application listens for errors. */
+  _abandon(err) {
+    this.#watch(false);
+    clearTimeout(this.#timer);
+    for (const socket of this.#sockets.values()) {
+      try {
+        socket.close();
+      } catch {
+        // It is closed already.
+      }
+    }
+    for (const id of [...this.#connections.keys()]) this.closeConnection(id);
+    this.tracks?.abandon();
+    // Where Rust code waits for a handler to return, it finds no host any more; neither does anybody else.
+    Object.setPrototypeOf(this, abandoned(err));
+    for (const id of [...this.#calls.keys()]) this.#fail(id, err);
+    for (const peer of this.#remotes.values()) {
+      peer._leave();
+      peer._end(true);
+    }
+    const heard = this.#surface.emit("error", { err });
+    if (this.#told !== "closed") this.#surface.emit("state-change", { from: this.#told, to: "closed" });
+    this.#surface._end(true);
+    return heard;
   }
 
   // ---- what the core asks of the platform
@@ -362,6 +409,7 @@ export class Host {
 
   stateChange(from, to) {
     const change = { from: this.#states[from], to: this.#states[to] };
+    this.#told = change.to;
     this.#options.log("info", "the state has changed", change);
     this.#watch(to > 0 && change.to !== "closed");
     this.#surface.emit("state-change", change);

@@ -23,6 +23,7 @@ export {
   DataChannelReadOverflowError,
   DisconnectedError,
   IceRestartExhaustedError,
+  InternalError,
   MeteredPeerOversizedError,
   MeteredPeerReplaceTrackError,
   MeteredPeerSendError,

@@ -67,9 +67,13 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** Where log lines go. `console` is one. Credentials are never logged. */
 export interface Logger {
+  /** What only a developer of the package wants to know. */
   debug(message: string, context?: Record<string, unknown>): void;
+  /** What happens in the ordinary course: changes of state, connections that are closed. */
   info(message: string, context?: Record<string, unknown>): void;
+  /** What is not as it should be, and is coped with. */
   warn(message: string, context?: Record<string, unknown>): void;
+  /** What the application should know of: a handler of its own that failed. */
   error(message: string, context?: Record<string, unknown>): void;
 }
 
@@ -134,10 +138,15 @@ export interface SignallingClientOptions {
 
 /** The part of `WebSocket` that is used. */
 export interface WebSocketLike {
+  /** 0 while it connects, 1 open, 2 closing, 3 closed. */
   readyState: number;
+  /** Sends one text frame. May throw, if it is not open. */
   send(data: string): void;
+  /** Closes it: with 1000, or with a code from 3000 to 4999, and a reason of at most 123 bytes. */
   close(code?: number, reason?: string): void;
+  /** Adds a listener. A `message` has the text as `data`, a `close` has `code` and `reason`. */
   addEventListener(type: "open" | "close" | "message" | "error", listener: (event: unknown) => void): void;
+  /** Removes a listener. */
   removeEventListener(type: "open" | "close" | "message" | "error", listener: (event: unknown) => void): void;
 }
 
@@ -164,8 +173,11 @@ export interface SendOptions extends CallOptions {}
 
 /** An ICE server, as `RTCPeerConnection` takes it. */
 export interface IceServerConfig {
+  /** `stun:`, `turn:` or `turns:` addresses. */
   urls: string | string[];
+  /** The name for a TURN server. */
   username?: string;
+  /** The password for a TURN server. Never logged. */
   credential?: string;
 }
 
@@ -179,6 +191,7 @@ export type SignallingClientState = "idle" | "connecting" | "connected" | "recon
 
 /** A peer of a {@link PresenceEvent}. */
 export interface PresencePeer {
+  /** Its peer id, stamped by the server. */
   peerId: string;
   /** The peer's public metadata from its token. Untrusted input. */
   metadata?: Record<string, unknown>;
@@ -186,18 +199,23 @@ export interface PresencePeer {
 
 /** Who is in a channel. The first after each subscribe lists everybody, later ones what changed. */
 export interface PresenceEvent {
+  /** The channel. */
   channel: string;
+  /** Who is there now and was not before. */
   joined: PresencePeer[];
+  /** Who was there and is not any more. */
   left: PresencePeer[];
 }
 
 /** A message that was published to a subscribed channel. */
 export interface ChannelMessage {
+  /** The channel that it was published to. */
   channel: string;
   /** The sender's peer id, stamped by the server. */
   from: string;
   /** The sender's metadata, if the subscription asked for it. */
   fromMetadata?: Record<string, unknown>;
+  /** What was published, a JSON value. Untrusted input. */
   data: unknown;
 }
 
@@ -205,7 +223,9 @@ export interface ChannelMessage {
 export interface DirectMessageEvent {
   /** The sender's peer id, stamped by the server. */
   from: string;
+  /** The sender's metadata, if it has any. */
   fromMetadata?: Record<string, unknown>;
+  /** What was sent, a JSON value. Untrusted input. */
   data: unknown;
 }
 
@@ -213,7 +233,9 @@ export interface DirectMessageEvent {
 export interface ServerErrorEvent {
   /** The request that the server names; none of this client's waits for it any more. */
   requestId?: string;
+  /** What is wrong. */
   code: ServerErrorCode;
+  /** The server's words. Untrusted input. */
   message?: string;
 }
 
@@ -225,6 +247,7 @@ export interface GoingAwayEvent {
 
 /** What the server says first, as it crosses the wire. The event `connected` has what there is to know of it. */
 export interface WelcomePayload {
+  /** Our peer id. */
   peerId: string;
   /** When the token expires, in Unix seconds; `null` for keys. */
   expiresAt: number | null;
@@ -249,11 +272,13 @@ export type ServerErrorCode = ErrorCode | "backend_error" | "internal_error" | (
 export interface SignallingClientEventMap {
   /** The server welcomed this client, at the first connect and at every reconnect. */
   connected: {
+    /** Our peer id. A publishable key gets another at each reconnect that does not resume. */
     peerId: string;
     /** The server's clock, in Unix seconds. */
     serverTime: number;
     /** When the token expires, in Unix seconds; `null` for keys. */
     expiresAt: number | null;
+    /** Whether it is a welcome after a drop. */
     isReconnect: boolean;
     /** The longest message that the server takes, in bytes. */
     maxMessageSize: number;
@@ -266,16 +291,46 @@ export interface SignallingClientEventMap {
    * A connection closed, after the first success; with `willReconnect` false also the one that `close()` closes. The
    * code is 4002 with the reason `token refresh` when the client itself replaces a connection whose token expires.
    */
-  disconnected: { code: number; reason: string; willReconnect: boolean };
-  "state-change": { from: SignallingClientState; to: SignallingClientState };
+  disconnected: {
+    /** The WebSocket's close code: one of {@link WsCloseCode}, 1000, 1006 without any, or one of `close()`. */
+    code: number;
+    /** What the server says of it, or `close()` said. Untrusted input. */
+    reason: string;
+    /** Whether the client comes back by itself. */
+    willReconnect: boolean;
+  };
+  /** The state is another one. */
+  "state-change": {
+    /** The state before. */
+    from: SignallingClientState;
+    /** The state now. */
+    to: SignallingClientState;
+  };
+  /** A message was published to a channel that we are subscribed to. */
   message: ChannelMessage;
+  /** A message was sent to us alone. */
   direct: DirectMessageEvent;
+  /** Who is in a channel that we are subscribed to. */
   presence: PresenceEvent;
+  /** The server complains of something that no call waits for. */
   "server-error": ServerErrorEvent;
   /** The server will close the connection soon; the client comes back by itself. */
   "going-away": GoingAwayEvent;
   /** The token provider failed three times in a row, or more. The client keeps trying. */
-  "token-provider-error": { consecutiveFailures: number; err: Error };
+  "token-provider-error": {
+    /** How often in a row: 3 or more. */
+    consecutiveFailures: number;
+    /** What the provider threw, or an `Error` named `TokenProviderError` for no token or no answer in time. */
+    err: Error;
+  };
+  /**
+   * The core has failed, for this client and every other one that was made with it: all are `closed` now. Nothing else
+   * fires this event. When nobody at all listens, the error is an uncaught exception.
+   */
+  error: {
+    /** The same error for all. */
+    err: InternalError;
+  };
 }
 
 export interface SignallingClient extends Emitting<SignallingClientEventMap> {}
@@ -284,6 +339,7 @@ export interface SignallingClient extends Emitting<SignallingClientEventMap> {}
 export class SignallingClient {
   /** Checks the options. Nothing connects yet. */
   constructor(options: SignallingClientOptions);
+  /** Where it is in its life; `state-change` tells each change. */
   readonly state: SignallingClientState;
   /** Our peer id, once welcomed. */
   readonly peerId: string | undefined;
@@ -324,7 +380,8 @@ export class SignallingClient {
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<void>;
   /** Sends a JSON value to one peer; resolves with the server's answer. Fails as `publish` does. */
   send(peerId: string, data: unknown, options?: SendOptions): Promise<void>;
-  toJSON(): { state: SignallingClientState };
+  /** What `JSON.stringify` shows: the state, and no credential. */
+  toJSON(): Pick<SignallingClient, "state">;
   /** Closes. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -347,23 +404,41 @@ export interface MeteredPeerOptions extends SignallingClientOptions {
 
 /** What a connection of one's own must have to be used as an `RTCPeerConnection`. The platform's has it. */
 export interface RTCPeerConnectionLike {
+  /** Read at each `connectionstatechange`. */
   readonly connectionState: RTCPeerConnectionState;
+  /** Read at each `signalingstatechange`. */
   readonly signalingState: RTCSignalingState;
+  /** Read at each `iceconnectionstatechange`: some stacks tell a failure here only. */
   readonly iceConnectionState: RTCIceConnectionState;
+  /** Our side of the last negotiation. */
   readonly localDescription: RTCSessionDescription | null;
+  /** The other's side of the last negotiation. */
   readonly remoteDescription: RTCSessionDescription | null;
+  /** Called with `iceRestart`, or without options. */
   createOffer(options?: RTCOfferOptions): Promise<RTCSessionDescriptionInit>;
+  /** Called without options. */
   createAnswer(options?: RTCAnswerOptions): Promise<RTCSessionDescriptionInit>;
+  /** Called with what was created, or with a rollback. */
   setLocalDescription(description?: RTCSessionDescriptionInit): Promise<void>;
+  /** Called with the other's offer or answer. */
   setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void>;
+  /** Called with a candidate of the other; without one at their end. */
   addIceCandidate(candidate?: RTCIceCandidateInit | null): Promise<void>;
+  /** Called for each track that is sent, at most with one stream. */
   addTrack(track: MediaStreamTrack, ...streams: MediaStream[]): RTCRtpSender;
+  /** Called for a track that is not sent any more. */
   removeTrack(sender: RTCRtpSender): void;
+  /** What `addTrack` has answered so far. */
   getSenders(): RTCRtpSender[];
+  /** Called for the application's channels, and for those of data tracks. */
   createDataChannel(label: string, init?: RTCDataChannelInit): RTCDataChannel;
+  /** Called when there are other ICE servers. */
   setConfiguration(configuration?: RTCConfiguration): void;
+  /** Adds a listener. The events are those of `RTCPeerConnection`, `negotiationneeded` among them. */
   addEventListener(type: string, listener: (event: unknown) => void): void;
+  /** Removes a listener. */
   removeEventListener(type: string, listener: (event: unknown) => void): void;
+  /** Called once, when the connection is not needed any more. */
   close(): void;
 }
 
@@ -392,29 +467,59 @@ export type MeteredPeerState = "idle" | "joining" | "joined" | "reconnecting" | 
 /** The events of a {@link MeteredPeer}. */
 export interface MeteredPeerEventMap {
   /** We are in the channel. `peer-joined` follows for everybody who is there already. */
-  joined: { peerId: string; channel: string };
+  joined: {
+    /** Our peer id. */
+    peerId: string;
+    /** The channel that we are in. */
+    channel: string;
+  };
   /** We are out for good: by `close()`, or because the server allows no retry. */
-  left: { peerId: string | null; channel: string | null; reason?: string };
-  "state-change": { from: MeteredPeerState; to: MeteredPeerState };
+  left: {
+    /** The peer id that we had; `null` if we never had one. */
+    peerId: string | null;
+    /** The channel that we were in; `null` if we were in none. */
+    channel: string | null;
+    /** What `close()` was given, or the server said. Untrusted input. */
+    reason?: string;
+  };
+  /** The state is another one. */
+  "state-change": {
+    /** The state before. */
+    from: MeteredPeerState;
+    /** The state now. */
+    to: MeteredPeerState;
+  };
   /** Somebody is in the channel: open data channels to them here. */
-  "peer-joined": { peer: RemotePeer };
+  "peer-joined": {
+    /** One object for as long as they stay. */
+    peer: RemotePeer;
+  };
   /** Somebody left the channel. */
-  "peer-left": { peer: RemotePeer };
+  "peer-left": {
+    /** The object that `peer-joined` gave. */
+    peer: RemotePeer;
+  };
   /** A payload by way of the server, to everybody (`send`) or to us (`sendTo`, `RemotePeer.send`). */
   data: {
     /** The sender's peer id, stamped by the server. */
     senderPeerId: string;
+    /** What was sent, a JSON value. Untrusted input. */
     data: unknown;
+    /** Whether it was sent to everybody or to us. */
     kind: "broadcast" | "direct";
+    /** The sender's metadata, if `includeSenderMetadata` was asked for or it was sent to us. Untrusted input. */
     senderMetadata?: Record<string, unknown>;
   };
   /**
    * Something the application must react to; `err.name` says what: `invalid_token`, `channel_not_authorized`,
    * `account_suspended` or `admin_disconnect` when the server has closed the connection for good, the server's code when
    * it refuses something unasked, `TokenProviderError` when the token provider keeps failing, `ReconcileTimeoutError`
-   * when no roster arrives after a reconnect.
+   * when no roster arrives after a reconnect, {@link InternalError} when the core has failed, which ends every client.
    */
-  error: { err: Error };
+  error: {
+    /** What happened. Shows no credential. */
+    err: Error;
+  };
 }
 
 export interface MeteredPeer extends Emitting<MeteredPeerEventMap> {}
@@ -423,6 +528,7 @@ export interface MeteredPeer extends Emitting<MeteredPeerEventMap> {}
 export class MeteredPeer {
   /** Checks the options. Nothing connects yet. */
   constructor(options: MeteredPeerOptions);
+  /** Where it is in its life; `state-change` tells each change. */
   readonly state: MeteredPeerState;
   /** Our peer id, once welcomed. A publishable key gets another at each reconnect. */
   readonly peerId: string | null;
@@ -511,7 +617,8 @@ export class MeteredPeer {
   getStreamMetadata(stream: MediaStream): StreamMetadata | undefined;
   /** Leaves for good and closes every connection. */
   close(reason?: string): Promise<void>;
-  toJSON(): { state: MeteredPeerState; peerId: string | null; channel: string | null };
+  /** What `JSON.stringify` shows: no credential. */
+  toJSON(): Pick<MeteredPeer, "state" | "peerId" | "channel">;
   /** Closes. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -534,24 +641,48 @@ export type PeerConnectionState = "idle" | "connecting" | "connected" | "reconne
 
 /** The events of a {@link RemotePeer}. */
 export interface RemotePeerEventMap {
-  "state-change": { from: PeerConnectionState; to: PeerConnectionState };
+  /** The state of the connection is another one. */
+  "state-change": {
+    /** The state before. */
+    from: PeerConnectionState;
+    /** The state now. */
+    to: PeerConnectionState;
+  };
   /**
    * The remote sends a track, or sends it again: after a reconnect it comes as a new object. `metadata` is what the
    * remote says about it.
    */
-  track: { track: MediaStreamTrack; streams: ReadonlyArray<MediaStream>; metadata?: StreamMetadata };
+  track: {
+    /** The native track. */
+    track: MediaStreamTrack;
+    /** The streams that it belongs to: one, or none. */
+    streams: ReadonlyArray<MediaStream>;
+    /** What the sender says of it; absent if it says nothing. */
+    metadata?: StreamMetadata;
+  };
   /**
    * The first track of a stream has arrived; `metadata` is that track's. Fires again when the connection was replaced,
    * with a new object of the same `id`: show that one from then on.
    */
-  "stream-added": { stream: MediaStream; metadata?: StreamMetadata };
+  "stream-added": {
+    /** The native stream. */
+    stream: MediaStream;
+    /** What the sender says of its first track; absent if it says nothing. */
+    metadata?: StreamMetadata;
+  };
   /**
    * The last track of a stream has gone: the remote removed it or has left. Not fired when the connection is replaced;
    * a stream that was removed meanwhile is then not added again.
    */
-  "stream-removed": { stream: MediaStream };
+  "stream-removed": {
+    /** The object that `stream-added` gave last. */
+    stream: MediaStream;
+  };
   /** The remote opened a data channel. Wrap it in a {@link DataChannel}. */
-  "data-channel": { channel: RTCDataChannel };
+  "data-channel": {
+    /** The native channel. */
+    channel: RTCDataChannel;
+  };
   /**
    * A step of the negotiation failed; the SDK tries again. Only an {@link IceRestartExhaustedError} is final: the
    * connection failed and every attempt to restart it, over some four minutes, did too. It is fired once, and the
@@ -560,9 +691,15 @@ export interface RemotePeerEventMap {
    * An `Error` named `NotSupportedError` says that the `RTCPeerConnection` never fires `negotiationneeded`, told 1 s after
    * a channel was created in vain: see {@link MeteredPeerOptions.rtcPeerConnectionFactory}.
    */
-  "negotiation-error": { err: Error };
+  "negotiation-error": {
+    /** What the connection said, or one of the above. */
+    err: Error;
+  };
   /** A candidate of the remote was refused. Usually harmless. */
-  "ice-candidate-error": { err: Error };
+  "ice-candidate-error": {
+    /** What the connection said. */
+    err: Error;
+  };
   /**
    * The connection was replaced: `pc` is another object, and what `createDataChannel` opened on the old one is gone; what
    * `openDataChannel` opened is being opened again already. That happens when the remote has a new connection itself, and
@@ -572,17 +709,28 @@ export interface RemotePeerEventMap {
    */
   "connection-reset": Record<string, never>;
   /** The remote publishes a data track: now, or since before we came. Not fired again for a reconnect. */
-  "data-track-published": { track: RemoteDataTrack };
+  "data-track-published": {
+    /** The track: one object until it is unpublished. */
+    track: RemoteDataTrack;
+  };
   /**
    * A data track is not published any more: the remote has unpublished it, or has left, or its page was loaded again, and
    * then it may be published anew as another track.
    */
-  "data-track-unpublished": { track: RemoteDataTrack };
+  "data-track-unpublished": {
+    /** The object that `data-track-published` gave. */
+    track: RemoteDataTrack;
+  };
   /**
    * A frame of an encrypted data track was dropped: there is no key with its id, or another, or it was tampered with, or it
    * is not encrypted as its track is. Fired for each such frame that a stream comes to; the stream goes on.
    */
-  "data-track-error": { track: RemoteDataTrack; err: Error };
+  "data-track-error": {
+    /** The track of the frame. */
+    track: RemoteDataTrack;
+    /** Why it could not be read. */
+    err: Error;
+  };
 }
 
 /** How the data of a connection goes: `host` directly, `srflx` and `prflx` through a NAT, `relay` by way of a TURN server. */
@@ -592,7 +740,9 @@ export type CandidateType = "host" | "srflx" | "prflx" | "relay";
 export interface RemotePeerStats {
   /** The less direct of the two ends' types. */
   route: CandidateType | undefined;
+  /** The type of our end. */
   localCandidateType: CandidateType | undefined;
+  /** The type of the other's end. */
   remoteCandidateType: CandidateType | undefined;
   /** Of our end. Between us and a TURN server it may be another one. */
   protocol: "udp" | "tcp" | undefined;
@@ -612,9 +762,11 @@ export interface RemotePeer extends Emitting<RemotePeerEventMap> {}
 /** Somebody else in the room: one object for as long as they stay, across reconnects. */
 export class RemotePeer {
   private constructor();
+  /** Its peer id, stamped by the server. */
   readonly id: string;
   /** The peer's public metadata from its token, as of its latest presence. Untrusted input. */
   readonly metadata?: Record<string, unknown>;
+  /** How the connection to it is; `state-change` tells each change. */
   readonly state: PeerConnectionState;
   /** Whether this side yields when both offer at once (its id is the lower one). */
   readonly polite: boolean;
@@ -654,7 +806,8 @@ export class RemotePeer {
   getStats(): Promise<RemotePeerStats>;
   /** The data tracks that this peer publishes now, by their names. A copy. */
   readonly dataTracks: Map<string, RemoteDataTrack>;
-  toJSON(): { id: string; state: PeerConnectionState };
+  /** What `JSON.stringify` shows. */
+  toJSON(): Pick<RemotePeer, "id" | "state">;
 }
 
 // ---------------------------------------------------------------------------------------------- DataChannel
@@ -677,6 +830,7 @@ export interface DataChannelOptions {
    * own. Default 16 MiB.
    */
   maxUnreadAmount?: number;
+  /** Where log lines go. Default: nowhere. */
   logger?: Partial<Logger>;
 }
 
@@ -689,8 +843,16 @@ export interface DataChannelEventMap {
    * channel of `openDataChannel`, it will be open again.
    */
   close: void;
-  error: { err: Error };
-  message: { data: string | ArrayBuffer };
+  /** The platform says that something is wrong. A `close` follows. */
+  error: {
+    /** What the platform says. */
+    err: Error;
+  };
+  /** A message has arrived. */
+  message: {
+    /** A text, or bytes. Untrusted input. */
+    data: string | ArrayBuffer;
+  };
   /**
    * `bufferedAmount` has fallen to the low-water mark. Where the platform never says so, as `@roamhq/wrtc`, the buffer is
    * looked at every 4 to 64 ms while it is above the mark and somebody listens.
@@ -700,19 +862,33 @@ export interface DataChannelEventMap {
 
 /** The part of `RTCDataChannel` that is used. */
 export interface RTCDataChannelLike {
+  /** The number on its connection. */
   readonly id?: number | null;
+  /** The name that it was opened with. */
   readonly label: string;
+  /** Whether messages arrive in the order of the sends. */
   readonly ordered?: boolean;
+  /** The application's own name for what it speaks. */
   readonly protocol?: string;
+  /** Whether both sides opened it with the same `id`. */
   readonly negotiated?: boolean;
+  /** For how many milliseconds a message is sent again. */
   readonly maxPacketLifeTime?: number | null;
+  /** How often a message is sent again. */
   readonly maxRetransmits?: number | null;
+  /** Read when a send finds the channel not known to be open. */
   readonly readyState: RTCDataChannelState;
+  /** Bytes that were sent and have not left: what backpressure goes by. */
   readonly bufferedAmount: number;
+  /** Set to the low-water mark. */
   bufferedAmountLowThreshold: number;
+  /** Sends one message. */
   send(data: string | ArrayBuffer): void;
+  /** Closes the channel. May throw if it is closed. */
   close(): void;
+  /** Adds a listener. The events are those of `RTCDataChannel`. */
   addEventListener(type: string, listener: (event: unknown) => void): void;
+  /** Removes a listener. */
   removeEventListener(type: string, listener: (event: unknown) => void): void;
 }
 
@@ -728,6 +904,7 @@ export class DataChannel {
   constructor(channel: RTCDataChannel | RTCDataChannelLike, options?: DataChannelOptions);
   /** The channel's number on its connection, 0 to 65 534; `null` while there is none. */
   readonly id: number | null;
+  /** The name that it was opened with; need not be unique. */
   readonly label: string;
   /** Whether messages arrive in the order of the sends. */
   readonly ordered: boolean;
@@ -739,6 +916,7 @@ export class DataChannel {
   readonly maxPacketLifeTime: number | null;
   /** How often a message is sent again; `null` if there is no such limit. */
   readonly maxRetransmits: number | null;
+  /** `connecting`, `open`, `closing` or `closed`, as the platform has it. */
   readonly readyState: RTCDataChannelState;
   /** Bytes that the platform has taken and not sent yet. Sends that wait do not count. */
   readonly bufferedAmount: number;
@@ -856,6 +1034,7 @@ export interface DataTrackKeyOptions {
 /** A data track that we publish, from {@link MeteredPeer.publishDataTrack}. */
 export class LocalDataTrack {
   private constructor();
+  /** What the track is, as it was published. */
   readonly info: DataTrackInfo;
   /** Whether it is: until `unpublish()`, or until we leave. */
   isPublished(): boolean;
@@ -869,7 +1048,11 @@ export class LocalDataTrack {
   unpublish(): Promise<void>;
   /** What became of its frames. */
   readonly stats: LocalDataTrackStats;
-  toJSON(): { sid: string; name: string; usesE2ee: boolean; isPublished: boolean };
+  /** What `JSON.stringify` shows. */
+  toJSON(): DataTrackInfo & {
+    /** As `isPublished()` says. */
+    isPublished: boolean;
+  };
 }
 
 /** {@link LocalDataTrack.stats}. Once the track is not published any more they stay as they were. */
@@ -895,6 +1078,7 @@ export interface SubscribeDataTrackOptions {
 /** A data track that a remote publishes, from `data-track-published` or {@link RemotePeer.dataTracks}. */
 export class RemoteDataTrack {
   private constructor();
+  /** What the track is, as its publisher says. */
   readonly info: DataTrackInfo;
   /** The publisher's peer id. */
   readonly publisherIdentity: string;
@@ -908,7 +1092,11 @@ export class RemoteDataTrack {
   subscribe(options?: SubscribeDataTrackOptions): DataTrackStream;
   /** What became of its frames here. */
   readonly stats: RemoteDataTrackStats;
-  toJSON(): { sid: string; name: string; usesE2ee: boolean; publisherIdentity: string; isPublished: boolean };
+  /** What `JSON.stringify` shows. */
+  toJSON(): DataTrackInfo & Pick<RemoteDataTrack, "publisherIdentity"> & {
+    /** As `isPublished()` says. */
+    isPublished: boolean;
+  };
 }
 
 /** {@link RemoteDataTrack.stats}. Once the track is not published any more they stay as they were. */
@@ -953,6 +1141,7 @@ export class DataTrackStream implements AsyncIterableIterator<DataTrackFrame> {
   readonly readable: ReadableStream<DataTrackFrame>;
   /** Ends it; a `read()` that waits is told so. */
   close(): void;
+  /** The stream itself: a `for await` goes on where the last `read()` was. */
   [Symbol.asyncIterator](): this;
   /** Closes. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -963,7 +1152,9 @@ export class DataTrackStream implements AsyncIterableIterator<DataTrackFrame> {
 /** The connection closed before the server's welcome. */
 export class SignallingConnectError extends Error {
   constructor(closeCode: number, closeReason: string);
+  /** The WebSocket's close code. */
   readonly closeCode: number;
+  /** What the server said of it. Untrusted, and no part of `message`. */
   readonly closeReason: string;
 }
 
@@ -974,6 +1165,7 @@ export class ServerRequestError extends Error {
   readonly name: ServerErrorCode;
   /** Why. */
   readonly code: ServerErrorCode;
+  /** The number of the request, as it is in the server's log. */
   readonly requestId: string;
   /** The server's words. Untrusted, and no part of `message`. */
   readonly serverMessage?: string;
@@ -982,30 +1174,40 @@ export class ServerRequestError extends Error {
 /** The client is not connected; nothing was sent. */
 export class NotConnectedError extends Error {
   constructor();
+  /** The name of the class. */
   readonly name: "NotConnectedError";
+  /** What programs can branch on. */
   readonly code: "not_connected";
 }
 
 /** The connection was lost between a request and its answer. */
 export class DisconnectedError extends Error {
   constructor();
+  /** The name of the class. */
   readonly name: "DisconnectedError";
+  /** What programs can branch on. */
   readonly code: "disconnected";
 }
 
 /** The server did not answer a request in time. */
 export class AckTimeoutError extends Error {
   constructor(requestId: string, timeoutMs: number);
+  /** The name of the class. */
   readonly name: "AckTimeoutError";
+  /** What programs can branch on. */
   readonly code: "ack_timeout";
+  /** The number of the request, as it is in the server's log. */
   readonly requestId: string;
+  /** How long it was waited for, in milliseconds. */
   readonly timeoutMs: number;
 }
 
 /** The message is longer than the server takes; nothing was sent. */
 export class OversizedPayloadError extends Error {
   constructor(size: number, cap: number);
+  /** The name of the class. */
   readonly name: "OversizedPayloadError";
+  /** What programs can branch on. */
   readonly code: "oversized_payload";
   /** Bytes of the message as it would have been sent. */
   readonly size: number;
@@ -1016,51 +1218,76 @@ export class OversizedPayloadError extends Error {
 /** As {@link OversizedPayloadError}, from a {@link MeteredPeer}. */
 export class MeteredPeerOversizedError extends Error {
   constructor(size: number, cap: number);
+  /** The name of the class. */
   readonly name: "MeteredPeerOversizedError";
+  /** What programs can branch on. */
   readonly code: "oversized_payload";
+  /** Bytes of the message as it would have been sent. */
   readonly size: number;
+  /** Bytes that the server takes. */
   readonly cap: number;
 }
 
 /** A {@link MeteredPeer} cannot send this, or not now. */
 export class MeteredPeerSendError extends Error {
   constructor(code: MeteredPeerSendError["code"], message?: string);
+  /** The name of the class. */
   readonly name: "MeteredPeerSendError";
+  /**
+   * `reserved_channel`: the name begins with `_metered/`, `_internal/` or `_system/`. `not_joined`: the room is not
+   * joined. `self_send`: the peer id is our own. `invalid_args`: an argument cannot be meant, and `message` says which.
+   */
   readonly code: "reserved_channel" | "not_joined" | "invalid_args" | "self_send";
 }
 
 /** The method cannot be called in this state. */
 export class MeteredPeerStateError extends Error {
   constructor(code: MeteredPeerStateError["code"], method: string, message: string, currentState?: string);
+  /** The name of the class. */
   readonly name: "MeteredPeerStateError";
+  /** `invalid_state`: not in this state. `track_already_attached`: the track is sent with another stream, or none. */
   readonly code: "invalid_state" | "track_already_attached";
+  /** The method that was called. */
   readonly method: string;
+  /** The state that it was called in. */
   readonly currentState?: string;
 }
 
 /** {@link MeteredPeer.replaceTrack} did not succeed for everybody. */
 export class MeteredPeerReplaceTrackError extends Error {
   constructor(succeeded: readonly string[], failed: ReadonlyArray<{ peerId: string; err: Error }>);
+  /** The name of the class. */
   readonly name: "MeteredPeerReplaceTrackError";
   /** The peer ids of those who get the new track. */
   readonly succeeded: readonly string[];
   /** Those who do not, and why. */
-  readonly failed: ReadonlyArray<{ peerId: string; err: Error }>;
+  readonly failed: ReadonlyArray<{
+    /** The peer id. */
+    peerId: string;
+    /** What their connection said. */
+    err: Error;
+  }>;
 }
 
 /** Too many sends wait on a {@link DataChannel}. */
 export class DataChannelOverflowError extends Error {
   constructor(queued: number, cap: number);
+  /** The name of the class. */
   readonly name: "DataChannelOverflowError";
+  /** What programs can branch on. */
   readonly code: "data_channel_overflow";
+  /** How many sends wait. */
   readonly queued: number;
+  /** How many may: `maxQueuedSends`. */
   readonly cap: number;
 }
 
 /** The payload is longer than the other side of a {@link DataChannel} takes; nothing was sent, and the channel goes on. */
 export class DataChannelOversizedError extends Error {
   constructor(size: number, cap: number);
+  /** The name of the class. */
   readonly name: "DataChannelOversizedError";
+  /** What programs can branch on. */
   readonly code: "oversized_payload";
   /** Bytes of the payload. */
   readonly size: number;
@@ -1071,7 +1298,9 @@ export class DataChannelOversizedError extends Error {
 /** More arrived than {@link DataChannel.readable} holds for its reader. */
 export class DataChannelReadOverflowError extends Error {
   constructor(cap: number);
+  /** The name of the class. */
   readonly name: "DataChannelReadOverflowError";
+  /** What programs can branch on. */
   readonly code: "data_channel_read_overflow";
   /** Bytes that it holds. */
   readonly cap: number;
@@ -1080,21 +1309,43 @@ export class DataChannelReadOverflowError extends Error {
 /** A connection failed, and so did every attempt to restart ICE on it. */
 export class IceRestartExhaustedError extends Error {
   constructor();
+  /** The name of the class. */
   readonly name: "IceRestartExhaustedError";
+  /** What programs can branch on. */
   readonly code: "ice_restart_exhausted";
 }
 
 /** No roster arrived after a reconnect, although it was asked for three times, 10 s apart. */
 export class ReconcileTimeoutError extends Error {
   constructor();
+  /** The name of the class. */
   readonly name: "ReconcileTimeoutError";
+  /** What programs can branch on. */
   readonly code: "reconcile_timeout";
 }
+/**
+ * The core itself has failed: a defect of this package, or memory that the platform does not give. Every client that was
+ * made with it is `closed` and got this error as its `error` event; what waited is rejected with it, and so are later
+ * calls. What must go on begins anew: load the page again, or the program. Channels of one's own in a
+ * {@link DataChannel} are not concerned.
+ */
+export class InternalError extends Error {
+  constructor(cause: unknown);
+  /** The name of the class. */
+  readonly name: "InternalError";
+  /** What programs can branch on. */
+  readonly code: "internal_error";
+  /** What the core died of: mostly a `WebAssembly.RuntimeError`. Its stack belongs into a report. */
+  readonly cause: unknown;
+}
+
 
 /** A frame was not taken by {@link LocalDataTrack.tryPush}. */
 export class PushFrameError extends Error {
   constructor(reason: PushFrameError["reason"]);
+  /** The name of the class. */
   readonly name: "PushFrameError";
+  /** What programs can branch on. */
   readonly code: "push_frame";
   /**
    * `unpublished`: the track is not published any more. `not_connected`: the room is not joined; while it is
@@ -1107,7 +1358,9 @@ export class PushFrameError extends Error {
 /** A {@link DataTrackStream} could not go on, or begin. */
 export class SubscribeDataTrackError extends Error {
   constructor(reason: SubscribeDataTrackError["reason"]);
+  /** The name of the class. */
   readonly name: "SubscribeDataTrackError";
+  /** What programs can branch on. */
   readonly code: "subscribe_data_track";
   /**
    * `unpublished`: the track was not published any more when we subscribed. `disconnected`: the publisher has left or begun
@@ -1120,16 +1373,27 @@ export class SubscribeDataTrackError extends Error {
 
 /** WebSocket close codes of the service. */
 export const WsCloseCode: {
+  /** The server is shutting down; come back. */
   readonly GoingAway: 1001;
+  /** The connection broke a rule of the server. */
   readonly PolicyViolation: 1008;
+  /** A message was longer than the server takes. */
   readonly MessageTooBig: 1009;
+  /** Nothing was heard from the client for too long. */
   readonly ClientInactivity: 4000;
+  /** The key or token is not valid. Final. */
   readonly InvalidToken: 4001;
+  /** The token has expired; come back with a fresh one. */
   readonly TokenExpired: 4002;
+  /** The credential does not allow a channel. Final. */
   readonly ChannelNotAuthorized: 4003;
+  /** The app has too many connections. */
   readonly OverConcurrentLimit: 4010;
+  /** The client has sent too much in too short a time. */
   readonly OverMessageRate: 4011;
+  /** The account is suspended. Final. */
   readonly AccountSuspended: 4012;
+  /** An administrator has closed the connection. Final. */
   readonly AdminDisconnect: 4020;
 };
 export type WsCloseCode = (typeof WsCloseCode)[keyof typeof WsCloseCode];

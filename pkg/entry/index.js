@@ -6,7 +6,7 @@ import { inlined } from "../generated/inlined.js";
 import { install } from "../../js/bindings.js";
 import { unpack } from "./unpack.js";
 
-instantiate(unpack(inlined));
+instantiate(new WebAssembly.Module(unpack(inlined)));
 install({ admit, Client, release, Tracks });
 
 export * from "../../js/index.js";

@@ -9,7 +9,8 @@ import { token } from "../support/token.mjs";
 import { once, settle, until } from "../support/wait.mjs";
 
 const {
-  AckTimeoutError, DataChannelOverflowError, DisconnectedError, IceRestartExhaustedError, MeteredPeerOversizedError,
+  AckTimeoutError, DataChannelOverflowError, DisconnectedError, IceRestartExhaustedError, InternalError,
+  MeteredPeerOversizedError,
   MeteredPeerSendError, MeteredPeerStateError, NotConnectedError, OversizedPayloadError, ReconcileTimeoutError,
   ServerRequestError, SignallingClient, SignallingConnectError,
 } = realtime;
@@ -31,7 +32,7 @@ test("every error class can be constructed by its exported name and is an Error"
     new SignallingConnectError(4001, "bad key"), new NotConnectedError(), new DisconnectedError(), new AckTimeoutError("1", 15000),
     new OversizedPayloadError(2, 1), new MeteredPeerOversizedError(2, 1),
     new MeteredPeerSendError("self_send"), new MeteredPeerStateError("invalid_state", "join", "why", "joined"),
-    new DataChannelOverflowError(256, 256), new IceRestartExhaustedError(), new ReconcileTimeoutError(),
+    new DataChannelOverflowError(256, 256), new IceRestartExhaustedError(), new ReconcileTimeoutError(), new InternalError(new Error("why")),
   ];
   for (const error of samples) {
     assert.ok(error instanceof Error);

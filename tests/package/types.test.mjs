@@ -3,9 +3,11 @@
 import { test } from "../support/test.mjs";
 import { compile } from "../support/tsc.mjs";
 
-test("a strict program that uses every member compiles with Node's resolution, by import and by require", () => {
-  compile("types/tsconfig.installed.json");
-});
+for (const [name, project] of [["nodenext", "installed"], ["node16", "node16"]]) {
+  test(`a strict program that uses every member compiles with the resolution ${name}, by import and by require`, () => {
+    compile(`types/tsconfig.${project}.json`);
+  });
+}
 
 test("the same program compiles with a bundler's resolution", () => {
   compile("types/tsconfig.bundler.json");

@@ -2,7 +2,7 @@
 
 import {
   AckTimeoutError, ConsoleLogger, DataChannel, DataChannelOverflowError, DataChannelOversizedError, DataChannelReadOverflowError,
-  DataTrackStream, DisconnectedError, IceRestartExhaustedError, LocalDataTrack, MeteredPeer, MeteredPeerOversizedError,
+  DataTrackStream, DisconnectedError, IceRestartExhaustedError, InternalError, LocalDataTrack, MeteredPeer, MeteredPeerOversizedError,
   MeteredPeerReplaceTrackError, MeteredPeerSendError, MeteredPeerStateError, NoopLogger, NotConnectedError,
   OversizedPayloadError, PushFrameError, ReconcileTimeoutError, RemoteDataTrack, RemotePeer, ServerRequestError, SignallingClient,
   SignallingConnectError, SubscribeDataTrackError, WsCloseCode,
@@ -57,7 +57,8 @@ export async function signalling(): Promise<void> {
     })
     .on("server-error", ({ code, message }: ServerErrorEvent) => console.log(code === "backend_error", message?.length))
     .on("going-away", ({ retryAfterMs }) => console.log(retryAfterMs + 1))
-    .on("token-provider-error", ({ consecutiveFailures, err }) => console.log(consecutiveFailures + 1, err.message));
+    .on("token-provider-error", ({ consecutiveFailures, err }) => console.log(consecutiveFailures + 1, err.message))
+    .on("error", ({ err }: { err: InternalError }) => console.log(err.code, err.cause));
   const handler: Handler<SignallingClientEventMap["direct"]> = ({ data }) => console.log(data);
   client.on("direct", handler).off("direct", handler);
   const count: number = client.listenerCount("direct");

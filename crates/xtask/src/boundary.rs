@@ -4,7 +4,8 @@
 //! text that stands in the wasm file and once more in the glue, and that does not compress. Nobody outside
 //! the bundle reads these names, so here both sides change them together:
 //!
-//! - imports are numbered, and the glue provides them as one array;
+//! - imports are numbered, and the glue provides them as one array. The module that they come from is named after the
+//!   wasm file, so that no other one can be linked: numbers alone would fit the file of another version too;
 //! - exports and wasm-bindgen's private properties become a letter or two. The glue keeps the long names,
 //!   and esbuild puts the short ones in their place ([`Shortened::names`]);
 //! - exports that the glue does not use are dropped, and with them what only they kept alive.
@@ -15,20 +16,18 @@
 //! is checked: an import without a counterpart in the glue, or an export that is not there, fails the build.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use anyhow::{Context, Result, anyhow, bail};
 use walrus::ModuleConfig;
 
-/// The name of the one module from which the wasm imports everything.
-const MODULE: &str = "a";
-
 /// Properties that wasm-bindgen puts on its objects for itself.
 const PRIVATE: [&str; 4] = ["__wbg_ptr", "_wbg_cb_unref", "__destroy_into_raw", "__wrap"];
 
-/// What the entry calls. wasm-bindgen's own `initSync` also takes modules, and arguments of older versions.
+/// What the entries call. wasm-bindgen's own `initSync` also takes bytes, and arguments of older versions.
 const INSTANTIATE: &str = "
-export const instantiate = (bytes) =>
-    __wbg_finalize_init(new WebAssembly.Instance(new WebAssembly.Module(bytes), __wbg_get_imports()));
+export const instantiate = (module) =>
+    __wbg_finalize_init(new WebAssembly.Instance(module, __wbg_get_imports()));
 ";
 
 /// A function that hands what it throws to Rust. Takes the place of a wrapper written out for each import.
@@ -55,15 +54,16 @@ pub fn shorten(wasm: &[u8], glue: &str) -> Result<Shortened> {
     let mut module =
         ModuleConfig::new().generate_producers_section(false).parse(wasm).context("cannot read the wasm")?;
     let glue = Glue::read(glue)?;
+    let identity = identity(wasm);
 
     let mut array = String::new();
     for (number, import) in module.imports.iter_mut().enumerate() {
         array.push_str(&glue.import(&import.module, &import.name)?);
         array.push_str(",\n");
-        import.module = MODULE.to_owned();
+        import.module.clone_from(&identity);
         import.name = number.to_string();
     }
-    let glue = prune(&glue.with_imports(&array));
+    let glue = prune(&glue.with_imports(&identity, &array));
 
     let wanted = properties_of(&glue, "wasm");
     let unwanted: Vec<_> = module
@@ -91,6 +91,15 @@ pub fn shorten(wasm: &[u8], glue: &str) -> Result<Shortened> {
         names.insert(name.to_owned(), format!("_{}", short_name(names.len())));
     }
     Ok(Shortened { wasm: module.emit_wasm(), glue, names })
+}
+
+/// The name of the one module from which the wasm imports everything: an identifier that another wasm file does not have,
+/// but for one in half a million. It stands in the file with each import, so every letter counts.
+fn identity(wasm: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    wasm.hash(&mut hasher);
+    let hash = hasher.finish();
+    (0..4).map(|place| char::from(b'a' + (hash >> (8 * place)) as u8 % 26)).collect()
 }
 
 /// wasm-bindgen's JavaScript, taken apart around the imports that it provides.
@@ -129,10 +138,10 @@ impl<'a> Glue<'a> {
         .ok_or_else(|| anyhow!("the wasm imports `{name}` from `{module}`, which the glue does not provide"))
     }
 
-    fn with_imports(&self, array: &str) -> String {
+    fn with_imports(&self, module: &str, array: &str) -> String {
         let Self { before, after, .. } = self;
         format!(
-            "{before}{CAUGHT}function __wbg_get_imports() {{\n    return {{ {MODULE}: [\n{array}] }};\n}}\n\
+            "{before}{CAUGHT}function __wbg_get_imports() {{\n    return {{ {module}: [\n{array}] }};\n}}\n\
              {after}{INSTANTIATE}"
         )
     }
@@ -301,7 +310,9 @@ export { initSync, __wbg_init as default };
         let short = shorten(&wasm(&IMPORTS, &EXPORTS), GLUE).unwrap();
         let module = Module::from_buffer(&short.wasm).unwrap();
         let imports: Vec<_> = module.imports.iter().map(|i| (i.module.as_str(), i.name.as_str())).collect();
-        assert_eq!(imports, [("a", "0"), ("a", "1"), ("a", "2"), ("a", "3")]);
+        let name = identity(&wasm(&IMPORTS, &EXPORTS));
+        let name = name.as_str();
+        assert_eq!(imports, [(name, "0"), (name, "1"), (name, "2"), (name, "3")]);
         let exports: BTreeSet<_> = module.exports.iter().map(|e| e.name.as_str()).collect();
         let store = short.names["__wbindgen_exn_store"].as_str();
         assert_eq!(exports, BTreeSet::from(["memory", short.names["room_join"].as_str(), store]));
@@ -309,9 +320,15 @@ export { initSync, __wbg_init as default };
     }
 
     #[test]
+    fn another_wasm_file_imports_from_another_module() {
+        assert_eq!(identity(b"one"), identity(b"one"));
+        assert_ne!(identity(b"one"), identity(b"other"));
+    }
+
+    #[test]
     fn imports_stand_in_the_wasms_order() {
         let glue = shorten(&wasm(&IMPORTS, &EXPORTS), GLUE).unwrap().glue;
-        let array = "    return { a: [\n() => {\n            const ret = wasm.memory.buffer;\n            \
+        let array = ": [\n() => {\n            const ret = wasm.memory.buffer;\n            \
                      return ret;\n        },\nimport1.field,\nlog,\ncaught((arg0) => {\n            \
                      arg0.close();\n        }),\n] };";
         assert!(glue.contains(array), "{glue}");

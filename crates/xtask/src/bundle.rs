@@ -1,7 +1,9 @@
 //! Generated bindings and hand-written JavaScript to the files that people load.
 //!
-//! esbuild makes one file per module system out of `pkg/entry/index.js` and everything that it imports:
-//! the bindings, the modules in `js/`, and the wasm itself as text.
+//! There are two entries, in `pkg/entry/`: `index`, which carries the wasm as text, and `slim`, which loads it from its
+//! file. esbuild makes one file per module system out of each and everything that it imports: the bindings and the
+//! modules in `js/`. Each file stands for itself, with an instance and classes of its own, so that the two entries
+//! do not meet in a page that has both.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,8 +15,11 @@ use crate::process::{self, command, say};
 use crate::workspace;
 use crate::{bindings, inline};
 
-/// The default entry, for `import` and for `require`.
-pub const ENTRIES: [(&str, &str); 2] = [("index.js", "esm"), ("index.cjs", "cjs")];
+/// The files of the entries, for `import` and for `require`.
+pub const FILES: [&str; 4] = ["index.js", "index.cjs", "slim.js", "slim.cjs"];
+
+/// What a CommonJS module has for `import.meta.url`.
+const MODULE_URL: [&str; 2] = ["--define:import.meta.url=moduleUrl", "--inject:pkg/entry/module_url.js"];
 
 /// Newer syntax than this would shut out browsers that are still in use.
 const SYNTAX: &str = "--target=es2022";
@@ -30,34 +35,41 @@ pub fn build() -> Result<()> {
     std::fs::write(&inlined, inline::inline(&wasm)?).context("cannot write the inlined wasm")?;
     inline::check(&inlined, &bindings::wasm())?;
 
-    for (file, format) in ENTRIES {
-        process::run(&mut esbuild(format, &workspace::at("pkg").join(file))?)?;
+    for file in FILES {
+        process::run(&mut esbuild(file, &workspace::at("pkg").join(file))?)?;
     }
     // The declarations are the same for both module systems; TypeScript wants one file for each.
-    let types = workspace::at("pkg/index.d.ts");
-    if types.is_file() {
-        std::fs::copy(types, workspace::at("pkg/index.d.cts")).context("cannot copy the declarations")?;
+    for entry in ["index", "slim"] {
+        let types = std::fs::read_to_string(workspace::at(&format!("pkg/{entry}.d.ts")))
+            .with_context(|| format!("cannot read the declarations of {entry}"))?;
+        std::fs::write(
+            workspace::at(&format!("pkg/{entry}.d.cts")),
+            types.replace("./index.js", "./index.cjs"),
+        )
+        .with_context(|| format!("cannot write the declarations of {entry}"))?;
     }
     Ok(())
 }
 
-/// The command that bundles the default entry.
-fn esbuild(format: &str, out: &Path) -> Result<Command> {
+/// The command that bundles the entry for `file`.
+fn esbuild(file: &str, out: &Path) -> Result<Command> {
     let names = bindings::short_names();
     let mut esbuild = command(workspace::npm_tool("esbuild"));
-    if format == "cjs" {
-        // Node resolves the optional packages from where this one is installed, which a CommonJS module
-        // knows by another name.
-        esbuild.arg("--define:import.meta.url=__filename");
+    let (entry, is_module) = match file.strip_suffix(".cjs") {
+        Some(entry) => (format!("pkg/entry/{entry}.js"), false),
+        None => (format!("pkg/entry/{file}"), true),
+    };
+    if !is_module {
+        esbuild.args(MODULE_URL);
     }
     esbuild
-        .arg("pkg/entry/index.js")
+        .arg(entry)
         .args(["--bundle", "--minify", "--platform=neutral", "--legal-comments=none", SYNTAX])
         .args(["--log-level=warning", "--charset=ascii"])
         .args(EXTERNAL)
         .arg(format!("--mangle-props={}", any_of(&names)?))
         .arg(format!("--mangle-cache={}", names.display()))
-        .arg(format!("--format={format}"))
+        .arg(if is_module { "--format=esm" } else { "--format=cjs" })
         .arg(format!("--outfile={}", out.display()));
     Ok(esbuild)
 }
@@ -71,9 +83,9 @@ fn any_of(names: &Path) -> Result<String> {
     Ok(format!("^(?:{})$", names.join("|")))
 }
 
-/// Bundles the entry's JavaScript alone, without the inlined wasm, to be measured.
+/// Bundles the default entry's JavaScript alone, without the inlined wasm, to be measured.
 pub fn javascript_alone() -> Result<PathBuf> {
     let out = workspace::target().join("package/without-wasm.js");
-    process::run(esbuild("esm", &out)?.arg("--external:*/inlined.js"))?;
+    process::run(esbuild("index.js", &out)?.arg("--external:*/inlined.js"))?;
     Ok(out)
 }

@@ -14,12 +14,15 @@ use crate::standard_library::Std;
 use crate::{bindings, bundle, node, pack, size, toolchain, workspace};
 
 /// Everything besides the bindings that ends up in the package.
-const INPUTS: [&str; 10] = [
+const INPUTS: [&str; 13] = [
     "pkg/metered_realtime.wasm",
     "pkg/generated/metered_realtime.js",
     "pkg/entry",
     "pkg/package.json",
     "pkg/index.d.ts",
+    "pkg/slim.d.ts",
+    "pkg/metered_realtime.wasm.d.ts",
+    "pkg/metered_realtime.wasm.d.cts",
     "pkg/README.md",
     "js",
     "LICENSE",
@@ -49,7 +52,7 @@ pub fn build_with(std: Option<Std>) -> Result<()> {
 
     let fingerprint = fresh::fingerprint_with_tool(&INPUTS.map(workspace::at))?;
     let stamp = Stamp::at(workspace::target().join("package/package.stamp"));
-    let complete = bundle::ENTRIES.iter().all(|(file, _)| workspace::at("pkg").join(file).is_file());
+    let complete = bundle::FILES.iter().all(|file| workspace::at("pkg").join(file).is_file());
     if !(stamp.is(&fingerprint) && complete && pack::tarball().is_file()) {
         bundle::build()?;
         let tarball = pack::pack()?;

@@ -25,6 +25,7 @@ pub struct Report {
     wasm: [u64; 3],
     glue: [u64; 3],
     entry: [u64; 3],
+    slim: [u64; 3],
 }
 
 #[derive(clap::Args)]
@@ -49,13 +50,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
 impl Report {
     pub fn measure() -> Result<Self> {
-        let files = [bindings::wasm(), bundle::javascript_alone()?, workspace::at("pkg/index.js")];
+        let entries = ["pkg/index.js", "pkg/slim.js"].map(workspace::at);
+        let files: Vec<_> =
+            [bindings::wasm(), bundle::javascript_alone()?].into_iter().chain(entries).collect();
         let sizes = process::read(command("node").args(["--eval", MEASURE, "--"]).args(&files))?;
         let sizes: Vec<[u64; 3]> = serde_json::from_str::<Value>(&sizes)
             .and_then(serde_json::from_value)
             .context("cannot read the measured sizes")?;
-        let [wasm, glue, entry] = sizes.try_into().ok().context("three files, three sizes")?;
-        Ok(Self { wasm, glue, entry })
+        let [wasm, glue, entry, slim] = sizes.try_into().ok().context("four files, four sizes")?;
+        Ok(Self { wasm, glue, entry, slim })
     }
 
     /// What one file brings to a page that loads nothing else.
@@ -65,12 +68,13 @@ impl Report {
 
     pub fn print(&self) {
         println!("{:34}{:>10}{:>10}{:>10}", "bytes", "raw", "gzip", "brotli");
-        let both = [0, 1, 2].map(|column| self.wasm[column] + self.glue[column]);
+        let both = [0, 1, 2].map(|column| self.wasm[column] + self.slim[column]);
         let rows = [
             ("metered_realtime.wasm", self.wasm),
             ("JavaScript without the wasm", self.glue),
-            ("wasm and JavaScript, two files", both),
             ("index.js, wasm inlined", self.entry),
+            ("slim.js", self.slim),
+            ("slim.js and the wasm", both),
         ];
         for (name, [raw, gzip, brotli]) in rows {
             println!("{name:34}{raw:>10}{gzip:>10}{brotli:>10}");

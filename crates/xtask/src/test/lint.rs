@@ -22,6 +22,7 @@ pub fn run(bench: &Bench) -> Result<Tally> {
 
     bench.node()?;
     tally.check(&mut types());
+    tally.check(&mut typedoc());
     Ok(tally)
 }
 
@@ -30,4 +31,12 @@ fn types() -> std::process::Command {
     let mut tsc = command(workspace::npm_tool("tsc"));
     tsc.args(["--project", "tests/types"]);
     tsc
+}
+
+/// The documentation of the declarations, written to `target/docs`: everything is documented, and every link leads
+/// somewhere.
+fn typedoc() -> std::process::Command {
+    let mut typedoc = command(workspace::at("tests/typedoc/node_modules/.bin/typedoc"));
+    typedoc.args(["--options", "tests/typedoc/typedoc.json", "--logLevel", "Warn"]);
+    typedoc
 }
