@@ -41,7 +41,7 @@ const commands = {
 function answerTo(data) {
   if (typeof data !== "string" || !data.startsWith("/")) return undefined;
   const [command, ...rest] = data.slice(0, LONGEST_COMMAND).trim().split(/\s+/);
-  return Object.hasOwn(commands, command) ? commands[command](rest.join(" ")) : "I do not know that. Try /help.";
+  return commands[command]?.(rest.join(" ")) ?? "I do not know that. Try /help.";
 }
 
 bot.on("peer-joined", ({ peer: remote }) => {

@@ -53,7 +53,8 @@ test("Ctrl-C has it leave the room, so that the others see it go", async (t) => 
   const program = await runExample(t, "chat-bot", [room]);
   await program.line("waits in");
   const { peer, bot } = await visit(t, room);
-  const left = once(peer, "peer-left", { filter: (event) => event.peer === bot });
+  // Somebody who goes without a word is missed after 15 s only.
+  const left = once(peer, "peer-left", { filter: (event) => event.peer === bot, timeout: 10_000 });
   assert.equal(await program.stop(), 0, program.lines.join("\n"));
   await left;
 });
