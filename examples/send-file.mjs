@@ -95,16 +95,18 @@ async function transfer(file, channel) {
     channel.once("close", () => reject(new Error("the connection was lost")));
     ended.catch(reject);
   });
-  answered.catch(() => {}); // told where it is awaited
+  let failed = false;
+  answered.catch(() => { // why is told where it is awaited
+    failed = true;
+    wake();
+  });
   const hash = createHash("sha256");
   const pace = new TransformStream({
     async transform(chunk, controller) {
       hash.update(chunk);
       sent += chunk.length;
       controller.enqueue(chunk);
-      while (sent - received > WINDOW) {
-        await Promise.race([answered, new Promise((resolve) => { wake = resolve; })]);
-      }
+      while (sent - received > WINDOW && !failed) await new Promise((resolve) => { wake = resolve; });
     },
   });
   const chunks = Readable.toWeb(createReadStream(file.path, { highWaterMark: 64 * 1024 }));

@@ -24,6 +24,7 @@ declare global {
   const position: Uint8Array<ArrayBuffer>;
   const chunks: Uint8Array<ArrayBuffer>[];
   const file: File;
+  const state: object;
 
   /** The application's own. */
   function show(...what: unknown[]): void;

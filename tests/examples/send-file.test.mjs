@@ -134,6 +134,38 @@ test("a sender whom the receiver refuses exits with 1 and says why", async (t) =
   assert.equal(sender.lines.at(-1), `FAILED — refused: "no room\\u001b[2J"`);
 });
 
+test("a sender is never further ahead than 8 MiB of what the receiver says it has", async (t) => {
+  const [window, chunk] = [8 * 1024 * 1024, 64 * 1024];
+  const directory = mkdtempSync(join(tmpdir(), "metered-realtime-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, "long");
+  const bytes = randomBytes(20 * 1024 * 1024);
+  writeFileSync(file, bytes);
+  const [peer, room] = [await newPeer(t), channelName()];
+  let [total, reported, furthest] = [0, 0, 0];
+  peer.on("peer-joined", ({ peer: remote }) => remote.on("data-channel", ({ channel }) => {
+    const dc = new DataChannel(channel);
+    const say = (message) => dc.send(JSON.stringify(message));
+    dc.on("message", async ({ data }) => {
+      if (typeof data === "string") return say("size" in JSON.parse(data) ? { accept: true } : { saved: "long" });
+      const before = total;
+      total += data.byteLength;
+      furthest = Math.max(furthest, total - reported);
+      const isFull = before - reported < window && total - reported >= window;
+      if (!isFull) return;
+      // Time for what should not come.
+      for (let n = 0; n < 20; n += 1) await peer.send("still writing");
+      reported = total;
+      await say({ received: total });
+    });
+  }));
+  await peer.join(room);
+  const sender = await runExample(t, "send-file", ["send", file, room]);
+  assert.equal(await sender.ended(), 0, sender.lines.join("\n"));
+  assert.equal(total, bytes.length);
+  assert.ok(furthest <= window + chunk, `${furthest} bytes ahead`);
+});
+
 test("what cannot be sent is told before anything else, and Ctrl-C ends the waiting", async (t) => {
   const directory = await runExample(t, "send-file", ["send", tmpdir(), channelName()]);
   assert.equal(await directory.ended(), 1);
