@@ -27,7 +27,7 @@ mkdirSync(directory, { recursive: true });
 writeFileSync(join(directory, "package.json"), JSON.stringify({ private: true, dependencies: OTHERS }));
 execFileSync("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], { cwd: directory, stdio: "inherit" });
 
-/** What an entry becomes in a page. simple-peer is a Node module, for which it ships a browser's build of its own. */
+/** What an entry becomes in a page. */
 const bundle = async (contents) => {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: directory },
@@ -50,7 +50,7 @@ console.log("".padEnd(30), ...["minified", "gzip", "brotli"].map((name) => name.
 // Shipped as it is to be served: a bundler leaves it almost alone.
 row("metered-realtime", readFileSync(join(root, "pkg/index.js")));
 for (const [name, version] of Object.entries(OTHERS)) {
-  const isOwnBuild = name === "simple-peer";
-  const file = join(directory, "node_modules/simple-peer/simplepeer.min.js");
-  row(`${name} ${version}`, isOwnBuild ? readFileSync(file) : await bundle(`export * from "${name}";`));
+  // It is a Node module, and ships its own build for browsers.
+  const built = name === "simple-peer" && join(directory, "node_modules/simple-peer/simplepeer.min.js");
+  row(`${name} ${version}`, built ? readFileSync(built) : await bundle(`export * from "${name}";`));
 }
