@@ -1,192 +1,198 @@
-// The demo as people use it: two browsers, one room. Leaves pictures of it in target/screenshots/.
+// The demo as people use it: who is in the room, and what they say to each other.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { after, before } from "node:test";
+import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { startServer } from "../support/server.mjs";
+import { KEY, startServer } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
-import { launch, openPage } from "./chromium.mjs";
+import { PATIENCE, cardOf, connected, demo, heard, myCard, roomName, say, told } from "./demo-page.mjs";
 
-const pictures = fileURLToPath(new URL("../../target/screenshots/", import.meta.url));
-const sizes = { desk: { width: 1280, height: 800 }, phone: { width: 390, height: 844 }, narrow: { width: 320, height: 568 } };
+const { world, linkTo, open, enter, meet } = demo();
 
-let browser;
-let server;
-let address;
-
-before(async () => {
-  await mkdir(pictures, { recursive: true });
-  if (!process.env.METERED_HTTP_URL) server = await startServer();
-  address = process.env.METERED_HTTP_URL ?? server.httpUrl;
-  browser = await launch();
+test("somebody who opens the page for the first time is in a room with one click", async (t) => {
+  const page = await open(t);
+  await page.getByRole("button", { name: "Join" }).click();
+  await page.locator("#status[data-state=joined]").waitFor(PATIENCE);
+  await page.getByText("Nobody else is here yet").waitFor();
+  const second = await page.getByRole("link", { name: "Open a second tab" }).getAttribute("href");
+  assert.equal(second, page.url());
+  assert.notEqual(new URL(second).hash, "");
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.getByRole("button", { name: "Copy link" }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), page.url());
+  assert.deepEqual(page.problems, []);
 });
 
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const roomName = () => `tea-${randomUUID().slice(0, 8)}`;
-const linkTo = (room, at = address) => `${at}/#${encodeURIComponent(room)}`;
-
-/** A page that is closed when the test ends, and what went wrong inside it. */
-const open = async (t, url) => {
-  const problems = [];
-  const page = await openPage(browser, url, problems);
-  t.after(() => page.context().close());
-  return { page, problems };
-};
-
-/** The card of somebody else in the room, once it says `state`. */
-const othersCard = async (page, state) => {
-  const card = page.locator(".card", { has: page.locator(`.pill[data-state=${state}]`) });
-  await card.first().waitFor({ timeout: 15_000 });
-  return card;
-};
-
-/** Waits until a page can be heard by somebody. */
-const talking = (page) =>
-  page.locator(".card .about", { hasText: "data channel open" }).first().waitFor({ timeout: 20_000 });
-
-const say = async (page, text) => {
-  await page.getByLabel("Message").fill(text);
-  await page.getByRole("button", { name: "Send" }).click();
-};
-
-const heard = (page, text) => page.getByRole("log").getByText(text, { exact: true }).waitFor({ timeout: 10_000 });
-
-/** Two pages in a room of their own that can hear each other. */
-const meet = async (t, at = address) => {
+test("three people join by name and by link, see each other by name, and one leaves", async (t) => {
   const room = roomName();
-  const ann = await open(t, linkTo(room, at));
-  const bob = await open(t, linkTo(room, at));
-  for (const { page } of [ann, bob]) await talking(page);
-  return { room, ann, bob };
-};
-
-test("two people join a room by name and by link, talk both ways, and one leaves", async (t) => {
-  const room = roomName();
-  const ann = await open(t, address);
-  await ann.page.getByLabel("Room name").fill(room);
-  await ann.page.keyboard.press("Enter");
-  await ann.page.getByRole("heading", { name: room }).waitFor();
-  await ann.page.getByText("Nobody else is here yet").waitFor();
-  assert.equal(ann.page.url(), linkTo(room));
-
-  await say(ann.page, "is anybody there?");
-  await ann.page.getByText("Nobody can hear you yet.").waitFor();
-  assert.equal(await ann.page.getByLabel("Message").inputValue(), "is anybody there?", "what nobody heard is kept");
-
-  const bob = await open(t, ann.page.url());
-  for (const { page } of [ann, bob]) {
-    await othersCard(page, "connected");
-    await talking(page);
+  const ann = await open(t);
+  await ann.getByLabel("Your name").fill("Ann");
+  await ann.getByLabel("Room name").fill(room);
+  await ann.keyboard.press("Enter");
+  await ann.getByRole("heading", { name: room }).waitFor();
+  assert.equal(ann.url(), linkTo(room));
+  const bob = await enter(t, "Bob", room);
+  const eve = await enter(t, "Eve", room);
+  const everybody = [[ann, "Ann"], [bob, "Bob"], [eve, "Eve"]];
+  for (const [page, own] of everybody) {
+    for (const [, name] of everybody) {
+      if (name === own) continue;
+      await connected(page, name);
+      await cardOf(page, name).getByText(/^Direct/u).waitFor(PATIENCE);
+      await cardOf(page, name).getByText(/\d ms$/u).waitFor(PATIENCE);
+      await cardOf(page, name).getByText(/B\/s$/u).waitFor(PATIENCE);
+    }
     assert.ok(await page.getByText("Nobody else is here yet").isHidden());
   }
 
-  await say(ann.page, "hello, Bob");
-  await heard(bob.page, "hello, Bob");
-  await say(bob.page, "hello, Ann");
-  await heard(ann.page, "hello, Ann");
-  await heard(ann.page, "hello, Bob");
+  await eve.getByRole("button", { name: "Leave" }).click();
+  await eve.getByLabel("Room name").waitFor();
+  for (const page of [ann, bob]) {
+    await cardOf(page, "Eve").waitFor({ state: "detached" });
+    await told(page, "Eve left.");
+  }
+  for (const [page] of everybody) assert.deepEqual(page.problems, []);
+});
 
-  await bob.page.getByRole("button", { name: "Leave" }).click();
-  await bob.page.getByLabel("Room name").waitFor();
-  await ann.page.getByText("Nobody else is here yet").waitFor();
-  assert.equal(await ann.page.locator(".card").count(), 1, "only our own card is left");
-  assert.deepEqual([...ann.problems, ...bob.problems], []);
+test("what is said to everybody goes through the server, and what is said to one person to nobody else", async (t) => {
+  const { pages: [ann, bob, eve] } = await meet(t, ["Ann", "Bob", "Eve"]);
+  await say(ann, "hello, all");
+  for (const page of [ann, bob, eve]) await heard(page, "hello, all");
+
+  await ann.getByLabel("To", { exact: true }).selectOption({ label: "Bob, browser to browser" });
+  await say(ann, "between us");
+  await heard(bob, "between us");
+  await bob.getByText("to you only").waitFor();
+  await say(bob, "hello, Ann");
+  for (const page of [ann, eve]) await heard(page, "hello, Ann");
+  assert.equal(await eve.getByText("between us").count(), 0);
+  for (const page of [ann, bob, eve]) assert.deepEqual(page.problems, []);
+});
+
+test("what cannot be sent is kept, with the reason", async (t) => {
+  const ann = await enter(t, "Ann", roomName());
+  await myCard(ann).getByRole("button", { name: "Cut signalling" }).click();
+  await ann.locator("#status[data-state=reconnecting]").waitFor();
+  await say(ann, "is anybody there?");
+  await ann.getByText("Not sent:").waitFor();
+  assert.equal(await ann.getByLabel("Message").inputValue(), "is anybody there?");
 });
 
 test("what others write is text and nothing else", async (t) => {
-  const { ann, bob } = await meet(t);
-  const markup = "<img src=x onerror=\"document.title='owned'\"><b>bold</b>";
-  await say(bob.page, markup);
-  await heard(ann.page, markup);
-  assert.equal(await ann.page.locator("main img, .message b").count(), 0);
+  const markup = "<img src=x onerror=document.title=1>";
+  const { pages: [ann, bob] } = await meet(t, ["Ann", markup]);
+  await say(bob, `${markup}<b>bold</b>`);
+  await heard(ann, `${markup}<b>bold</b>`);
+  await cardOf(ann, markup).getByRole("button", { name: `Send a file to ${markup}` }).waitFor();
+  assert.equal(await ann.locator("main img, .message b").count(), 0);
+  assert.notEqual(await ann.title(), "1");
 
-  await ann.page.goto(`${address}/#%3Cimg%20src=x%3E`);
-  await ann.page.getByRole("heading", { name: "<img src=x>" }).waitFor();
-  assert.equal(await ann.page.locator("main img").count(), 0);
-  assert.deepEqual([...ann.problems, ...bob.problems], []);
+  await ann.goto(`${world.address}/#%3Cimg%20src=x%3E`);
+  await ann.getByRole("heading", { name: "<img src=x>" }).waitFor();
+  assert.equal(await ann.locator("main img").count(), 0);
+  for (const page of [ann, bob]) assert.deepEqual(page.problems, []);
+});
+
+test("messages that are no messages of the demo do nothing", async (t) => {
+  const { room, pages: [ann, bob] } = await meet(t, ["Ann", "Bob"]);
+  await bob.evaluate(async ({ room, key }) => {
+    const { MeteredPeer } = await import("/pkg/index.js");
+    const peer = new MeteredPeer({ apiKey: key, url: `ws://${location.host}` });
+    await peer.join(room);
+    const name = "\u202e".repeat(10) + "x".repeat(500);
+    for (const data of [null, 7, "chat", [], {}, { type: "chat" }, { type: "chat", text: 5 }, { type: "name", name: {} }, { type: "name", name }]) await peer.send(data);
+    await peer.send({ type: "chat", text: "the last" });
+  }, { room, key: KEY });
+  await heard(ann, "the last");
+  await cardOf(ann, "x".repeat(40)).waitFor(PATIENCE);
+  assert.equal(await ann.locator(".message").count(), 1);
+  assert.deepEqual(ann.problems, []);
 });
 
 test("a room that may not be joined is refused with a sentence, and the next one works", async (t) => {
-  const { page, problems } = await open(t, linkTo("_metered/secret"));
+  const page = await open(t, linkTo("_metered/secret"));
+  await page.getByRole("button", { name: "Join" }).click();
   await page.getByRole("alert").getByText("Could not join").waitFor();
   assert.equal(await page.getByLabel("Room name").inputValue(), "_metered/secret");
   await page.getByLabel("Room name").fill(roomName());
   await page.getByRole("button", { name: "Join" }).click();
-  await page.getByRole("status").getByText("joined", { exact: true }).waitFor();
-  assert.deepEqual(problems, []);
+  await page.locator("#status[data-state=joined]").waitFor(PATIENCE);
+  assert.deepEqual(page.problems, []);
+});
+
+test("a page that is loaded again goes back to its room", async (t) => {
+  const { pages: [ann, bob] } = await meet(t, ["Ann", "Bob"]);
+  await ann.reload();
+  await connected(ann, "Bob");
+  await connected(bob, "Ann");
+  await say(ann, "here again");
+  await heard(bob, "here again");
 });
 
 test("a room goes on after the server has restarted", async (t) => {
   const own = await startServer();
   t.after(() => own.stop());
-  const { ann, bob } = await meet(t, own.httpUrl);
+  const { pages: [ann, bob] } = await meet(t, ["Ann", "Bob"], own.httpUrl);
   await own.stop();
-  for (const { page } of [ann, bob]) await page.getByRole("status").getByText("reconnecting", { exact: true }).waitFor();
+  for (const page of [ann, bob]) await page.locator("#status[data-state=reconnecting]").waitFor(PATIENCE);
   await own.start();
-  for (const { page } of [ann, bob]) {
-    await page.getByRole("status").getByText("joined", { exact: true }).waitFor({ timeout: 20_000 });
-    await talking(page);
-  }
-  await say(ann.page, "still there?");
-  await heard(bob.page, "still there?");
-  await say(bob.page, "still here");
-  await heard(ann.page, "still here");
+  for (const page of [ann, bob]) await page.locator("#status[data-state=joined]").waitFor(PATIENCE);
+  for (const [page, name] of [[ann, "Bob"], [bob, "Ann"]]) await connected(page, name);
+  await say(ann, "still there?");
+  await heard(bob, "still there?");
+  await say(bob, "still here");
+  await heard(ann, "still here");
 });
 
-test("everything can be reached and named without a mouse", async (t) => {
-  const { page } = await open(t, linkTo(roomName()));
-  await page.getByRole("status").getByText("joined", { exact: true }).waitFor();
-  const reached = [];
-  for (let press = 0; press < 7; press++) {
-    await page.keyboard.press("Tab");
-    reached.push(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim()));
-  }
-  assert.deepEqual(reached, ["copy", "leave", "messages", "text", "Send", "Events", "events"]);
-  const unnamed = await page.locator("button, input").evaluateAll((all) =>
-    all.filter((one) => !(one.ariaLabel || one.labels?.length || one.textContent.trim())).length);
-  assert.equal(unnamed, 0);
-});
-
-for (const [size, viewport] of Object.entries(sizes)) {
-  test(`the page fits a ${size} screen, light and dark`, async (t) => {
-    const { room, ann, bob } = await meet(t);
-    const { page } = ann;
-    await page.setViewportSize(viewport);
-    await page.locator("#log").evaluate((log, open) => { log.open = open; }, size === "desk");
-    await say(page, "Did the kettle boil?");
-    await heard(bob.page, "Did the kettle boil?");
-    await say(bob.page, "Just now. This went straight from my browser to yours.");
-    await heard(page, "Just now. This went straight from my browser to yours.");
-    await say(bob.page, `https://example.org/${"a-long-word-without-a-break".repeat(6)}`);
-    await page.locator(".message").nth(2).waitFor();
-
-    const look = async (name) => {
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme });
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
-        await page.screenshot({ path: `${pictures}demo-${name}-${size}-${colorScheme}.png`, fullPage: true });
-      }
-    };
-    await look("room");
-
-    const height = () => page.evaluate(() => document.documentElement.scrollHeight);
-    const before = await height();
-    for (let line = 1; line <= 20; line++) await say(bob.page, `line ${line}`);
-    await heard(page, "line 20");
-    assert.equal(await height(), before, "a long chat scrolls inside its panel");
-    const isAtEnd = await page.getByRole("log").evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight < 2);
-    assert.ok(isAtEnd, "the chat shows what was said last");
-    if (size === "desk") assert.ok(before <= viewport.height, "the room fits the window");
-    await page.getByRole("button", { name: "Leave" }).click();
-    await page.getByLabel("Room name").fill(room);
-    await look("lobby");
-    assert.deepEqual([...ann.problems, ...bob.problems], []);
+test("a bot that knows nothing of the demo answers what is said to it alone", async (t) => {
+  const program = fileURLToPath(new URL("../../examples/data-channel-echo.mjs", import.meta.url));
+  const bot = spawn(process.execPath, [program, "bot"], {
+    env: { ...process.env, METERED_KEY: KEY, METERED_URL: world.address.replace("http", "ws") },
+    stdio: ["ignore", "ignore", "inherit"],
   });
-}
+  t.after(() => bot.kill("SIGKILL"));
+  const ann = await enter(t, "Ann", "metered-realtime-dc-echo");
+  await ann.locator(".card:not(.me) .pill[data-state=connected]").waitFor(PATIENCE);
+  await ann.getByLabel("To", { exact: true }).selectOption({ index: 1 });
+  await say(ann, "is there an echo?");
+  await ann.locator(".message:not(.mine)", { hasText: "is there an echo?" }).waitFor(PATIENCE);
+  assert.deepEqual(ann.problems, []);
+});
+
+test("everything is done without a mouse, and has a name", async (t) => {
+  const { pages: [ann, bob] } = await meet(t, ["Ann", "Bob"]);
+  await ann.locator("#name").focus();
+  const reached = [];
+  for (let press = 0; press < 16; press++) {
+    await ann.keyboard.press("Tab");
+    reached.push(await ann.evaluate(() => document.activeElement.ariaLabel || document.activeElement.id || document.activeElement.textContent.trim()));
+  }
+  assert.deepEqual(reached, [
+    "copy", "leave", "What is this page?",
+    "Camera", "Screen", "Test picture", "Telemetry", "Cut signalling",
+    "Send a file to Bob", "Restart ICE with Bob", "Kill the connection to Bob",
+    "messages", "to", "Message", "Send", "events",
+  ]);
+  const unnamed = await ann.locator(":is(button, input, select, a, video, canvas):not([hidden])").evaluateAll((all) =>
+    all.filter((one) => !(one.ariaLabel || one.labels?.length || one.textContent.trim())).map((one) => one.outerHTML));
+  assert.deepEqual(unnamed, []);
+
+  await ann.getByRole("button", { name: "What is this page?" }).focus();
+  await ann.keyboard.press("Enter");
+  await ann.getByRole("dialog", { name: "What is this page?" }).waitFor();
+  await ann.getByRole("button", { name: "Close" }).press("Enter");
+  await ann.getByRole("dialog").waitFor({ state: "hidden" });
+
+  await ann.getByRole("button", { name: "Test picture" }).focus();
+  await ann.keyboard.press("Space");
+  await cardOf(bob, "Ann").getByLabel("Ann’s test picture").waitFor(PATIENCE);
+  const choosing = ann.waitForEvent("filechooser");
+  await ann.getByRole("button", { name: "Send a file to Bob" }).focus();
+  await ann.keyboard.press("Enter");
+  await (await choosing).setFiles({ name: "key.txt", mimeType: "text/plain", buffer: Buffer.from("typed") });
+  await bob.getByRole("button", { name: "Accept key.txt" }).focus();
+  await bob.keyboard.press("Enter");
+  await bob.getByRole("link", { name: "Save key.txt" }).waitFor(PATIENCE);
+  for (const page of [ann, bob]) assert.deepEqual(page.problems, []);
+});

@@ -1,16 +1,13 @@
 // The demo in Firefox, in a room with the demo in Chromium. Leaves pictures of it in target/screenshots/.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { after, before } from "node:test";
-import { fileURLToPath } from "node:url";
 import { startServer } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
 import * as chromium from "./chromium.mjs";
+import { PATIENCE, cardOf, connected, fileRow, heard, offer, pictures, plays, roomName, say } from "./demo-page.mjs";
 import * as firefox from "./firefox.mjs";
-
-const pictures = fileURLToPath(new URL("../../target/screenshots/", import.meta.url));
 
 let browsers;
 let server;
@@ -33,32 +30,53 @@ const shows = (page, selector, text) =>
   page.waitForFunction((selector, text) => [...document.querySelectorAll(selector)].some((one) => one.textContent.includes(text)),
     { polling: 20, timeout: 20_000 }, selector, text);
 
-test("somebody in Firefox joins a room by name, and talks to somebody in Chromium", async (t) => {
-  const room = `tea-${randomUUID().slice(0, 8)}`;
+test("somebody in Firefox joins a room by name, and talks, shows a picture and takes a file", async (t) => {
+  const room = roomName();
   const ann = await firefox.openPage(t, browsers[0]);
   await ann.setViewport({ width: 1280, height: 800 });
   await ann.goto(address);
-  await ann.type("#room", room);
+  const fill = (id, text) => ann.$eval(id, (input, text) => { input.value = text; }, text);
+  await fill("#who", "Ann");
+  await fill("#room", room);
+  await ann.focus("#room");
   await ann.keyboard.press("Enter");
   await shows(ann, "#name", room);
 
   const problems = [];
   const bob = await chromium.openPage(browsers[1], `${address}/#${room}`, problems);
   t.after(() => bob.context().close());
-  await shows(ann, ".card .about", "data channel open");
-  await bob.locator(".card .about", { hasText: "data channel open" }).first().waitFor({ timeout: 20_000 });
+  await bob.getByLabel("Your name").fill("Bob");
+  await bob.getByRole("button", { name: "Join" }).click();
+  await connected(bob, "Ann");
+  await shows(ann, ".card:not(.me) .pill", "connected");
+  await shows(ann, ".card:not(.me) .route", "Direct");
 
   await ann.type("#text", "hello from Firefox");
   await ann.click("#composer button");
-  await bob.getByRole("log").getByText("hello from Firefox", { exact: true }).waitFor({ timeout: 10_000 });
-  await bob.getByLabel("Message").fill("hello from Chromium");
-  await bob.getByRole("button", { name: "Send" }).click();
+  await heard(bob, "hello from Firefox");
+  await bob.getByLabel("To", { exact: true }).selectOption({ label: "Ann, browser to browser" });
+  await say(bob, "hello from Chromium");
   await shows(ann, "#messages", "hello from Chromium");
+
+  await ann.click(".me [data-role=picture]");
+  await plays(cardOf(bob, "Ann").getByLabel("Ann’s test picture"));
+  await bob.getByRole("button", { name: "Telemetry", exact: true }).click();
+  await shows(ann, ".card:not(.me) .telemetry", "frames/s");
+
+  await offer(bob, "Ann", { name: "tea.txt", mimeType: "text/plain", buffer: Buffer.alloc(3_000_000, "tea") });
+  await shows(ann, "#offers", "A file is offered to you");
+  await ann.click("#offers");
+  await ann.keyboard.press("Enter");
+  await shows(ann, ".transfer", "its SHA-256 is right");
+  await fileRow(bob, "tea.txt").getByText("its SHA-256 is right").waitFor(PATIENCE);
 
   const overflow = await ann.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(overflow <= 0, `the page is ${overflow} px too wide`);
   await ann.screenshot({ path: `${pictures}demo-room-desk-firefox.png` });
 
+  await ann.click(".card:not(.me) [data-names^=Kill]");
+  await shows(ann, "#events", "Bob: there is a new connection in place of the old one.");
+  await connected(bob, "Ann");
   await bob.getByRole("button", { name: "Leave" }).click();
   await ann.waitForFunction(() => document.querySelectorAll(".card").length === 1, { polling: 20 });
   assert.deepEqual(problems, []);

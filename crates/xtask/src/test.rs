@@ -50,6 +50,8 @@ enum Part {
     Package,
     /// Every example against the server
     Examples,
+    /// The snippets, links and lists of the documentation
+    Docs,
     /// The package in Node against the server
     Node,
     /// The package together with the official SDKs
@@ -75,6 +77,7 @@ impl Part {
             Self::Rest => rest::run(bench),
             Self::Package => packed::run(bench),
             Self::Examples => examples::run(bench),
+            Self::Docs => node::run(bench, "tests/docs"),
             Self::Node => node::run(bench, "tests/node"),
             Self::Interop => interop::run(bench),
             Self::DropIn => node::run(bench, "tests/drop-in"),
