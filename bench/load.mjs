@@ -45,14 +45,7 @@ const memoryInNode = (at) => `
 
 const memoryInPage = `
   const { memoryOfHundred } = await import("/tests/support/hundred-peers.mjs");
-  const instances = [];
-  const { Instance } = WebAssembly;
-  WebAssembly.Instance = class extends Instance {
-    constructor(...args) {
-      super(...args);
-      instances.push(this);
-    }
-  };
+  const { wasmBytes } = await import("/tests/support/wasm-memory.mjs");
   const realtime = await import("/pkg/index.js");
   return memoryOfHundred(realtime, {
     collect: async () => {
@@ -61,7 +54,7 @@ const memoryInPage = `
         await new Promise((resolve) => setTimeout(resolve));
       }
     },
-    wasmBytes: () => instances.reduce((sum, { exports }) => sum + exports.memory.buffer.byteLength, 0),
+    wasmBytes,
     heapBytes: () => performance.memory.usedJSHeapSize,
   });`;
 

@@ -6,9 +6,9 @@
 //! So do the constants that are used alike: what is stored differs from what is added to an address, and the
 //! instruction that follows a constant tells which it is. The size of a function's body is left out, since
 //! it shows when the body has been read. So are alignments: they are hints that engines do not use, and the
-//! file gets zeros for them. Brotli makes 14 % less of the streams than of the file, and putting them
-//! together again takes milliseconds. `pkg/entry/unpack.js` does that; it knows the same instructions as
-//! this module.
+//! file gets zeros for them. Brotli makes 12 % less of the streams (measured on 97 KB of wasm:
+//! 34.7 KB against 39.4 KB), and putting them together again takes milliseconds. `pkg/entry/unpack.js` does
+//! that; it knows the same instructions as this module.
 
 use anyhow::{Context, Result, bail};
 
