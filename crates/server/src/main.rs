@@ -169,8 +169,7 @@ fn configure(arguments: Arguments) -> Result<Config, Failure> {
         }
     }
     if let Some(nats) = &arguments.nats {
-        let wrong = || usage(&format_args!("--nats {nats}: give a URL like nats://127.0.0.1:4222"));
-        let named = Cluster::parse(nats).ok_or_else(wrong)?;
+        let named = Cluster::parse(nats).map_err(|what| usage(&format_args!("--nats: {what}")))?;
         // How to log in stays as the file has it.
         config.cluster = match config.cluster.take() {
             Some(cluster) => Some(Cluster { nats: named.nats, ..cluster }),

@@ -86,7 +86,7 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn cluster(&self, table: Table<'a, '_>) -> Option<Cluster> {
-        let nats = table.parsed("nats", "a URL like \"nats://127.0.0.1:4222\"", Cluster::parse);
+        let nats = table.secret("nats").and_then(|nats| self.told(nats, |nats| Cluster::parse(nats.expose())));
         if table.exists() && nats.is_none() {
             require(&table, "nats", "the URL of a NATS server");
         }

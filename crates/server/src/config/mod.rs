@@ -100,21 +100,25 @@ impl Cluster {
 
     /// Takes the URL of a NATS server: `nats://HOST[:PORT]`, or `tls://HOST[:PORT]`, which insists on TLS. Several are
     /// separated by commas.
-    pub fn parse(nats: &str) -> Option<Self> {
-        nats.split(',').all(is_nats_url).then(|| Self {
-            nats: nats.to_owned(),
-            name: Self::DEFAULT_NAME.to_owned(),
-            login: None,
-            credentials: None,
-            ca: None,
-        })
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words that hold no credential.
+    pub fn parse(nats: &str) -> Result<Self, String> {
+        if nats.contains('@') {
+            return Err("a URL is no place for credentials: expected user and password in [cluster]".to_owned());
+        }
+        if !nats.split(',').all(is_nats_url) {
+            return Err(format!("{nats:?}: expected a URL like \"nats://127.0.0.1:4222\""));
+        }
+        let name = Self::DEFAULT_NAME.to_owned();
+        Ok(Self { nats: nats.to_owned(), name, login: None, credentials: None, ca: None })
     }
 }
 
 fn is_nats_url(url: &str) -> bool {
     let rest = url.strip_prefix("nats://").or_else(|| url.strip_prefix("tls://"));
     rest.is_some_and(|rest| {
-        // Credentials are no part of it: URLs are logged.
         !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b))
     })
 }
