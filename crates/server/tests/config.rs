@@ -53,7 +53,9 @@ fn everything() -> String {
             || (line.contains('=') && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
     };
     let uncomment = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if is_setting(rest) && !EXCLUDED.iter().any(|name| rest.starts_with(name)) => rest.to_owned(),
+        Some(rest) if is_setting(rest) && !EXCLUDED.iter().any(|name| rest.starts_with(name)) => {
+            rest.to_owned()
+        }
         _ => line.to_owned(),
     };
     text.lines().map(uncomment).collect::<Vec<_>>().join("\n")

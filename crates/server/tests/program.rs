@@ -190,7 +190,9 @@ fn a_server_whose_nats_cannot_be_reached_starts_and_serves_on_its_own() {
     let nats = format!("nats://{}", nobody.local_addr().unwrap());
     drop(nobody);
     let file = File::with(&format!("{APP}[cluster]\nnats = \"nats://example.invalid:1\"\n"));
-    for arguments in [&[file.path(), "--port", "0", "--nats", &nats][..], &["--dev", "--port", "0", "--nats", &nats]] {
+    for arguments in
+        [&[file.path(), "--port", "0", "--nats", &nats][..], &["--dev", "--port", "0", "--nats", &nats]]
+    {
         let (mut child, line) = start(arguments);
         let mut stream = TcpStream::connect(address(&line)).unwrap();
         stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();

@@ -86,7 +86,8 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn cluster(&self, table: Table<'a, '_>) -> Option<Cluster> {
-        let nats = table.secret("nats").and_then(|nats| self.told(nats, |nats| Cluster::parse(nats.expose())));
+        let nats =
+            table.secret("nats").and_then(|nats| self.told(nats, |nats| Cluster::parse(nats.expose())));
         if table.exists() && nats.is_none() {
             require(&table, "nats", "the URL of a NATS server");
         }
@@ -248,7 +249,11 @@ impl<'a> Reading<'a, '_> {
             _ => {}
         }
         table.finish();
-        Some(Turn { urls: urls?, secret: secret?.value, ttl_seconds: ttl.unwrap_or(Turn::DEFAULT_TTL_SECONDS) })
+        Some(Turn {
+            urls: urls?,
+            secret: secret?.value,
+            ttl_seconds: ttl.unwrap_or(Turn::DEFAULT_TTL_SECONDS),
+        })
     }
 
     fn tls(&self, table: Table<'a, '_>) -> Option<Tls> {

@@ -106,7 +106,9 @@ impl Cluster {
     /// What is wrong, in words that hold no credential.
     pub fn parse(nats: &str) -> Result<Self, String> {
         if nats.contains('@') {
-            return Err("a URL is no place for credentials: expected user and password in [cluster]".to_owned());
+            return Err(
+                "a URL is no place for credentials: expected user and password in [cluster]".to_owned()
+            );
         }
         if !nats.split(',').all(is_nats_url) {
             return Err(format!("{nats:?}: expected a URL like \"nats://127.0.0.1:4222\""));

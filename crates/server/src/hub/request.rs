@@ -190,9 +190,10 @@ impl Hub {
         publication: &Publication,
         ask: Option<Ask>,
     ) -> BTreeSet<NodeId> {
-        let Some(cluster) = &mut self.cluster else { return BTreeSet::new() };
-        let Some(room) = self.rooms.get(&publication.channel) else { return BTreeSet::new() };
-        let nodes: Vec<_> = room.nodes().collect();
+        let nodes = self.nodes_in(&publication.channel);
+        let Some(cluster) = self.cluster.as_mut().filter(|_| !nodes.is_empty()) else {
+            return BTreeSet::new();
+        };
         let Publication { channel, from, from_metadata: metadata, data } = publication.clone();
         cluster.tell(&nodes, &Body::Message { channel, from, metadata, data, ask })
     }

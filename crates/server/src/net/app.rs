@@ -16,9 +16,7 @@ use super::outbox::{End, Outbox};
 use super::socket::CLOSE_TIMEOUT;
 use super::state::now;
 use crate::auth::{Keys, ResumeKey};
-use crate::hub::{
-    Arrival, Ask, ClusterOutput, ConnId, Elsewhere, Hub, Output, Reached, UnixMillis, Usage,
-};
+use crate::hub::{Arrival, Ask, ClusterOutput, ConnId, Elsewhere, Hub, Output, Reached, UnixMillis, Usage};
 use crate::{Config, Limits};
 
 /// An app, with everything that it does not share.
@@ -175,6 +173,14 @@ impl App {
 
     /// The way to other servers is open.
     pub(super) fn cluster_connected(&self, max_payload: usize) {
+        let longest = max_payload.saturating_sub(Hub::CLUSTER_ENVELOPE_BYTES);
+        if longest < self.limits.max_message_bytes() as usize {
+            tracing::error!(
+                app = self.id,
+                max_payload,
+                "NATS's max_payload is too small for limits.message_bytes: what is longer than {longest} bytes is refused"
+            );
+        }
         self.drive(|live, now| live.hub.cluster_connected(now, max_payload));
     }
 

@@ -2,16 +2,21 @@
 //!
 //! It needs `nats-server`: that of the variable `NATS_SERVER`, or the one on `PATH`.
 
-#![cfg(all(test, unix))]
+#![cfg(test)]
+#![cfg(unix)]
 
 #[path = "../support/client.rs"]
 mod client;
 #[path = "../support/directory.rs"]
 mod directory;
-mod faults;
 #[path = "../support/http.rs"]
 mod http;
-mod login;
 mod processes;
-mod resume;
-mod traffic;
+
+/// A name of its own, by which the tests can be left out where there is no NATS.
+mod over_nats {
+    mod faults;
+    mod login;
+    mod resume;
+    mod traffic;
+}

@@ -84,7 +84,11 @@ fn a_loss_is_noticed_and_the_roster_is_right_again() {
     let carol = nodes.with_node(0, |node| node.join("carol", "room"));
     assert_eq!(nodes.at(1).take(bob), Vec::<Value>::new());
     nodes.with_node(0, |node| node.say(carol, publish("of somebody unknown")));
-    assert_eq!(nodes.at(1).take(bob), [joined("room", &["carol"])], "the roster first, and no message of a stranger");
+    assert_eq!(
+        nodes.at(1).take(bob),
+        [joined("room", &["carol"])],
+        "the roster first, and no message of a stranger"
+    );
     nodes.with_node(0, |node| node.say(carol, publish("now")));
     assert_eq!(nodes.at(1).take(bob)[0]["data"], "now");
     assert!(nodes.at(1).hub.cluster_health().unwrap().lost > 0);
@@ -96,7 +100,11 @@ fn a_loss_is_noticed_and_the_roster_is_right_again() {
     nodes.with_node(0, |node| node.disconnect(carol));
     assert_eq!(nodes.at(1).take(bob), Vec::<Value>::new());
     nodes.wait(3000);
-    assert_eq!(nodes.at(1).take(bob), [left("room", &["carol"])], "the next sign of life shows what is missing");
+    assert_eq!(
+        nodes.at(1).take(bob),
+        [left("room", &["carol"])],
+        "the next sign of life shows what is missing"
+    );
 }
 
 #[test]
@@ -176,7 +184,11 @@ fn what_is_no_message_is_refused_and_changes_nothing() {
     let stranger = |body: &[u8]| [&[7; 32][..], body].concat();
     assert_eq!(handle(&stranger(b"")), Err(InvalidMessage::Body));
     assert_eq!(handle(&stranger(br#"{"joined":{"channel":"room","peer":""}}"#)), Err(InvalidMessage::Body));
-    assert_eq!(handle(&stranger(br#"{"joined":{"channel":"room","peer":"ghost"}}"#)), Ok(()), "nobody asked it");
+    assert_eq!(
+        handle(&stranger(br#"{"joined":{"channel":"room","peer":"ghost"}}"#)),
+        Ok(()),
+        "nobody asked it"
+    );
     nodes.settle();
     assert_eq!(nodes.peers(0, "room"), ["alice", "bob"]);
     assert_eq!(nodes.at(0).take(alice), Vec::<Value>::new());
@@ -187,7 +199,8 @@ fn only_so_many_nodes_are_listened_to_and_those_that_say_nothing_more_make_room(
     let mut world = World::new();
     world.hub.join_cluster(world.now, NodeId(0));
     let hello = |node: u128| [&node.to_be_bytes()[..], &[0; 16], br#""hello""#].concat();
-    let heard = (1..1000).filter(|node| world.hub.handle_cluster_message(world.now, &hello(*node)).is_ok()).count();
+    let heard =
+        (1..1000).filter(|node| world.hub.handle_cluster_message(world.now, &hello(*node)).is_ok()).count();
     assert_eq!(heard, 128);
     for _ in 0..100 {
         world.wait(100);
@@ -286,7 +299,11 @@ fn whatever_is_lost_and_whoever_dies_rosters_are_right_once_it_is_quiet() {
         expected.extend(clients.into_iter().map(|(_, peer, _)| peer));
         for (node, watcher) in seen.iter_mut().enumerate() {
             watcher.hear(&nodes.at(node).take(watchers[node]));
-            assert_eq!(nodes.peers(node, "room"), expected.iter().cloned().collect::<Vec<_>>(), "seed {seed}");
+            assert_eq!(
+                nodes.peers(node, "room"),
+                expected.iter().cloned().collect::<Vec<_>>(),
+                "seed {seed}"
+            );
             watcher.roster.insert(format!("watcher {node}"));
             assert_eq!(watcher.roster, expected, "seed {seed}");
         }

@@ -16,7 +16,8 @@ fn peer(id: &str) -> PeerId {
 
 fn publish(world: &mut World, metadata: Option<Value>, data: Value) -> usize {
     let metadata = metadata.map(|metadata| RawJson::from_value(&metadata));
-    let reached = world.hub.publish(world.now, channel("room"), peer("system"), metadata, RawJson::from_value(&data));
+    let reached =
+        world.hub.publish(world.now, channel("room"), peer("system"), metadata, RawJson::from_value(&data));
     world.drain();
     assert_eq!(reached.elsewhere, Elsewhere::Nobody);
     reached.here

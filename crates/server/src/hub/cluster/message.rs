@@ -71,8 +71,13 @@ impl Header {
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
-        let fields =
-            self.sender.0.to_be_bytes().into_iter().chain(self.sync.to_be_bytes()).chain(self.number.to_be_bytes());
+        let fields = self
+            .sender
+            .0
+            .to_be_bytes()
+            .into_iter()
+            .chain(self.sync.to_be_bytes())
+            .chain(self.number.to_be_bytes());
         bytes.iter_mut().zip(fields).for_each(|(byte, value)| *byte = value);
         bytes
     }
@@ -296,7 +301,9 @@ mod metadata {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RawJson>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<RawJson>, D::Error> {
         let raw = Option::<&RawValue>::deserialize(deserializer)?;
         match raw {
             Some(raw) if !raw.get().starts_with('{') => Err(D::Error::custom("metadata must be an object")),
@@ -329,7 +336,10 @@ mod tests {
             Body::Hello,
             Body::Want,
             Body::Begin,
-            Body::State { peers: vec![Peer(peer("a")), Peer(peer("b"))], members: vec![member(metadata.clone())] },
+            Body::State {
+                peers: vec![Peer(peer("a")), Peer(peer("b"))],
+                members: vec![member(metadata.clone())],
+            },
             Body::End,
             Body::Beat(NodeUsage { connections: 1, messages: 2, resumed_sessions: 3 }),
             Body::Came(Peer(peer("a"))),

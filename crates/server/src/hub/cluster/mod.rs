@@ -23,12 +23,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use metered_protocol::{Channel, PeerId};
 
 use super::{Hub, UnixMillis};
+pub use message::{Ask, InvalidMessage, NodeId};
 pub(super) use message::{Body, Member, Peer};
 use message::{Encoded, Header, NodeUsage};
-pub use message::{Ask, InvalidMessage, NodeId};
 
 /// How often a node says that it is alive, in milliseconds.
-const BEAT_MS: u64 = 2000;
+const BEAT_MS: u64 = 1000;
 
 /// How long a node counts as alive after it was heard, in milliseconds.
 const LEASE_MS: u64 = 6000;
@@ -36,17 +36,18 @@ const LEASE_MS: u64 = 6000;
 /// How long an answer is waited for, in milliseconds.
 const ANSWER_MS: u64 = 1000;
 
-/// How long a node waits before it asks another for its state again, in milliseconds.
+/// How long a node waits before it asks another for its state again after a loss, in milliseconds.
 const ASK_AGAIN_MS: u64 = 1000;
+
+/// A link that has brought nothing for so long, in milliseconds, is begun anew, and whoever did not look at the time for so
+/// long was asleep.
+const UNFED_MS: u64 = 4000;
 
 /// How many other nodes one listens to.
 const MAX_NODES: usize = 128;
 
 /// How many peers, and how many peers in channels, are remembered of one node.
 const MAX_OF_A_NODE: usize = 1_000_000;
-
-/// What a message takes beside its payload: the header, names, and metadata.
-const ENVELOPE_BYTES: usize = 16 * 1024;
 
 /// What the hub wants done for the sake of other nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +96,8 @@ pub(super) struct Cluster {
     next_tick: UnixMillis,
     ticked_at: UnixMillis,
     lost: u64,
+    /// The most connections there were at one time at all nodes.
+    peak_connections: usize,
     outputs: VecDeque<ClusterOutput>,
 }
 
@@ -163,6 +166,7 @@ impl Cluster {
             next_tick: now,
             ticked_at: now,
             lost: 0,
+            peak_connections: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -191,7 +195,9 @@ impl Cluster {
             return told;
         }
         for to in nodes {
-            let Some(outgoing) = self.nodes.get_mut(to).and_then(|node| node.outgoing.as_mut()) else { continue };
+            let Some(outgoing) = self.nodes.get_mut(to).and_then(|node| node.outgoing.as_mut()) else {
+                continue;
+            };
             // What cannot be sent counts all the same: that it is missing shows later.
             outgoing.number += 1;
             if self.is_connected {
@@ -271,7 +277,7 @@ impl Cluster {
 
     /// Whether a payload of so many bytes can be sent to other nodes.
     pub(super) fn takes(&self, bytes: usize) -> bool {
-        bytes.saturating_add(ENVELOPE_BYTES) <= self.max_payload
+        bytes.saturating_add(Hub::CLUSTER_ENVELOPE_BYTES) <= self.max_payload
     }
 
     /// Gives a question its name.
@@ -281,7 +287,13 @@ impl Cluster {
     }
 
     /// Waits for the answers of those who were asked.
-    pub(super) fn wait_for(&mut self, now: UnixMillis, ask: Ask, waiting: BTreeSet<NodeId>, is_complete: bool) {
+    pub(super) fn wait_for(
+        &mut self,
+        now: UnixMillis,
+        ask: Ask,
+        waiting: BTreeSet<NodeId>,
+        is_complete: bool,
+    ) {
         let until = UnixMillis(now.0.saturating_add(ANSWER_MS));
         self.asks.insert(ask, Question { waiting, count: 0, is_complete, until });
         self.settle(now);
@@ -316,12 +328,22 @@ impl Cluster {
         answers.map_or(self.next_tick, |at| at.min(self.next_tick))
     }
 
+    /// What all nodes count, with what this one does.
+    fn total(&self, own: NodeUsage) -> NodeUsage {
+        self.nodes.values().fold(own, |sum, node| NodeUsage {
+            connections: sum.connections.saturating_add(node.usage.connections),
+            messages: sum.messages.saturating_add(node.usage.messages),
+            resumed_sessions: sum.resumed_sessions.saturating_add(node.usage.resumed_sessions),
+        })
+    }
+
     /// Says that this node is alive, and asks anew where a link brings nothing. Answers who has fallen silent.
     fn tick(&mut self, now: UnixMillis, usage: NodeUsage) -> Vec<NodeId> {
         // Whoever was asleep itself, or had its clock set, has not listened: nobody's silence says anything.
-        let has_slept = now.0.abs_diff(self.ticked_at.0) > 2 * BEAT_MS;
+        let has_slept = now.0.abs_diff(self.ticked_at.0) >= UNFED_MS;
         self.ticked_at = now;
         self.next_tick = UnixMillis(now.0.saturating_add(BEAT_MS));
+        self.peak_connections = self.peak_connections.max(self.total(usage).connections);
         let (mut silent, mut unfed) = (Vec::new(), Vec::new());
         for (name, node) in &mut self.nodes {
             if has_slept {
@@ -330,7 +352,7 @@ impl Cluster {
             let since = |at: UnixMillis| now.0.abs_diff(at.0);
             if since(node.heard_at) >= LEASE_MS {
                 silent.push(*name);
-            } else if node.incoming.sync.is_none() || since(node.incoming.fed_at) >= 2 * BEAT_MS {
+            } else if node.incoming.sync.is_none() || since(node.incoming.fed_at) >= UNFED_MS {
                 unfed.push(*name);
             }
         }
@@ -363,6 +385,9 @@ impl Incoming {
 }
 
 impl Hub {
+    /// What a message between hubs takes beside a client's payload, in bytes: the header, names, and metadata.
+    pub const CLUSTER_ENVELOPE_BYTES: usize = 16 * 1024;
+
     /// From now on the hub is one of several. Until [`Hub::cluster_connected`] it is cut off from them.
     pub fn join_cluster(&mut self, now: UnixMillis, node: NodeId) {
         self.cluster = Some(Box::new(Cluster::new(now, node)));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use metered_protocol::{Channel, PeerId};
 
 use super::message::parse;
-use super::{Ask, Body, Fresh, InvalidMessage, MAX_OF_A_NODE, Member, NodeId, Outgoing, Peer};
+use super::{Ask, Body, Fresh, InvalidMessage, MAX_OF_A_NODE, Member, NodeId, NodeUsage, Outgoing, Peer};
 use crate::hub::presence::Change;
 use crate::hub::request::{Note, Publication};
 use crate::hub::session::SessionId;
@@ -35,17 +35,18 @@ impl Hub {
 
     /// What all nodes have seen and have. Of nodes that are gone nothing is known any more.
     pub fn usage_of_all(&self) -> Usage {
-        let mut usage = self.usage();
+        let usage = self.usage();
         let Some(cluster) = &self.cluster else { return usage };
-        for node in cluster.nodes.values() {
-            usage.connections = usage.connections.saturating_add(node.usage.connections);
-            usage.messages = usage.messages.saturating_add(node.usage.messages);
-            usage.resumed_sessions = usage.resumed_sessions.saturating_add(node.usage.resumed_sessions);
+        let NodeUsage { connections, messages, resumed_sessions } = cluster.total(self.node_usage());
+        let elsewhere = cluster.peers.keys().filter(|peer| !self.peers.contains_key(*peer)).count();
+        Usage {
+            connections,
+            peak_connections: usage.peak_connections.max(cluster.peak_connections).max(connections),
+            peers: usage.peers + elsewhere,
+            channels: self.rooms.len(),
+            messages,
+            resumed_sessions,
         }
-        usage.peak_connections = usage.peak_connections.max(usage.connections);
-        usage.peers += cluster.peers.keys().filter(|peer| !self.peers.contains_key(*peer)).count();
-        usage.channels = self.rooms.len();
-        usage
     }
 
     fn carry_out_for(&mut self, now: UnixMillis, sender: NodeId, body: Body) {
@@ -136,10 +137,10 @@ impl Hub {
     fn take_state(&mut self, sender: NodeId, peers: Vec<Peer>, members: Vec<Member>) {
         let Some(node) = self.node_mut(sender) else { return };
         let Some(fresh) = &mut node.incoming.fresh else { return };
-        let room = |length: usize| MAX_OF_A_NODE.saturating_sub(length);
-        fresh.peers.extend(peers.iter().take(room(fresh.peers.len())).map(|Peer(peer)| peer.clone()));
+        let left = |length: usize| MAX_OF_A_NODE.saturating_sub(length);
+        fresh.peers.extend(peers.iter().take(left(fresh.peers.len())).map(|Peer(peer)| peer.clone()));
         let names = members.iter().map(|member| (member.channel.clone(), member.peer.clone()));
-        fresh.members.extend(names.take(room(fresh.members.len())));
+        fresh.members.extend(names.take(left(fresh.members.len())));
         for Peer(peer) in peers {
             self.peer_came(sender, peer);
         }

@@ -125,13 +125,16 @@ async fn hostile_bytes_on_the_subjects_harm_nothing() {
         length += stranger.read(&mut heard[length..]).await.unwrap();
     }
     let text = String::from_utf8_lossy(&heard[..length]).into_owned();
-    let subjects: Vec<_> = text.split("MSG ").skip(1).filter_map(|message| message.split(' ').next()).collect();
+    let subjects: Vec<_> =
+        text.split("MSG ").skip(1).filter_map(|message| message.split(' ').next()).collect();
     let mut bytes = Vec::new();
     for subject in subjects.iter().copied().chain(["metered.dev.all", "metered.nobody.all"]) {
         for seed in 0..200_usize {
             let at = seed * 131 % length;
             let payload = &heard[at..length.min(at + seed)];
-            for payload in [payload, &[0xff; 40][..seed % 41], &[b"[".repeat(seed), heard[at..].to_vec()].concat()] {
+            for payload in
+                [payload, &[0xff; 40][..seed % 41], &[b"[".repeat(seed), heard[at..].to_vec()].concat()]
+            {
                 let payload = &payload[..payload.len().min(2000)];
                 bytes.extend(format!("PUB {subject} {}\r\n", payload.len()).into_bytes());
                 bytes.extend(payload);
@@ -140,7 +143,8 @@ async fn hostile_bytes_on_the_subjects_harm_nothing() {
         }
     }
     let (mut reading, mut writing) = stranger.into_split();
-    let drain = tokio::spawn(async move { while reading.read(&mut heard).await.is_ok_and(|read| read > 0) {} });
+    let drain =
+        tokio::spawn(async move { while reading.read(&mut heard).await.is_ok_and(|read| read > 0) {} });
     writing.write_all(&bytes).await.unwrap();
     until(async || a.metric("cluster_refusals_total").await, |refused| *refused > 100).await;
 
