@@ -49,7 +49,7 @@ test("peers at two servers meet, and their data channel outlives the move of one
 
   const [left, resets] = [record(b, "peer-left"), record(toA, "connection-reset")];
   const id = a.peerId;
-  const back = once(a, "joined", { filter: ({ isRejoin }) => isRejoin });
+  const back = once(a, "state-change", { filter: ({ to }) => to === "joined" });
   balancer.to = second;
   await first.kill();
   await back;
