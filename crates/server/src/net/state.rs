@@ -65,6 +65,14 @@ impl ServerState {
             refused: AtomicU64::new(0),
         });
         let callers = Callers::new(config.limits);
+        if config.cluster.is_some() {
+            for app in config.apps.iter().filter(|app| app.keys.secret.is_empty()) {
+                tracing::warn!(
+                    app = app.id,
+                    "without a secret key, clients do not keep their peer ids at other servers"
+                );
+            }
+        }
         let apps = config.apps.iter().map(|app| Arc::new(App::new(app, &config, shared.clone()))).collect();
         Self(Arc::new(Whole {
             config,

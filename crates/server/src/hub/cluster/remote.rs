@@ -228,7 +228,9 @@ impl Hub {
 
     /// Every other node that has somebody in a channel.
     pub(in crate::hub) fn nodes_in(&self, channel: &Channel) -> Vec<NodeId> {
-        self.rooms.get(channel).map(|room| room.nodes().collect()).unwrap_or_default()
+        // Without others, a message is not to cost a look at its room.
+        let room = self.cluster.as_ref().and_then(|_| self.rooms.get(channel));
+        room.map(|room| room.nodes().collect()).unwrap_or_default()
     }
 
     /// Every other node.

@@ -36,3 +36,22 @@ async fn a_user_and_a_password_are_given_to_nats() {
     assert!(bad.health().await.starts_with("degraded"), "it has had the time to be let in by mistake");
     acquaint(&[&good, &corrected]).await;
 }
+
+#[tokio::test]
+async fn nats_is_spoken_to_over_tls_when_its_certificate_is_in_order() {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let directory = Directory::with(&[("cert.pem", &cert.pem()), ("key.pem", &signing_key.serialize_pem())]);
+    let path = |name: &str| directory.0.join(name).to_str().unwrap().to_owned();
+    let nats = Nats::with(&["--tls", "--tlscert", &path("cert.pem"), "--tlskey", &path("key.pem")]);
+    let start = |name: &str, ca: &str| {
+        let text = format!("{FILE}[cluster]\nnats = \"tls://{}\"\n{ca}\n", nats.address());
+        std::fs::write(directory.0.join(name), text).unwrap();
+        Node::with(&[&path(name)], &[])
+    };
+    let [trusting, other] = ["a.toml", "b.toml"].map(|name| start(name, "ca = \"cert.pem\""));
+    let suspicious = start("c.toml", "");
+    acquaint(&[&trusting, &other]).await;
+    assert_eq!(trusting.health().await, "ok");
+    assert!(suspicious.health().await.starts_with("degraded"));
+}
