@@ -10,19 +10,19 @@ fn publish(channel: &str, data: impl Into<Value>) -> Value {
     json!({"type": "publish", "channel": channel, "data": data.into()})
 }
 
+/// Whatever means something in NATS's subjects means nothing in a channel's name.
+const CHANNEL: &str = "a room.*.> ünï";
+
 #[tokio::test]
 async fn messages_and_direct_messages_reach_whoever_they_are_for_at_every_server() {
     let (_nats, [a, b, c]) = cluster().await;
-    let (mut alice, _) = a.join("alice", "a room.*.> ünï").await;
-    let (mut bob, _) = b.join("bob", "a room.*.> ünï").await;
-    let (mut carol, _) = c.join("carol", "a room.*.> ünï").await;
-    for (client, expected) in [(&mut alice, vec!["bob", "carol"]), (&mut bob, vec!["carol"])] {
-        let mut roster = Roster::default();
-        roster.0.extend(if expected.len() == 1 { Some("alice".to_owned()) } else { None });
-        let all: Vec<_> = if expected.len() == 1 { vec!["alice", "carol"] } else { expected };
-        roster.until(client, &all).await;
-    }
-    alice.say(publish("a room.*.> ünï", json!({"n": [1, null]}))).await;
+    let (mut alice, alices) = a.join("alice", CHANNEL).await;
+    let (mut bob, bobs) = b.join("bob", CHANNEL).await;
+    let (mut carol, carols) = c.join("carol", CHANNEL).await;
+    Roster::new(&alices).until(&mut alice, &["bob", "carol"]).await;
+    Roster::new(&bobs).until(&mut bob, &["alice", "carol"]).await;
+    Roster::new(&carols).until(&mut carol, &["alice", "bob"]).await;
+    alice.say(publish(CHANNEL, json!({"n": [1, null]}))).await;
     for client in [&mut bob, &mut carol] {
         let message = client.frame().await;
         assert_eq!((&message["from"], &message["data"]), (&json!("alice"), &json!({"n": [1, null]})));
