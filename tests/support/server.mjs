@@ -21,15 +21,17 @@ export const KEY = process.env.METERED_KEY ?? "pk_live_dev";
  *
  * `resumeGrace` is how many milliseconds it waits for a client whose connection broke; with 0 such a client has left at once.
  * `config` is the path of a configuration file; without one it serves development. `www` is the folder with its pages, by
- * default the demo's.
+ * default the demo's. `nats` is what makes it one of several.
  */
-export const startServer = async (port = 0, { resumeGrace, config, www = "www" } = {}) => {
+export const startServer = async (port = 0, { resumeGrace, config, www = "www", nats } = {}) => {
   const grace = resumeGrace === undefined ? [] : ["--resume-grace", String(resumeGrace)];
+  const cluster = nats === undefined ? [] : ["--nats", nats];
   let child;
   let address;
 
   const start = async () => {
-    child = spawn(program, [config ?? "--dev", "--port", String(port), ...grace, ...folders(www)], { stdio: ["ignore", "pipe", "inherit"] });
+    const files = folders(www);
+    child = spawn(program, [config ?? "--dev", "--port", String(port), ...grace, ...cluster, ...files], { stdio: ["ignore", "pipe", "inherit"] });
     const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the server ended with ${code}`))));
     failed.catch(() => {});
     const listening = (async () => {

@@ -10,6 +10,7 @@ mod admission;
 mod app;
 mod assets;
 mod backlog;
+mod cluster;
 mod endpoint;
 mod metrics;
 mod operations;
@@ -20,7 +21,7 @@ mod socket;
 mod state;
 mod tls;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, Total};
 pub(crate) use operations::endpoints as operations;
 pub use proxies::TrustedProxies;
 pub use serve::serve;

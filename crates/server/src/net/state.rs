@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::admission::Admission;
 use super::app::{App, Shared};
 use super::backlog::Backlog;
-use super::metrics::Metrics;
+use super::cluster::Bus;
+use super::metrics::{ClusterState, Metrics};
 use super::outbox::End;
 use crate::Config;
 use crate::auth::{AuthError, Fresh, Request};
@@ -60,8 +61,18 @@ impl ServerState {
             backlog: Arc::new(Backlog::new(config.limits.outbound_total_bytes)),
             metrics: Metrics::new(),
             too_slow: AtomicU64::new(0),
+            bus: config.cluster.clone().map(Bus::new),
+            refused: AtomicU64::new(0),
         });
         let callers = Callers::new(config.limits);
+        if config.cluster.is_some() {
+            for app in config.apps.iter().filter(|app| app.keys.secret.is_empty()) {
+                tracing::warn!(
+                    app = app.id,
+                    "without a secret key, clients do not keep their peer ids at other servers"
+                );
+            }
+        }
         let apps = config.apps.iter().map(|app| Arc::new(App::new(app, &config, shared.clone()))).collect();
         Self(Arc::new(Whole {
             config,
@@ -160,12 +171,29 @@ impl ServerState {
     /// The text of all metrics.
     pub(super) fn write_metrics(&self) -> Result<String, std::fmt::Error> {
         let snapshots: Vec<_> = self.0.apps.iter().map(|app| app.snapshot()).collect();
-        self.metrics().write(&snapshots, self.outbound_bytes())
+        let cluster = self.0.shared.bus.as_ref().map(|bus| ClusterState {
+            is_connected: bus.is_connected(),
+            refused: self.0.shared.refused.load(Ordering::Relaxed),
+        });
+        self.metrics().write(&snapshots, self.outbound_bytes(), cluster)
     }
 
     /// Whether the server is about to end.
     pub(crate) fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is one of several servers and the others cannot be reached.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.0.shared.bus.as_ref().is_some_and(|bus| !bus.is_connected())
+    }
+
+    /// Passes on what comes from other servers and goes to them, for ever.
+    pub(super) async fn run_cluster(&self) {
+        match &self.0.shared.bus {
+            Some(bus) => bus.run(&self.0.apps).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// From now on the server says that it is not ready for anybody new.

@@ -53,6 +53,12 @@ impl Problem {
     pub(super) const INTERNAL: Self =
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "internal_error", "the server could not do it");
 
+    pub(super) const OTHERS_UNREACHABLE: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "internal_error",
+        "done at this server, but another one did not answer",
+    );
+
     const fn new(status: StatusCode, error: &'static str, message: &'static str) -> Self {
         Self { status, error, message: Cow::Borrowed(message) }
     }

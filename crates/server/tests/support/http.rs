@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::soon;
+use crate::client::soon;
 
 /// The well-known secret key of development.
 pub(crate) const KEY: &str = "Bearer sk_id_dev:sk_secret_dev";
