@@ -22,6 +22,14 @@ pub const FIREFOX: Program = Program {
     missing: "it needs Firefox (Debian: `sudo apt-get install firefox-esr`)",
 };
 
+/// A message broker.
+pub const NATS: Program = Program {
+    names: &["nats-server"],
+    variable: "NATS_SERVER",
+    package: "nats-server",
+    missing: "it needs nats-server (Debian: `sudo apt-get install nats-server`)",
+};
+
 pub struct Program {
     /// Under these it may be on PATH.
     names: &'static [&'static str],
