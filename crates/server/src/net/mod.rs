@@ -19,6 +19,7 @@ mod serve;
 mod socket;
 mod state;
 mod tls;
+mod web_socket;
 
 pub(crate) use app::App;
 pub(crate) use operations::endpoints as operations;
