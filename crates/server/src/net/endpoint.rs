@@ -42,7 +42,7 @@ pub(super) async fn open(
         _ => None,
     };
     let client = state.config().trusted_proxies.client(from.ip(), headers);
-    let admitted = state.admit(client, &request);
+    let admitted = state.admit(client, &request).map(Box::new);
     let longest = READ_CEILING.max(state.config().limits.max_message_bytes() as usize);
     let upgraded = hyper::upgrade::on(&mut upgrade);
     let tasks = state.tasks().clone();
@@ -50,7 +50,7 @@ pub(super) async fn open(
         let kill = state.kill().clone();
         let serve = async {
             let socket = match upgraded.await {
-                Ok(upgraded) => WebSocket::new(TokioIo::new(upgraded), longest),
+                Ok(upgraded) => Box::new(WebSocket::new(TokioIo::new(upgraded), longest)),
                 Err(error) => return tracing::debug!(%from, %error, "no WebSocket"),
             };
             match admitted {

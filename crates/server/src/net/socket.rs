@@ -25,12 +25,13 @@ const ASK_AFTER_BYTES: usize = 32 * 1024;
 /// As long as no connection lasts.
 pub(super) const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A WebSocket over whatever the request came by.
-pub(super) type Socket = WebSocket<TokioIo<Upgraded>>;
+/// A WebSocket over whatever the request came by. In a box, because a future has room for every place that a value
+/// is moved to, and each connection's future lasts.
+pub(super) type Socket = Box<WebSocket<TokioIo<Upgraded>>>;
 
 /// Serves an accepted connection until one side closes it.
-pub(super) async fn run(state: ServerState, socket: Socket, admitted: Admitted) {
-    let Admitted { app, arrival } = admitted;
+pub(super) async fn run(state: ServerState, socket: Socket, admitted: Box<Admitted>) {
+    let Admitted { app, arrival } = *admitted;
     let (conn, outbox) = app.connect(arrival);
     // However this task ends, the hub hears of it.
     let _guard = Connected { app: &app, conn };
@@ -53,7 +54,7 @@ pub(super) async fn run(state: ServerState, socket: Socket, admitted: Admitted) 
 }
 
 /// Closes a socket that never became a connection.
-pub(super) async fn refuse(state: &ServerState, socket: Socket, end: End) {
+pub(super) async fn refuse(state: &ServerState, mut socket: Socket, end: End) {
     state.metrics().refused(end.code);
     tracing::debug!(code = end.code.0, reason = end.reason, "connection refused");
     let _ = timeout(CLOSE_TIMEOUT, socket.close(end)).await;

@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sends a close frame and waits for the client's, reading past what it was still sending: a socket that is
     /// dropped with something unread takes the close frame down with it.
-    pub(super) async fn close(mut self, End { code: CloseCode(code), reason }: End) {
+    pub(super) async fn close(&mut self, End { code: CloseCode(code), reason }: End) {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         let queued = self.speak(|protocol, pipe| protocol.close(pipe, Some(frame)));
         if queued.is_ok() && self.flush().await.is_ok() {
@@ -257,7 +257,8 @@ mod tests {
         }
         assert!(is_stuck(socket.flush()).await);
         socket.give_up();
-        let closing = tokio::spawn(socket.close(End { code: CloseCode::GOING_AWAY, reason: "x" }));
+        let end = End { code: CloseCode::GOING_AWAY, reason: "x" };
+        let closing = tokio::spawn(async move { socket.close(end).await });
         let mut seen = vec![0; frame.wire().len() + 5];
         client.read_exact(&mut seen).await.unwrap();
         assert!(seen == [frame.wire(), &b"\x88\x03\x03\xe9x"[..]].concat(), "1001 is 0x3e9");
