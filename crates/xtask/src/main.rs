@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod bindings;
 mod boundary;
 mod browser;
@@ -57,6 +58,8 @@ enum Command {
     Package(package::Options),
     /// Print the sizes of the package and fail when it is over its budget
     Size(size::Options),
+    /// Compare what things cost (bench/README.md says how)
+    Bench(bench::Options),
     /// Run the simulator (its own arguments follow, e.g. --seed 7)
     Sim(sim::Options),
 }
@@ -82,6 +85,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test(options) => test::run(&options),
         Command::Package(options) => package::build_with(options.std).map(|()| ExitCode::SUCCESS),
         Command::Size(options) => size::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Sim(options) => sim::run(&options),
     }
 }

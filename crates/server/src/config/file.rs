@@ -365,6 +365,11 @@ fn read_limits(limits: &Table<'_, '_>, resume: &Table<'_, '_>) -> Limits {
         message_burst: count(limits, "message_burst", default.message_burst),
         requests_per_second: count(limits, "requests_per_second", default.requests_per_second),
         request_burst: count(limits, "request_burst", default.request_burst),
+        failed_requests_per_address: count(
+            limits,
+            "failed_requests_per_address",
+            default.failed_requests_per_address,
+        ),
         connections_per_address: count(limits, "connections_per_address", default.connections_per_address),
         connection_window_ms: ms(limits, "connection_window_ms", default.connection_window_ms),
         peer_metadata_bytes: bytes(limits, "peer_metadata_bytes", default.peer_metadata_bytes),

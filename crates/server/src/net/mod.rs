@@ -20,6 +20,7 @@ mod serve;
 mod socket;
 mod state;
 mod tls;
+mod web_socket;
 
 pub(crate) use app::{App, Total};
 pub(crate) use operations::endpoints as operations;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metered_protocol::{CloseCode, PeerId};
@@ -32,6 +32,8 @@ struct Whole {
     apps: Vec<Arc<App>>,
     shared: Arc<Shared>,
     admission: Mutex<Admission>,
+    /// Requests without a valid key.
+    failures: Mutex<Admission>,
     callers: Callers,
     started_at: UnixMillis,
     /// The server is about to end: nobody shall be sent here any more.
@@ -56,6 +58,7 @@ impl ServerState {
     /// The state of a server without connections.
     pub fn new(config: Config) -> Self {
         let admission = Admission::new(&config.limits, config.exempt_loopback);
+        let failures = Admission::for_failures(&config.limits, config.exempt_loopback);
         let shared = Arc::new(Shared {
             timeout_changed: Notify::new(),
             backlog: Arc::new(Backlog::new(config.limits.outbound_total_bytes)),
@@ -79,6 +82,7 @@ impl ServerState {
             apps,
             shared,
             admission: Mutex::new(admission),
+            failures: Mutex::new(failures),
             callers,
             started_at: now(),
             draining: AtomicBool::new(false),
@@ -156,6 +160,20 @@ impl ServerState {
     /// When this state was made.
     pub(crate) fn started_at(&self) -> UnixMillis {
         self.0.started_at
+    }
+
+    /// Whether this address may present a secret key, or has presented too many wrong ones of late.
+    pub(crate) fn may_present_key(&self, from: IpAddr) -> bool {
+        self.failures().has_room(now(), from)
+    }
+
+    /// What this address presented was no secret key.
+    pub(crate) fn note_wrong_key(&self, from: IpAddr) {
+        self.failures().admit(now(), from);
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Admission> {
+        self.0.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often the secret keys have been used.
