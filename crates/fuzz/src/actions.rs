@@ -38,6 +38,8 @@ pub fn core(data: &[u8]) {
 
 struct Client {
     core: Core<Json>,
+    /// A `MeteredPeer` and not a `SignallingClient`: it has other methods.
+    is_room: bool,
     now: Instant,
     calls: u32,
     open_calls: BTreeSet<CallId>,
@@ -70,9 +72,10 @@ impl Client {
             Err(_) => Default::default(),
         });
         let seed = u.arbitrary()?;
-        let core = if u.ratio(3, 4)? { Core::room(config, seed) } else { Core::signalling(config, seed) };
+        let is_room = u.ratio(3, 4)?;
         Ok(Self {
-            core,
+            core: if is_room { Core::room(config, seed) } else { Core::signalling(config, seed) },
+            is_room,
             now: Instant(1_000),
             calls: 0,
             open_calls: BTreeSet::new(),
@@ -174,15 +177,16 @@ impl Client {
         let peer = PeerId::parse(json::name(u)?).expect("a peer id");
         let data =
             Measured { value: json::value(u, 1)?, bytes: *u.choose(&[1, 65_000, 70_000, usize::MAX])? };
-        let call = match u.int_in_range(0..=8)? {
-            0 | 1 => Call::Join { channel, include_sender_metadata: u.arbitrary()? },
-            2 | 3 => Call::Connect,
-            4 => Call::Subscribe { channel, include_sender_metadata: u.arbitrary()? },
-            5 => Call::Unsubscribe { channel },
-            6 => Call::Publish { channel, data },
-            7 => Call::SendTo { to: peer, data },
-            _ if u.ratio(1, 4)? => Call::Close { code: CloseCode::NORMAL, reason: None },
-            _ => Call::Broadcast { data },
+        let include_sender_metadata = u.arbitrary()?;
+        let call = match (u.int_in_range(0..=7)?, self.is_room) {
+            (0, _) if u.ratio(1, 4)? => Call::Close { code: CloseCode::NORMAL, reason: None },
+            (0..3, true) => Call::Join { channel, include_sender_metadata },
+            (3..6, true) => Call::Broadcast { data },
+            (0..3, false) => Call::Connect,
+            (3, false) => Call::Subscribe { channel, include_sender_metadata },
+            (4, false) => Call::Unsubscribe { channel },
+            (5, false) => Call::Publish { channel, data },
+            _ => Call::SendTo { to: peer, data },
         };
         self.begin(call);
         Ok(())
