@@ -55,21 +55,19 @@ impl Mutant {
 pub fn run() -> Result<Tally> {
     let copy = workspace::target().join("mutants/sources");
     let mut tally = Tally::default();
-    let mut lines = Vec::new();
     for mutant in list()? {
         say(format_args!("mutant: {}", mutant.bug));
         let end = attempt(&mutant, &copy).unwrap_or_else(|error| Err(format!("{error:#}")));
-        let line = match &end {
-            Ok(caught) => format!("caught     {}\n           {caught}", mutant.bug),
-            Err(problem) => format!("NOT CAUGHT {}\n           {problem}", mutant.bug),
-        };
+        match &end {
+            Ok(caught) => println!("caught     {}\n           {caught}", mutant.bug),
+            Err(problem) => println!("NOT CAUGHT {}\n           {problem}", mutant.bug),
+        }
         tally.add(match end {
             Ok(_) => Tally::success(),
             Err(problem) => Tally::failure(format!("{}: {problem}", mutant.bug)),
         });
-        lines.push(line);
     }
-    println!("{}\n{} caught, {} not caught", lines.join("\n"), tally.passed, tally.failed);
+    println!("{} caught, {} not caught", tally.passed, tally.failed);
     Ok(tally)
 }
 
