@@ -369,7 +369,7 @@ impl World {
             ..Limits::default()
         };
         let now = UnixMillis(1_700_000_000_000);
-        Ok(Self { hub: Hub::new(limits.clone()), limits, now, last: 0, open: BTreeMap::new() })
+        Ok(Self { hub: Hub::new(limits), limits, now, last: 0, open: BTreeMap::new() })
     }
 
     fn act(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
