@@ -401,7 +401,12 @@ impl<E> Negotiation<E> {
                 let step = Step::SettingRemoteAnswer(answer.clone());
                 self.operate(ids, step, Operation::SetRemote(answer));
             }
-            RemoteSignal::Description(_) => self.log("dropped an answer to a withdrawn offer"),
+            RemoteSignal::Description(_) => {
+                self.log("dropped an answer to a withdrawn offer");
+                // Or to the one that stands: nothing tells which of two answers is to which offer. So if one was taken
+                // for that of our last offer, both sides agree anew.
+                self.offer_needed |= matches!(self.latest, Some((_, None)));
+            }
         }
     }
 

@@ -359,7 +359,7 @@ impl<V: Value> Signalling<V> {
         frame.set_request_id(RequestId::numbered(self.requests.next()));
         if payload_bytes > 0 {
             // The server measures the whole frame. One byte closes the object.
-            let size = frame.head().0.len() + payload_bytes + 1;
+            let size = payload_bytes.saturating_add(frame.head().0.len() + 1);
             if size > self.max_message_size {
                 self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
                 return;

@@ -194,8 +194,15 @@ fn start_log(config: &Config) {
         Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
         _ => EnvFilter::new(&config.log.level),
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if config.log.json { log.json().init() } else { log.init() }
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    if config.log.json {
+        lines.json().init()
+    } else {
+        lines.init()
+    }
+    // What libraries say by the other way of logging: the WebSocket's writes down whole frames, credentials included, and
+    // no directive shall make it.
+    log::set_max_level(log::LevelFilter::Info);
 }
 
 #[tokio::main]

@@ -288,6 +288,25 @@ fn an_answer_to_an_offer_that_was_withdrawn_is_dropped() {
 }
 
 #[test]
+fn after_two_answers_to_two_offers_both_sides_agree_anew() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.offers(2);
+    hand.pass(15_000);
+    hand.steps_succeed();
+    // The first may have been to the offer that was withdrawn.
+    hand.description("bob", &sdp(SdpType::Answer, "bob"));
+    hand.steps_succeed();
+    hand.said();
+    hand.description("bob", &sdp(SdpType::Answer, "bob"));
+    hand.steps_succeed();
+    assert_eq!(hand.logs.last(), Some(&"dropped an answer to a withdrawn offer"));
+    assert_eq!(sent(&mut hand), ["offer"]);
+    hand.description("bob", &sdp(SdpType::Answer, "bob"));
+    hand.steps_succeed();
+    assert_eq!(sent(&mut hand), [""; 0], "and that is that");
+}
+
+#[test]
 fn an_answer_that_is_refused_withdraws_the_offer_and_a_few_more_are_tried() {
     let mut hand = Hand::joined(&["bob"]);
     let mut offers = 0;

@@ -5,10 +5,6 @@ use anyhow::Result;
 use super::Tally;
 use crate::process::{cargo, on_path};
 use crate::programs::NATS;
-use crate::sim;
-
-/// The worlds of a test run.
-const SEEDS: &str = "2000";
 
 /// The tests that need NATS, by how their names begin.
 const OVER_NATS: &str = "over_nats::";
@@ -31,12 +27,5 @@ pub fn crates() -> Result<Tally> {
     tally.run_tests(&mut tests)?;
     // Not every crate has an example in its documentation: this one may count nothing.
     tally.check(&mut cargo(&["test", "--quiet", "--workspace", "--doc"]));
-    Ok(tally)
-}
-
-/// The simulator's scenarios. It prints the seed of a world that fails, and counts the worlds in the end.
-pub fn worlds() -> Result<Tally> {
-    let mut tally = Tally::default();
-    tally.run_tests(&mut sim::simulator(&["--seeds".to_owned(), SEEDS.to_owned()]))?;
     Ok(tally)
 }
