@@ -1,0 +1,46 @@
+// Comparisons by turns. Works in Node and in a page.
+//
+// Every variant is measured once in each round, in another order each time, so that what else the machine does meets all
+// of them alike. What is compared is the quotient of two figures of the same round, of which the median is taken. The
+// base is measured a second time under another name: how far that quotient is from 1, and how far its quartiles are
+// apart, is what the machine does, and no difference below that means anything.
+
+/** A value below which a part of a list lies, between neighbours by interpolation. */
+export const quantile = (values, part) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * part;
+  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return low + (high - low) * (at % 1);
+};
+
+/** The median of a list of numbers and the quartiles around it. */
+export const spread = (values) => ({ median: quantile(values, 0.5), q1: quantile(values, 0.25), q3: quantile(values, 0.75) });
+
+const shuffled = (list) => list.map((item) => [Math.random(), item]).sort(([a], [b]) => a - b).map(([, item]) => item);
+
+/**
+ * Measures every variant once a round, and answers a table.
+ *
+ * `variants` are functions that answer a figure in `unit`, of which `better` says whether it should be "less" or "more".
+ * `goals` may say of a variant what its quotient by `base` should be at most, or at least. Before the rounds that count
+ * there are `warmups`.
+ */
+export const compare = async ({ title, unit, better = "less", base, variants, goals = {}, rounds, warmups = 2 }) => {
+  const all = { ...variants, [`${base} again`]: variants[base] };
+  const figures = new Map(Object.keys(all).map((name) => [name, []]));
+  for (let round = -warmups; round < rounds; round += 1) {
+    for (const name of shuffled(Object.keys(all))) {
+      globalThis.gc?.();
+      const figure = await all[name]();
+      if (round >= 0) figures.get(name).push(figure);
+    }
+  }
+  const reference = figures.get(base);
+  const rows = [...figures].map(([name, list]) => {
+    const of = name === base ? undefined : spread(list.map((figure, round) => figure / reference[round]));
+    const goal = goals[name];
+    const met = goal === undefined ? undefined : better === "less" ? of.median <= goal : of.median >= goal;
+    return { name, ...spread(list), of, goal, met };
+  });
+  return { title, unit, better, base, rounds, rows };
+};
