@@ -40,11 +40,11 @@ const printComparison = ({ title, unit, better, base, rounds, rows }) => {
   console.log(`\n${title}, ${rounds} rounds, ${better} is better\n`);
   console.log(line(["", `median, ${unit}`, "quartiles", `of ${base}`, "quartiles", "goal"]));
   console.log("|---|---|---|---|---|---|");
-  for (const { name, of, goal, met, ...own } of rows) {
+  for (const { name, of, goal, met, failed, ...own } of rows) {
     const sign = better === "less" ? "≤" : "≥";
     console.log(line([
-      name, figure(own.median), apart(own), of ? of.median.toFixed(2) : "", of ? `${of.q1.toFixed(2)}–${of.q3.toFixed(2)}` : "",
-      goal === undefined ? "" : `${sign} ${goal} ${met ? "met" : "missed"}`,
+      failed > 0 ? `${name} (failed ${failed} times)` : name, figure(own.median), apart(own), of ? of.median.toFixed(2) : "", of ? `${of.q1.toFixed(2)}–${of.q3.toFixed(2)}` : "",
+      met === undefined ? "" : `${sign} ${goal} ${met ? "met" : "missed"}`,
     ]));
   }
 };
@@ -78,6 +78,8 @@ export const program = async (name, { rounds: usual = 15 } = {}, measure) => {
     tables.push(table);
   };
   const began = machine();
+  // Whatever ends this process, those that it has started end too.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   await measure({ rounds, quick, take, compare: async (settings) => take(await compare({ rounds, ...settings })) });
   if (json) writeFileSync(json, `${JSON.stringify({ name, command: `node bench/${name}.mjs --rounds ${rounds}${quick ? " --quick" : ""}`, machine: began, tables }, null, 1)}\n`);
   process.exit();

@@ -19,28 +19,39 @@ export const spread = (values) => ({ median: quantile(values, 0.5), q1: quantile
 const shuffled = (list) => list.map((item) => [Math.random(), item]).sort(([a], [b]) => a - b).map(([, item]) => item);
 
 /**
- * Measures every variant once a round, and answers a table.
- *
- * `variants` are functions that answer a figure in `unit`, of which `better` says whether it should be "less" or "more".
- * `goals` may say of a variant what its quotient by `base` should be at most, or at least. Before the rounds that count
- * there are `warmups`.
+ * Measures every variant once a round: what each has answered, by its name, round by round. One that throws has failed in
+ * that round, and `undefined` is in its place. Before the rounds that count there are `warmups`.
  */
-export const compare = async ({ title, unit, better = "less", base, variants, goals = {}, rounds, warmups = 2 }) => {
+export const takeTurns = async ({ variants, base, rounds, warmups = 2 }) => {
   const all = { ...variants, [`${base} again`]: variants[base] };
-  const figures = new Map(Object.keys(all).map((name) => [name, []]));
+  const answers = new Map(Object.keys(all).map((name) => [name, []]));
   for (let round = -warmups; round < rounds; round += 1) {
     for (const name of shuffled(Object.keys(all))) {
       globalThis.gc?.();
-      const figure = await all[name]();
-      if (round >= 0) figures.get(name).push(figure);
+      const answer = await all[name]().catch((error) => void console.error(`${name}: ${error.message}`));
+      if (round >= 0) answers.get(name).push(answer);
     }
   }
-  const reference = figures.get(base);
-  const rows = [...figures].map(([name, list]) => {
-    const of = name === base ? undefined : spread(list.map((figure, round) => figure / reference[round]));
-    const goal = goals[name];
-    const met = goal === undefined ? undefined : better === "less" ? of.median <= goal : of.median >= goal;
-    return { name, ...spread(list), of, goal, met };
-  });
-  return { title, unit, better, base, rounds, rows };
+  return answers;
 };
+
+/**
+ * A table of what was measured by turns. `better` says whether a figure should be "less" or "more"; `goals` may say of a
+ * variant what its quotient by `base` should be at most, or at least.
+ */
+export const tabulate = (answers, { title, unit, better = "less", base, goals = {} }) => {
+  const reference = answers.get(base);
+  const rows = [...answers].map(([name, list]) => {
+    const quotients = list.map((figure, round) => figure / reference[round]).filter((quotient) => Number.isFinite(quotient));
+    const of = name === base || quotients.length === 0 ? undefined : spread(quotients);
+    const goal = goals[name];
+    const met = goal && of && (better === "less" ? of.median <= goal : of.median >= goal);
+    const figures = list.filter((figure) => figure !== undefined);
+    return { name, ...spread(figures), of, goal, met, failed: list.length - figures.length };
+  });
+  return { title, unit, better, base, rounds: reference.length, rows };
+};
+
+/** Measures every variant, a function that answers a figure, once a round, and answers a table. */
+export const compare = async ({ title, unit, better, goals, ...settings }) =>
+  tabulate(await takeTurns(settings), { title, unit, better, goals, base: settings.base });

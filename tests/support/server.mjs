@@ -20,15 +20,16 @@ export const KEY = process.env.METERED_KEY ?? "pk_live_dev";
  * Starts a server. It can be stopped in an orderly way, killed, and started again on the port it had.
  *
  * `resumeGrace` is how many milliseconds it waits for a client whose connection broke; with 0 such a client has left at once.
- * `config` is the path of a configuration file; without one it serves development.
+ * `config` is the path of a configuration file; without one it serves development, `unlimited` if there is to be no limit
+ * to how much a client sends.
  */
-export const startServer = async (port = 0, { resumeGrace, config } = {}) => {
+export const startServer = async (port = 0, { resumeGrace, config, unlimited = false } = {}) => {
   const grace = resumeGrace === undefined ? [] : ["--resume-grace", String(resumeGrace)];
   let child;
   let address;
 
   const start = async () => {
-    child = spawn(program, [config ?? "--dev", "--port", String(port), ...grace, ...folders], { stdio: ["ignore", "pipe", "inherit"] });
+    child = spawn(program, [config ?? "--dev", "--port", String(port), ...grace, ...folders, ...(unlimited ? ["--unlimited"] : [])], { stdio: ["ignore", "pipe", "inherit"] });
     const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the server ended with ${code}`))));
     failed.catch(() => {});
     const listening = (async () => {

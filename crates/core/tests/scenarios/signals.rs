@@ -1,5 +1,6 @@
 //! Payloads between peers: what is the application's, what is ours, and what is nobody's.
 
+use metered_core::limits::GATHERING_MS;
 use metered_protocol::SdpType;
 use serde_json::json;
 
@@ -119,6 +120,7 @@ fn the_signals_of_a_large_room_leave_at_a_pace_that_servers_take() {
         hand.gathered(*k, "c1");
         hand.gathered(*k, "c2");
     }
+    hand.pass(GATHERING_MS);
     let mut sent = hand.said_about("send ");
     assert_eq!(sent.len(), 120);
     let mut seconds = 0;
@@ -143,6 +145,7 @@ fn signals_that_wait_to_leave_are_forgotten_with_their_connection() {
         hand.negotiation_needed(2 + 2 * n);
     }
     hand.steps_succeed();
+    hand.pass(GATHERING_MS);
     hand.said();
     hand.acks(2..=121);
     hand.presence(&[], &["p125"]);
