@@ -57,7 +57,10 @@ const members = async (which, url, channel, count) => {
       setImmediate(() => process.exit());
     },
   };
-  process.on("message", async ([step, argument]) => process.send(await steps[step](argument)));
+  process.on("message", async ([step, argument]) => {
+    const answer = await steps[step](argument);
+    if (answer) process.send(answer);
+  });
   process.send("ready");
 };
 

@@ -13,9 +13,9 @@ export const meet = async (which, access, count) => {
   const pairs = (count * (count - 1)) / 2;
   const begin = performance.now();
   let joined;
-  const all = await new Promise((resolve, reject) => {
+  const meeting = new Promise((resolve, reject) => {
     let echoes = 0;
-    const late = setTimeout(() => reject(new Error(`${which}: ${echoes} of ${pairs} pairs within 10 s`)), 10_000);
+    const late = setTimeout(() => reject(new Error(`${which}: ${echoes} of ${pairs} pairs within 30 s`)), 30_000);
     for (const peer of peers) {
       peer.on("peer-joined", ({ peer: remote }) => {
         remote.on("data-channel", (event) => {
@@ -42,6 +42,9 @@ export const meet = async (which, access, count) => {
     }
     Promise.all(peers.map((peer) => peer.join(channel))).then(() => { joined = performance.now() - begin; }, reject);
   });
-  await Promise.all(peers.map((peer) => peer.close()));
-  return { all, joined };
+  try {
+    return { all: await meeting, joined };
+  } finally {
+    await Promise.all(peers.map((peer) => peer.close()));
+  }
 };

@@ -8,17 +8,13 @@ import { launch } from "../../tests/browser/chromium.mjs";
 
 const { resolve } = createRequire(import.meta.url);
 
-/** A package for Node and browsers as one module for the page. */
-const bundled = (name) =>
-  buildSync({
-    stdin: { contents: `export { default } from "${name}";`, resolveDir: dirname(fileURLToPath(import.meta.url)) },
-    bundle: true, format: "esm", platform: "browser", write: false, define: { global: "globalThis" },
-  }).outputFiles[0].text;
+/** A file of CommonJS for browsers as a module. */
+const asModule = (path) => buildSync({ entryPoints: [path], bundle: true, format: "esm", write: false }).outputFiles[0].text;
 
 const modules = {
   "metered-realtime": () => ({ path: resolve("metered-realtime").replace(/\.cjs$/, ".js") }),
   "@metered-ca/realtime": () => ({ path: join(dirname(resolve("@metered-ca/realtime")), "index.mjs") }),
-  "simple-peer": () => ({ body: bundled("simple-peer") }),
+  "simple-peer": () => ({ body: asModule(resolve("simple-peer/simplepeer.min.js")) }),
 };
 const made = new Map();
 

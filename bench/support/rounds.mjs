@@ -45,7 +45,7 @@ export const tabulate = (answers, { title, unit, better = "less", base, goals = 
     const quotients = list.map((figure, round) => figure / reference[round]).filter((quotient) => Number.isFinite(quotient));
     const of = name === base || quotients.length === 0 ? undefined : spread(quotients);
     const goal = goals[name];
-    const met = goal && of && (better === "less" ? of.median <= goal : of.median >= goal);
+    const met = goal === undefined || !of ? undefined : (better === "less" ? of.median <= goal : of.median >= goal);
     const figures = list.filter((figure) => figure !== undefined);
     return { name, ...spread(figures), of, goal, met, failed: list.length - figures.length };
   });
