@@ -135,7 +135,9 @@ impl Description {
             end += line.len();
         }
         if is_of_generation {
-            self.sdp.insert_str(end, &["a=", &candidate.candidate, "\r\n"].concat());
+            for part in ["\r\n", &candidate.candidate, "a="] {
+                self.sdp.insert_str(end, part);
+            }
         }
         is_of_generation
     }

@@ -7,8 +7,9 @@
 //! awaited and the rest of the connection hangs on it.
 //!
 //! A candidate whose description waits travels in it: that is one signal less, and one step less for the other side. Where
-//! there is much to say, from [`MANY_SIGNALS`](crate::limits::MANY_SIGNALS) on, a description waits for that, for
-//! [`GATHERING_MS`](crate::limits::GATHERING_MS). In a room of two none does.
+//! there is much to say, from [`MANY_SIGNALS`](crate::limits::MANY_SIGNALS) on, a description waits for that:
+//! until shortly after the first candidate, which may take [`FIRST_GATHERED_MS`](crate::limits::FIRST_GATHERED_MS). In a
+//! room of two none does.
 //!
 //! A signal counts as delivered when the server has answered it. Where a session can be resumed, signals that were not,
 //! and those made during the gap, leave again when it is: a receiver takes a repeated signal for what it is.
@@ -17,8 +18,8 @@ use metered_protocol::{PeerId, SdpType, Signal};
 
 use crate::Instant;
 use crate::limits::{
-    GATHERED_SDP_BYTES, GATHERING_MS, MANY_SIGNALS, SIGNAL_BURST, SIGNAL_PAUSE_MS, SIGNALS_PER_SECOND,
-    UNANSWERED_SIGNALS, WAITING_SIGNALS,
+    FIRST_GATHERED_MS, GATHERED_SDP_BYTES, GATHERING_MS, MANY_SIGNALS, SIGNAL_BURST, SIGNAL_PAUSE_MS,
+    SIGNALS_PER_SECOND, UNANSWERED_SIGNALS, WAITING_SIGNALS,
 };
 use crate::output::JsonText;
 use crate::queue::Queue;
@@ -103,6 +104,7 @@ impl Pace {
             && let Signal::Description(description) = &mut waiting.signal
             && description.take_in(candidate, GATHERED_SDP_BYTES)
         {
+            waiting.until = waiting.until.min(now.after(GATHERING_MS));
             return true;
         }
         let ahead = self.descriptions.len() + self.candidates.len();
@@ -113,7 +115,7 @@ impl Pace {
         if gathers {
             waiting.gathers = true;
             if ahead + self.unanswered.len() >= MANY_SIGNALS {
-                waiting.until = now.after(GATHERING_MS);
+                waiting.until = now.after(FIRST_GATHERED_MS);
             }
         }
         self.queue(&waiting.signal).push(waiting);
@@ -269,9 +271,20 @@ mod tests {
         }
         gathered(&mut pace, "eve");
         candidate(&mut pace, "eve");
-        assert_eq!(leaving(&mut pace, 5), "");
-        assert_eq!(pace.next(), Some(Instant(6)));
-        assert_eq!(leaving(&mut pace, 6), "oOc");
+        assert_eq!(leaving(&mut pace, 50), "");
+        assert_eq!(pace.next(), Some(Instant(51)));
+        assert_eq!(leaving(&mut pace, 51), "oOc");
+    }
+
+    #[test]
+    fn once_there_is_a_candidate_a_description_waits_but_shortly() {
+        let mut pace = Pace::new();
+        pace.start(Instant(0));
+        busy(&mut pace);
+        offer(&mut pace, 0, "bob", true);
+        gathered(&mut pace, "bob");
+        assert_eq!(leaving(&mut pace, 4), "");
+        assert_eq!(leaving(&mut pace, 5), "O");
     }
 
     #[test]
