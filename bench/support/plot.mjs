@@ -13,7 +13,7 @@ const colour = (name) => (name.endsWith(" again") ? CONTROL : name.startsWith("o
 const barsOf = (tables) =>
   tables.flatMap(({ title, base, better, rows }) => rows.filter(({ of }) => of && Number.isFinite(of.median)).map(({ name, of }, at) => {
     const [value, low, high] = better === "less" ? [of.median, of.q1, of.q3] : [1 / of.median, 1 / of.q3, 1 / of.q1];
-    return { label: `${at === 0 ? `${title}, by ${base}\n` : ""}${name}`, name, value, low, high };
+    return { label: `${at === 0 ? `${title}, next to ${base}\n` : ""}${name}`, name, value, low, high };
   }));
 
 /** An SVG document of the tables that `compare` made. */
@@ -28,6 +28,7 @@ export const plot = (tables) => {
   };
   chart.setOption({
     animation: false,
+    backgroundColor: "#fff",
     title: { text: "Time taken, as a part of the base's (short is good; medians of quotients within a round, quartiles)", left: 10, top: 10, textStyle: { fontSize: 14 } },
     grid: MARGIN,
     xAxis: { type: "value", min: 0, max: ({ max }) => Math.min(Math.ceil(max * 10) / 10, 3), position: "top" },
@@ -39,7 +40,7 @@ export const plot = (tables) => {
         label: { show: true, position: "right", distance: 30, formatter: ({ value }) => value.toFixed(2), fontSize: 10 },
         markLine: { symbol: "none", silent: true, label: { show: false }, lineStyle: { color: LINE, type: "solid" }, data: [{ xAxis: 1 }] },
       },
-      { type: "custom", clip: true, renderItem: whisker, data: bars.map(({ low, high }, at) => [at, low, high]) },
+      { type: "custom", clip: true, z: 5, renderItem: whisker, data: bars.map(({ low, high }, at) => [at, low, high]) },
     ],
   });
   const svg = chart.renderToSVGString();
