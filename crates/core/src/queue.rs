@@ -50,9 +50,9 @@ impl<T> Queue<T> {
     }
 
     /// Drops what does not fit.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
-        self.front.retain(&mut keep);
-        self.back.retain(&mut keep);
+    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.front.retain(&keep);
+        self.back.retain(&keep);
     }
 }
 
