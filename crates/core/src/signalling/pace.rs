@@ -7,9 +7,8 @@
 //! awaited and the rest of the connection hangs on it.
 //!
 //! A candidate whose description waits travels in it: that is one signal less, and one step less for the other side. Where
-//! there is much to say, from [`MANY_SIGNALS`](crate::limits::MANY_SIGNALS) on, a description waits for that:
-//! until shortly after the first candidate, which may take [`FIRST_GATHERED_MS`](crate::limits::FIRST_GATHERED_MS). In a
-//! room of two none does.
+//! there is much to say, from [`MANY_SIGNALS`] on, a description waits for that: until shortly after the first candidate,
+//! which may take [`FIRST_GATHERED_MS`]. In a room of two none does.
 //!
 //! A signal counts as delivered when the server has answered it. Where a session can be resumed, signals that were not,
 //! and those made during the gap, leave again when it is: a receiver takes a repeated signal for what it is.
