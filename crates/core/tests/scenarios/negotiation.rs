@@ -2,7 +2,7 @@
 //! we are polite.
 
 use metered_core::ConnectionState;
-use metered_core::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS};
+use metered_core::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS, FIRST_GATHERED_MS};
 use metered_protocol::SdpType::{Answer, Offer};
 use metered_protocol::{Description, SdpType};
 
@@ -270,6 +270,7 @@ fn an_offer_that_stays_unanswered_is_withdrawn_and_made_again_but_not_for_ever()
     // The remote moves after all.
     hand.description("bob", &sdp(Offer, "bobs"));
     hand.steps_succeed();
+    hand.pass(FIRST_GATHERED_MS);
     assert_eq!(sent(&mut hand), ["answer"]);
 }
 
