@@ -20,16 +20,18 @@ export const KEY = process.env.METERED_KEY ?? "pk_live_dev";
  * Starts a server. It can be stopped in an orderly way, killed, and started again on the port it had.
  *
  * `resumeGrace` is how many milliseconds it waits for a client whose connection broke; with 0 such a client has left at once.
- * `config` is the path of a configuration file; without one it serves development. `www` is the folder with its pages, by
- * default the demo's.
+ * `config` is the path of a configuration file; without one it serves development, `unlimited` if there is to be no limit
+ * to how much a client sends. `www` is the folder with its pages, by default the demo's. `nats` is what makes it one of several.
  */
-export const startServer = async (port = 0, { resumeGrace, config, www = "www" } = {}) => {
+export const startServer = async (port = 0, { resumeGrace, config, unlimited = false, www = "www", nats } = {}) => {
   const grace = resumeGrace === undefined ? [] : ["--resume-grace", String(resumeGrace)];
+  const cluster = nats === undefined ? [] : ["--nats", nats];
   let child;
   let address;
 
   const start = async () => {
-    child = spawn(program, [config ?? "--dev", "--port", String(port), ...grace, ...folders(www)], { stdio: ["ignore", "pipe", "inherit"] });
+    const options = [...grace, ...cluster, ...folders(www), ...(unlimited ? ["--unlimited"] : [])];
+    child = spawn(program, [config ?? "--dev", "--port", String(port), ...options], { stdio: ["ignore", "pipe", "inherit"] });
     const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the server ended with ${code}`))));
     failed.catch(() => {});
     const listening = (async () => {
