@@ -6,16 +6,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import wrtc from "@roamhq/wrtc";
-import { leaveNativeObjects } from "../support/native.mjs";
 import { findsNoRelay, relayOnly, talkThroughRelay } from "../support/relayed.mjs";
 import { pair } from "../support/room.mjs";
 import { startServer } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
 import { token } from "../support/token.mjs";
 import { startTurn } from "../support/turn.mjs";
-
-// A process that ends by itself after all this has been seen to crash in native code.
-leaveNativeObjects();
 
 const SHARED = "a secret of the TURN server's";
 const KEY = { keyId: "sk_id_x", secret: "a secret of the application's" };

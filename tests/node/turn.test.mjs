@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import wrtc from "@roamhq/wrtc";
 import WebSocket from "ws";
-import { leaveNativeObjects } from "../support/native.mjs";
 import { findsNoRelay, loseRelay, LOST_AND_FOUND, relayOnly, talkThroughRelay } from "../support/relayed.mjs";
 import { pair } from "../support/room.mjs";
 import { startServer } from "../support/server.mjs";
@@ -12,9 +11,6 @@ import { test } from "../support/test.mjs";
 import { token } from "../support/token.mjs";
 import { startTurn } from "../support/turn.mjs";
 import { once } from "../support/wait.mjs";
-
-// A process that ends by itself after all this has been seen to crash in native code.
-leaveNativeObjects();
 
 let server;
 let turn;

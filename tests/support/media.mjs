@@ -2,13 +2,8 @@
 
 import wrtc from "@roamhq/wrtc";
 import { FakeConnection, Target } from "./fakes.mjs";
-import { leaveNativeObjects } from "./native.mjs";
 
 const { MediaStream, nonstandard } = wrtc;
-
-// A process that has stopped a generated track crashes in native code when it ends by itself, and one that has not goes
-// on for ever.
-leaveNativeObjects();
 
 /** A stream of generated tracks that end with the test. */
 export const generatedStream = (t, ...kinds) => {
