@@ -20,28 +20,30 @@ export const KEY = process.env.METERED_KEY ?? "pk_live_dev";
  * Starts a server. It can be stopped in an orderly way, killed, and started again on the port it had.
  *
  * `resumeGrace` is how many milliseconds it waits for a client whose connection broke; with 0 such a client has left at once.
- * `config` is the path of a configuration file; without one it serves development.
+ * `config` is the path of a configuration file; without one it serves development. `command` is how a command line begins
+ * that starts it elsewhere than here, and `stderr` where its log goes, as `spawn` has it.
  */
-export const startServer = async (port = 0, { resumeGrace, config } = {}) => {
+export const startServer = async (port = 0, { resumeGrace, config, command = [], stderr = "inherit" } = {}) => {
   const grace = resumeGrace === undefined ? [] : ["--resume-grace", String(resumeGrace)];
   let child;
   let address;
 
   const start = async () => {
-    child = spawn(program, [config ?? "--dev", "--port", String(port), ...grace, ...folders], { stdio: ["ignore", "pipe", "inherit"] });
+    const [file, ...args] = [...command, program, config ?? "--dev", "--port", String(port), ...grace, ...folders];
+    child = spawn(file, args, { stdio: ["ignore", "pipe", stderr] });
     const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the server ended with ${code}`))));
     failed.catch(() => {});
     const listening = (async () => {
       for await (const line of createInterface({ input: child.stdout })) {
-        const found = line.match(/http:\/\/(\S+:(\d+))/);
+        const found = line.match(/http(s?):\/\/(\S+:(\d+))/);
         if (found) return found;
       }
       throw new Error("the server did not print its address");
     })();
     const found = await within(Promise.race([listening, failed]), "the server's start");
     child.stdout.resume();
-    address = found[1];
-    port = Number(found[2]);
+    address = `${found[1]}://${found[2]}`;
+    port = Number(found[3]);
   };
 
   const end = async (signal) => {
@@ -53,8 +55,11 @@ export const startServer = async (port = 0, { resumeGrace, config } = {}) => {
 
   await start();
   return {
-    url: `ws://${address}`,
-    httpUrl: `http://${address}`,
+    url: `ws${address}`,
+    httpUrl: `http${address}`,
+    get pid() {
+      return child.pid;
+    },
     start,
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),
