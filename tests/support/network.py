@@ -60,9 +60,9 @@ class Host:
 
     def move(self, address):
         old, self.address = self.address, address
-        # In this order there is no moment without an address, as when a machine changes its network and tells late.
-        self.own("address", "add", f"{address}/24", "dev", self.device)
+        # In this order, since the kernel takes later addresses of a network away with the first.
         self.own("address", "del", f"{old}/24", "dev", self.device)
+        self.own("address", "add", f"{address}/24", "dev", self.device)
         self.own("route", "replace", "default", "dev", self.device)
 
     def end(self):
