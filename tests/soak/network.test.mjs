@@ -7,17 +7,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ends } from "../support/ends.mjs";
-import { judge } from "../support/ledger.mjs";
 import { CUT, startNetwork } from "../support/network.mjs";
 import { startServer } from "../support/server.mjs";
-import { count, isSoak, report } from "../support/soak.mjs";
-import { token } from "../support/token.mjs";
+import { count, isSoak } from "../support/soak.mjs";
+import { fresh } from "../support/token.mjs";
 import { startTurn } from "../support/turn.mjs";
+import { PATIENCE_MS, meet, missed, settleAccounts, talked, together } from "../support/two-ends.mjs";
 import { until } from "../support/wait.mjs";
-
-/** The ladder of ICE restarts pauses for up to 30 s, and an attempt takes another 15 s. */
-const PATIENCE_MS = 150_000;
 
 const KEY = { keyId: "sk_id_soak", secret: "the secret of a soak test" };
 
@@ -48,69 +44,16 @@ const configuration = (t, address) => {
   return config;
 };
 
-/** A room of two of these kinds, each on its host, who talk to each other already. */
-const meet = async (t, kinds, { relayOnly = false } = {}) => {
+/** A room of two of these kinds, each on its host, and the server and a relay on another. */
+const connected = async (t, kinds, { relayOnly = false, seconds = 7_200 } = {}) => {
   const network = await startNetwork(t);
-  const [serverHost, ...hosts] = [await network.host("s"), await network.host("a"), await network.host("b")];
-  const { address, command } = serverHost;
+  const [{ address, command }, ...hosts] = [await network.host("s"), await network.host("a"), await network.host("b")];
   const server = await startServer(0, { config: configuration(t, address), command });
   t.after(() => server.kill());
   const turn = relayOnly && await startTurn({ address, command });
   t.after(() => turn && turn.stop());
-
-  const metadata = turn ? { iceServers: turn.iceServers } : {};
-  const peers = [];
-  for (const [i, kind] of kinds.entries()) {
-    const claims = { sub: `peer-${i}`, metadata, exp: Math.floor(Date.now() / 1000) + 7200 };
-    const options = { url: server.url, token: token(claims, KEY), relayOnly };
-    peers.push(await ends[kind](t, { host: hosts[i], httpUrl: server.httpUrl, room: "soak", options }));
-  }
-  const world = { hosts, peers, server, serverHost };
-  await talked(world, 10);
-  return world;
-};
-
-/** Resolves when each has heard `more` messages more from the other, through its channel and by way of the server. */
-const talked = async ({ peers }, more) => {
-  const before = await Promise.all(peers.map((peer) => peer.glance()));
-  const [idA, idB] = before.map(({ id }) => id);
-  const heard = ({ heard, spread }, id) => [heard[id] ?? 0, spread[id] ?? 0];
-  await until(async () => {
-    const now = await Promise.all(peers.map((peer) => peer.glance()));
-    return [[0, idB], [1, idA]].every(([i, other]) => {
-      const [channel, spread] = heard(now[i], other).map((count, n) => count - heard(before[i], other)[n]);
-      return channel >= more && spread >= Math.ceil(more / 10);
-    });
-  }, `${more} messages more at both ends`, PATIENCE_MS);
-};
-
-/** Resolves when both are in the room and connected. */
-const together = async ({ peers }) => {
-  await until(async () => {
-    const all = await Promise.all(peers.map((peer) => peer.glance()));
-    return all.every(({ state, remotes }) => state === "joined" && Object.values(remotes).join() === "connected");
-  }, "both joined and connected", PATIENCE_MS);
-};
-
-/** Ends the talk, lets arrive what is on its way, and compares the ledgers. */
-const settleAccounts = async (t, { peers }) => {
-  await Promise.all(peers.map((peer) => peer.stop()));
-  const snapshot = async () => JSON.stringify(await Promise.all(peers.map((peer) => peer.glance())));
-  let last;
-  await until(async () => {
-    const before = last;
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    return (last = await snapshot()) === before;
-  }, "nothing arrives any more", PATIENCE_MS);
-  const ledgers = await Promise.all(peers.map((peer) => peer.ledger()));
-  const [idA, idB] = (await Promise.all(peers.map((peer) => peer.glance()))).map(({ id }) => id);
-  for (const { problems, left } of ledgers) assert.deepEqual([problems, left], [[], []]);
-  const figures = {
-    there: judge(ledgers[0], ledgers[1], { fromId: idA, toId: idB }),
-    back: judge(ledgers[1], ledgers[0], { fromId: idB, toId: idA }),
-  };
-  report(t.name, { ...figures, iceRestarts: ledgers.map((ledger, i) => ledger.remotes[i ? idA : idB].states.filter((state) => state === "reconnecting").length) });
-  return figures;
+  const claims = turn ? { metadata: { iceServers: turn.iceServers } } : {};
+  return { hosts, peers: await meet(t, kinds, { server, hosts, relayOnly, mint: { claims, key: KEY, seconds } }) };
 };
 
 const both = (fault) => ({ in: fault, out: fault });
@@ -136,41 +79,53 @@ const long = { timeout: 900_000 };
 
 for (const [name, kinds, options] of isSoak ? ROOMS : []) {
   test(`${name}, while packets are lost, late and out of order`, long, async (t) => {
-    const world = await meet(t, kinds, options);
+    const { hosts, peers } = await connected(t, kinds, options);
     for (const [, fault] of BAD) {
-      await world.hosts[0].set(fault);
-      await talked(world, count(100, 20));
+      await hosts[0].set(fault);
+      await talked(peers, count(100, 20));
     }
-    await world.hosts[0].set();
-    await together(world);
-    const { there, back } = await settleAccounts(t, world);
+    const { dropped } = await hosts[0].set();
+    await together(peers);
+    const { there, back } = await settleAccounts(t, peers, { packetsLost: dropped });
     assert.equal(there.missingAndTold + back.missingAndTold, 0, "a bad network is no reason to lose anything");
   });
 
   test(`${name}, while one side is cut off and comes back`, long, async (t) => {
-    const world = await meet(t, kinds, options);
-    await world.hosts[0].set(both(CUT));
-    await until(async () => (await world.peers[1].glance()).remotes["peer-0"] === "reconnecting", "the other side notices", PATIENCE_MS);
-    await world.hosts[0].set();
-    await together(world);
-    await talked(world, 20);
-    await settleAccounts(t, world);
+    const { hosts, peers } = await connected(t, kinds, options);
+    await hosts[0].set(both(CUT));
+    await missed(peers[1], 0);
+    await hosts[0].set();
+    await together(peers);
+    await talked(peers, 20);
+    await settleAccounts(t, peers);
   });
 
   test(`${name}, while one side gets another address`, long, async (t) => {
-    const world = await meet(t, kinds, options);
-    await world.hosts[0].move();
-    await talked(world, 20);
-    await together(world);
-    await settleAccounts(t, world);
+    const { hosts, peers } = await connected(t, kinds, options);
+    await hosts[0].move();
+    await talked(peers, 20);
+    await together(peers);
+    await settleAccounts(t, peers);
+  });
+
+  test(`${name}, while one side is cut off until its token has expired`, long, async (t) => {
+    const { hosts, peers } = await connected(t, kinds, { ...options, seconds: 45 });
+    const { exp } = JSON.parse(Buffer.from(fresh({ claims: {}, key: KEY, seconds: 45 }).split(".")[1], "base64url"));
+    await hosts[0].set(both(CUT));
+    await until(() => Date.now() / 1000 > exp, "the token has expired", PATIENCE_MS);
+    await hosts[0].set();
+    await together(peers);
+    await talked(peers, 20);
+    await settleAccounts(t, peers);
   });
 }
 
 test("a page and a program lose nothing while packets are lost, late and out of order", { timeout: 240_000 }, async (t) => {
-  const world = await meet(t, ["chromium", "node"]);
-  await world.hosts[0].set(both({ loss: 0.05, delay: 50, jitter: 40, reorder: 0.1 }));
-  await talked(world, 30);
-  await world.hosts[0].set();
-  const { there, back } = await settleAccounts(t, world);
+  const { hosts, peers } = await connected(t, ["chromium", "node"]);
+  await hosts[0].set(both({ loss: 0.05, delay: 50, jitter: 40, reorder: 0.1 }));
+  await talked(peers, 30);
+  const { dropped } = await hosts[0].set();
+  const { there, back } = await settleAccounts(t, peers, { packetsLost: dropped });
+  assert.ok(dropped > 0);
   assert.equal(there.missingAndTold + back.missingAndTold, 0);
 });

@@ -2,16 +2,17 @@
 
 import wrtc from "@roamhq/wrtc";
 import { WebSocket } from "ws";
-import { glance, keepLedger } from "../support/ledger.mjs";
+import { glance, keepLedger, leap } from "../support/ledger.mjs";
+import { fresh } from "../support/token.mjs";
 
-const { room, options: { relayOnly, token, ...options } } = JSON.parse(process.argv[2]);
+const { room, options: { relayOnly, mint, ...options } } = JSON.parse(process.argv[2]);
 const me = await keepLedger(room, {
   ...options,
-  tokenProvider: () => token,
+  tokenProvider: () => fresh(mint),
   // The certificate of a server that lives as long as a test is nobody's to check.
   webSocketFactory: (url) => new WebSocket(url, { rejectUnauthorized: false }),
   rtcPeerConnectionFactory: (config) => new wrtc.RTCPeerConnection({ ...config, iceTransportPolicy: relayOnly ? "relay" : "all" }),
 });
-const answers = { glance: () => glance(me), stop: () => me.stop(), ledger: () => me.ledger };
+const answers = { glance: () => glance(me), stop: () => me.stop(), ledger: () => me.ledger, leap };
 process.on("message", ({ id, what }) => process.send({ id, value: answers[what]() ?? null }));
 process.send("joined");

@@ -5,11 +5,12 @@ import { mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { SignallingClient } from "metered-realtime";
 import { residentKiB, watchHealth } from "../support/health.mjs";
 import { RawClient, frame, openMany } from "../support/raw-clients.mjs";
 import { KEY, startServer } from "../support/server.mjs";
 import { count, report } from "../support/soak.mjs";
-import { until, within } from "../support/wait.mjs";
+import { once, until, within } from "../support/wait.mjs";
 
 const PATIENCE_MS = 120_000;
 const long = { timeout: 600_000 };
@@ -39,6 +40,7 @@ const tortured = async (t, { limits = "", kept, log = "", ...options } = {}) => 
   const before = residentKiB(server.pid);
   return {
     server,
+    health,
     before,
     /** Ends the watch, which must have seen nothing but answers, and reports. */
     end: async (figures) => {
@@ -47,6 +49,13 @@ const tortured = async (t, { limits = "", kept, log = "", ...options } = {}) => 
       assert.equal(healthz.unanswered, 0, "/healthz was not answered");
     },
   };
+};
+
+/** How many of these times lie in each of the spans of so many milliseconds that hold any. */
+const histogram = (times, spanMs) => {
+  const counts = new Map();
+  for (const time of times) counts.set(Math.floor(time / spanMs), (counts.get(Math.floor(time / spanMs)) ?? 0) + 1);
+  return [...counts.values()];
 };
 
 /** A number that the server counts. */
@@ -126,15 +135,17 @@ test("clients that are there no more, and never said so, are noticed", long, asy
   await end({ connections: clients.length });
 });
 
-/** What somebody may send, and what becomes of the connection: a close code, or the code of an error. */
+/**
+ * What somebody may send, and what becomes of the connection: a close code, or the code of an error. Who does not speak
+ * the protocol is hung up on, which is 1006.
+ */
 const HOSTILE = {
   "one byte too many": [frame("x".repeat(65_537)), 1009],
   "one byte too many, in parts": [Buffer.concat([frame("x".repeat(40_000), { flags: 0 }), frame("x".repeat(25_537), { opcode: "continuation" })]), 1009],
-  // Nobody waits for that much in order to be heard out.
   "a length of almost 2^63": [Buffer.from("81ff7fffffffffffffff00000000", "hex"), 1006],
-  "invalid UTF-8": [frame(Buffer.from([0x22, 0xff, 0xfe, 0x22])), 1007],
-  "a compressed frame": [frame("{}", { flags: 0xc0 }), 1002],
-  "a frame without a mask": [frame("{}", { masked: false }), 1002],
+  "invalid UTF-8": [frame(Buffer.from([0x22, 0xff, 0xfe, 0x22])), 1006],
+  "a compressed frame": [frame("{}", { flags: 0xc0 }), 1006],
+  "a frame without a mask": [frame("{}", { masked: false }), 1006],
   "JSON 30,000 deep": [frame("[".repeat(30_000) + "]".repeat(30_000)), "malformed_message"],
   "objects 10,000 deep in a message": [frame(`{"type":"publish","channel":"c","data":${`{"a":`.repeat(10_000)}1${"}".repeat(10_000)}}`), "malformed_message"],
   "no JSON": [frame("hello"), "malformed_message"],
@@ -220,6 +231,30 @@ test("a server that has no file left serves those who are in, and then the other
   await stillServes(server);
   await end({ files: 128, crowd: crowd.length, insideAtOnce: atOnce });
 });
+
+for (const [end, name] of [["kill", "a server that is killed and comes back"], ["stop", "a server that is stopped and comes back"]]) {
+  test(`everybody finds back to ${name}, and not all at once`, long, async (t) => {
+    const { server, health } = await tortured(t);
+    await health.stop();
+    const many = count(2_000, 60);
+    const clients = Array.from({ length: many }, () => new SignallingClient({ apiKey: KEY, url: server.url }));
+    t.after(() => Promise.all(clients.map((client) => client.close())));
+    for (let i = 0; i < many; i += 50) await Promise.all(clients.slice(i, i + 50).map((client) => client.connect()));
+    const arrivals = [];
+    const back = clients.map((client) => once(client, "connected", { timeout: PATIENCE_MS }).then(() => arrivals.push(performance.now())));
+    const left = clients.map((client) => once(client, "disconnected", { timeout: PATIENCE_MS }));
+    await server[end]();
+    await Promise.all(left);
+    await server.start();
+    await Promise.all(back);
+    const perTenth = histogram(arrivals, 100);
+    await stillServes(server);
+    const span = Math.round(arrivals.at(-1) - arrivals[0]);
+    report(t.name, { clients: many, allBackInMs: span, mostIn100Ms: Math.max(...perTenth) });
+    // They wait for half a second, more or less: were they to come at once, it would be in one piece.
+    if (many >= 1_000) assert.ok(Math.max(...perTenth) < many, "all at once");
+  });
+}
 
 test("a server whose log has no room any more goes on", long, async (t) => {
   const full = openSync("/dev/full", "w");

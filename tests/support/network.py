@@ -11,7 +11,7 @@ A line of JSON on stdin is a command, a line on stdout its answer:
     {"do": "set", "name": "a", "in": FAULT, "out": FAULT}   what happens to what the host gets and sends
 
 FAULT is {"loss": share, "delay": ms, "jitter": ms, "reorder": share}: jitter is added to the delay or taken from it,
-and what is reordered is not delayed. When stdin ends, the hosts are gone.
+and what is reordered is not delayed. When stdin ends, so do the hosts.
 """
 
 import fcntl
@@ -21,6 +21,7 @@ import json
 import os
 import random
 import selectors
+import signal
 import struct
 import subprocess
 import sys
@@ -169,6 +170,8 @@ class Network:
 
 
 if __name__ == "__main__":
+    # As at the end of stdin: namespaces do not end with who made them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     network = Network(seed=int(sys.argv[1]))
     try:
         network.run()
