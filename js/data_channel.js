@@ -43,6 +43,8 @@ export class DataChannel extends Emitter {
   #queue = [];
   #recheck;
   #rechecks = 0;
+  /** What was buffered at the latest of those. */
+  #lastSeen = Infinity;
   /** Whether the platform never says that the buffer is low, as `@roamhq/wrtc`: then we look, if somebody listens. */
   #mute;
   #wasHigh = false;
@@ -297,7 +299,10 @@ export class DataChannel extends Emitter {
     if (this.#recheck !== undefined || !(this.#queue[0]?.ready || this.#wasHigh) || this.readyState !== "open") return;
     this.#recheck = setTimeout(() => {
       this.#recheck = undefined;
-      if (this.#wasHigh && this.bufferedAmount <= this.#low) this.#tellLow();
+      const buffered = this.bufferedAmount;
+      if (buffered < this.#lastSeen) this.#rechecks = 0;
+      this.#lastSeen = buffered;
+      if (this.#wasHigh && buffered <= this.#low) this.#tellLow();
       this.#release();
     }, 4 << this.#rechecks);
     this.#rechecks = Math.min(this.#rechecks + 1, 4);

@@ -1,28 +1,9 @@
-// The main job: a peer-to-peer data channel, and the example that shows it.
+// The main job: a peer-to-peer data channel.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { exitCode } from "../support/child.mjs";
 import { openChannel, pair } from "../support/room.mjs";
-import { access } from "../support/server.mjs";
 import { test } from "../support/test.mjs";
-import { once, record, until, within } from "../support/wait.mjs";
-
-const example = fileURLToPath(new URL("../../examples/data-channel-echo.mjs", import.meta.url));
-
-/** Starts the example. `lines` are what it prints, `ended()` its exit code. */
-const run = async (t, role, environment) => {
-  const { apiKey, url } = await access();
-  const env = { ...process.env, METERED_KEY: apiKey, METERED_URL: url, ...environment };
-  const child = spawn(process.execPath, role ? [example, role] : [example], { env });
-  t.after(() => child.kill("SIGKILL"));
-  const lines = [];
-  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", (line) => lines.push(line));
-  const ended = exitCode(child);
-  return { child, lines, ended: () => within(ended, `the end of the example (${role ?? "both"})`, 25_000) };
-};
+import { once, record, until } from "../support/wait.mjs";
 
 test("text and bytes are echoed over a data channel", async (t) => {
   const { toA, toB } = await pair(t);
@@ -70,26 +51,4 @@ test("closing a peer closes its channels on both sides", async (t) => {
   await a.close();
   await Promise.all(closed);
   assert.deepEqual([ours.readyState, theirs.readyState], ["closed", "closed"]);
-});
-
-test("the example echoes in one process", async (t) => {
-  const { lines, ended } = await run(t);
-  assert.equal(await ended(), 0, lines.join("\n"));
-  assert.deepEqual(lines, [`OK — bot echoed ["ping","hello","metered"]`]);
-});
-
-test("the example echoes between a bot and a client that are processes of their own", async (t) => {
-  const bot = await run(t, "bot");
-  await until(() => bot.lines.length > 0, "the bot's first line");
-  const client = await run(t, "client");
-  assert.equal(await client.ended(), 0, client.lines.join("\n"));
-  assert.deepEqual(client.lines, [`OK — bot echoed ["ping","hello","metered"]`]);
-  bot.child.kill("SIGINT");
-  assert.equal(await bot.ended(), 0, bot.lines.join("\n"));
-});
-
-test("the example without METERED_KEY says what it needs and exits with 2", async (t) => {
-  const { lines, ended } = await run(t, undefined, { METERED_KEY: "" });
-  assert.equal(await ended(), 2);
-  assert.deepEqual(lines, ["Set METERED_KEY=pk_live_... (a publishable key)."]);
 });

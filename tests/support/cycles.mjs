@@ -95,11 +95,22 @@ export const cycles = async (world) => {
     await Promise.all([a.close(), b.close()]);
   };
 
-  const collected = async () => {
+  /** Collects garbage until finalizers, and what they let go of, have had their turn. */
+  const collect = async () => {
     for (let i = 0; i < 4; i += 1) {
       world.gc();
       await new Promise((resolve) => set(resolve, 10));
     }
+  };
+  /** Does something `count` times, `width` at a time. Memory of wasm is free again when the garbage is collected. */
+  const inBatches = async (count, width, act) => {
+    for (let done = 0; done < count; done += width) {
+      await Promise.all(Array.from({ length: Math.min(width, count - done) }, act));
+      if (done % (10 * width) === 0) await collect();
+    }
+  };
+  const collected = async () => {
+    await collect();
     return {
       wasmBytes: instances.reduce((sum, { exports }) => sum + exports.memory.buffer.byteLength, 0),
       timers: timers.size,
@@ -114,21 +125,17 @@ export const cycles = async (world) => {
   return {
     /** Pairs of peers join, talk and leave, several at a time. */
     joins: async (count, width) => {
-      for (let done = 0; done < count; done += width) {
-        await Promise.all(Array.from({ length: Math.min(width, count - done) }, async () => {
-          const met = await meet();
-          await talk(met);
-          await part(met);
-        }));
-      }
+      await inBatches(count, width, async () => {
+        const met = await meet();
+        await talk(met);
+        await part(met);
+      });
       return collected();
     },
     /** Channels open, carry a message and close, on one connection. */
     channels: async (count, width) => {
       lasting ??= await meet();
-      for (let done = 0; done < count; done += width) {
-        await Promise.all(Array.from({ length: Math.min(width, count - done) }, () => talk(lasting)));
-      }
+      await inBatches(count, width, () => talk(lasting));
       return collected();
     },
     end: async () => {

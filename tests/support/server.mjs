@@ -8,8 +8,8 @@ import { within } from "./wait.mjs";
 
 const inRepository = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-// What it serves besides: the demo app and the package.
-const folders = [["--www", inRepository("www")], ["--package", inRepository("pkg")]].filter(([, path]) => existsSync(path)).flat();
+/** What it serves besides: a folder of the repository, and the package. */
+const folders = (www) => [["--www", inRepository(www)], ["--package", inRepository("pkg")]].filter(([, path]) => existsSync(path)).flat();
 
 const program = process.env.METERED_SERVER_BIN ?? inRepository("target/debug/metered-server");
 
@@ -20,16 +20,19 @@ export const KEY = process.env.METERED_KEY ?? "pk_live_dev";
  * Starts a server. It can be stopped in an orderly way, killed, and started again on the port it had.
  *
  * `resumeGrace` is how many milliseconds it waits for a client whose connection broke; with 0 such a client has left at once.
- * `config` is the path of a configuration file; without one it serves development. `command` is how a command line begins
- * that starts it elsewhere than here, and `stderr` where its log goes, as `spawn` has it.
+ * `config` is the path of a configuration file; without one it serves development, `unlimited` if there is to be no limit
+ * to how much a client sends. `www` is the folder with its pages, by default the demo's. `nats` is what makes it one of several.
+ * `command` is how a command line begins that starts it elsewhere than here, and `stderr` where its log goes, as `spawn` has it.
  */
-export const startServer = async (port = 0, { resumeGrace, config, command = [], stderr = "inherit" } = {}) => {
+export const startServer = async (port = 0, { resumeGrace, config, unlimited = false, www = "www", nats, command = [], stderr = "inherit" } = {}) => {
   const grace = resumeGrace === undefined ? [] : ["--resume-grace", String(resumeGrace)];
+  const cluster = nats === undefined ? [] : ["--nats", nats];
   let child;
   let address;
 
   const start = async () => {
-    const [file, ...args] = [...command, program, config ?? "--dev", "--port", String(port), ...grace, ...folders];
+    const options = [...grace, ...cluster, ...folders(www), ...(unlimited ? ["--unlimited"] : [])];
+    const [file, ...args] = [...command, program, config ?? "--dev", "--port", String(port), ...options];
     child = spawn(file, args, { stdio: ["ignore", "pipe", stderr] });
     const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the server ended with ${code}`))));
     failed.catch(() => {});

@@ -91,6 +91,8 @@ pub struct DataTracks {
     last_handle: u16,
     /// Above every frame number that an encrypted track has used which is not published any more.
     numbers_used: u32,
+    /// The handles of encrypted tracks that have used all their numbers.
+    used_up: Vec<u16>,
     last_stream: u32,
     remotes: Vec<Remote>,
     out: Queue<TracksOutput>,
@@ -162,6 +164,7 @@ impl DataTracks {
             locals: Vec::new(),
             last_handle: 0,
             numbers_used: 0,
+            used_up: Vec::new(),
             last_stream: 0,
             remotes: Vec::new(),
             out: Queue::new(),

@@ -51,6 +51,14 @@ pub const SIGNALS_PER_SECOND: u64 = 80;
 pub const UNANSWERED_SIGNALS: usize = 120;
 /// Pause between two batches of signals that wait to leave, in milliseconds.
 pub const SIGNAL_PAUSE_MS: u64 = 100;
+/// From how many signals on that wait or are not answered yet a description waits for candidates, which travel in it.
+pub const MANY_SIGNALS: usize = 8;
+/// How long such a description waits for the first, in milliseconds.
+pub const FIRST_GATHERED_MS: u64 = 50;
+/// How long it waits from there on for others, in milliseconds.
+pub const GATHERING_MS: u64 = 5;
+/// The longest description that candidates are taken into, in bytes.
+pub const GATHERED_SDP_BYTES: usize = 32 * 1024;
 /// Most signals that wait to leave.
 pub const WAITING_SIGNALS: usize = 4096;
 /// Most signals of one peer that wait for its negotiation to take them.

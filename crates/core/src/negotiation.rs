@@ -57,6 +57,9 @@ pub(crate) enum Action<E> {
     Operate(OperationId, Operation),
     /// Send this to the remote.
     Send(Signal<JsonText>),
+    /// Send this description, and in it what candidates of ours follow before it leaves. Not so one that may be taken back
+    /// without them, as long as others were agreed on.
+    SendGathering(Description),
     /// The remote's description comes from another connection than the one we negotiated with, or needs another one of
     /// ours. This machine is done; a new one for a new connection takes the description and what has come after it.
     Replace(Queue<RemoteSignal>),
@@ -124,9 +127,10 @@ pub(crate) struct Negotiation<E> {
     candidates: usize,
     has_remote: bool,
     has_gathered: bool,
-    /// The offer of ours that waits for its answer, and the candidates since.
+    /// The offer of ours that waits for its answer.
     offered: Option<Description>,
-    offered_candidates: Vec<Option<Candidate>>,
+    /// The candidates of ours for the description that was sent last, until that has certainly arrived.
+    gathered: Option<Vec<Option<Candidate>>>,
     /// A section for data channels was agreed on.
     has_data: bool,
     /// The remote's part in the latest exchange, and our answer if that was an offer. What comes again is known by it.
@@ -156,7 +160,7 @@ impl<E> Negotiation<E> {
             has_remote: false,
             has_gathered: false,
             offered: None,
-            offered_candidates: Vec::new(),
+            gathered: None,
             has_data: false,
             latest: None,
             remote_fingerprint: None,
@@ -197,6 +201,12 @@ impl<E> Negotiation<E> {
         self.restart_needed = false;
     }
 
+    /// The connection is connected: ICE need not restart, and what was said has arrived.
+    pub(crate) fn connected(&mut self) {
+        self.cancel_restart();
+        self.gathered = None;
+    }
+
     /// Signals were lost on the way: an offer that waits for its answer is made again.
     pub(crate) fn signals_lost(&mut self, ids: &mut u32) {
         self.unanswered = 0;
@@ -206,12 +216,16 @@ impl<E> Negotiation<E> {
     /// The connection gathered a candidate, or has ended to.
     pub(crate) fn gathered(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
         self.has_gathered = true;
-        if self.offered.is_some() && self.offered_candidates.len() < MAX_CANDIDATES {
-            self.offered_candidates.push(candidate.clone());
-        }
         match self.step {
             Step::SettingLocalOffer(_) | Step::SettingLocalAnswer { .. } => self.outbox.push(candidate),
-            _ => self.actions.push(Action::Send(Signal::Candidate(candidate))),
+            _ => {
+                if let Some(gathered) =
+                    self.gathered.as_mut().filter(|gathered| gathered.len() < MAX_CANDIDATES)
+                {
+                    gathered.push(candidate.clone());
+                }
+                self.actions.push(Action::Send(Signal::Candidate(candidate)));
+            }
         }
         if self.polite
             && matches!(self.step, Step::AwaitingAnswer)
@@ -286,7 +300,6 @@ impl<E> Negotiation<E> {
                 self.step = Step::AwaitingAnswer;
                 self.offered_generation = offer.generation();
                 self.offered = Some(offer.clone());
-                self.offered_candidates.clone_from(&self.outbox);
                 self.actions.push(Action::AwaitAnswer);
                 self.send(offer);
             }
@@ -295,6 +308,7 @@ impl<E> Negotiation<E> {
                 let generation = self.offered_generation.take();
                 let has_data = self.offered.as_ref().is_some_and(|offer| offer.data_section().is_some());
                 self.latest = Some((answer, None));
+                self.gathered = None;
                 self.exchanged(generation, has_data);
             }
             (Step::RollingBack(Some(offer)), _) => self.take_offer(offer, ids),
@@ -369,7 +383,7 @@ impl<E> Negotiation<E> {
             // It was sent again, because our answer was long in coming or is lost.
             RemoteSignal::Description(description) if self.is_latest(&description) => {
                 if let Some((_, Some(answer))) = self.latest.clone() {
-                    self.actions.push(Action::Send(Signal::Description(answer)));
+                    self.send_again(answer);
                 }
             }
             // aiortc's way to offer nothing is refused by libwebrtc, and aiortc would wait for the answer for ever. Nothing
@@ -401,12 +415,17 @@ impl<E> Negotiation<E> {
                 let step = Step::SettingRemoteAnswer(answer.clone());
                 self.operate(ids, step, Operation::SetRemote(answer));
             }
-            RemoteSignal::Description(_) => self.log("dropped an answer to a withdrawn offer"),
+            RemoteSignal::Description(_) => {
+                self.log("dropped an answer to a withdrawn offer");
+                // Or to the one that stands: nothing tells which of two answers is to which offer. So if one was taken
+                // for that of our last offer, both sides agree anew.
+                self.offer_needed |= matches!(self.latest, Some((_, None)));
+            }
         }
     }
 
     fn is_latest(&self, description: &Description) -> bool {
-        self.latest.as_ref().is_some_and(|(latest, _)| latest == description)
+        self.latest.as_ref().is_some_and(|(latest, _)| latest.is_same(description))
     }
 
     /// Sends the offer once more that waits for its answer, with its candidates. Or lets it wait.
@@ -414,14 +433,7 @@ impl<E> Negotiation<E> {
         let Some(offer) = self.offered.clone().filter(|_| again) else { return };
         self.actions.push(Action::Withdrawn(self.generation.is_none()));
         self.actions.push(Action::AwaitAnswer);
-        self.outbox.clone_from(&self.offered_candidates);
-        self.send(offer);
-    }
-
-    /// Our offer waits no more.
-    fn withdraw(&mut self) {
-        self.offered = None;
-        self.offered_candidates = Vec::new();
+        self.send_again(offer);
     }
 
     /// Whether our offer brings the first data section, and would lose it by a rollback for the remote's offer, or for
@@ -513,7 +525,7 @@ impl<E> Negotiation<E> {
         self.failures = 0;
         self.unanswered = 0;
         self.has_data |= has_data;
-        self.withdraw();
+        self.offered = None;
         if generation != self.generation {
             self.restart_needed = false;
             self.generation = generation;
@@ -521,7 +533,23 @@ impl<E> Negotiation<E> {
     }
 
     fn send(&mut self, description: Description) {
+        self.gathered = Some(self.outbox.clone());
+        let is_first = description.kind == SdpType::Answer || self.generation.is_none();
+        self.actions.push(match is_first {
+            true => Action::SendGathering(description),
+            false => Action::Send(Signal::Description(description)),
+        });
+        self.send_candidates();
+    }
+
+    /// Sends what was sent last once more, with all that was gathered for it: some of that travelled in it.
+    fn send_again(&mut self, description: Description) {
         self.actions.push(Action::Send(Signal::Description(description)));
+        self.outbox = self.gathered.clone().unwrap_or_default();
+        self.send_candidates();
+    }
+
+    fn send_candidates(&mut self) {
         for candidate in std::mem::take(&mut self.outbox) {
             self.actions.push(Action::Send(Signal::Candidate(candidate)));
         }
@@ -529,7 +557,7 @@ impl<E> Negotiation<E> {
 
     fn operate(&mut self, ids: &mut u32, step: Step, operation: Operation) {
         if let Operation::Rollback = operation {
-            self.withdraw();
+            self.offered = None;
             self.actions.push(Action::Withdrawn(self.generation.is_none()));
         }
         let op = OperationId::next(ids);

@@ -35,6 +35,16 @@ impl<T> Queue<T> {
         self.front.pop()
     }
 
+    /// The item that is the next to come out.
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.front.last().or(self.back.first())
+    }
+
+    /// Of the items that fit, the one that went in last.
+    pub(crate) fn latest(&mut self, is: impl Fn(&T) -> bool) -> Option<&mut T> {
+        self.back.iter_mut().rev().chain(&mut self.front).find(|item| is(item))
+    }
+
     pub(crate) fn any(&self, is: impl Fn(&T) -> bool) -> bool {
         self.front.iter().chain(&self.back).any(is)
     }

@@ -121,7 +121,8 @@ impl<V: Value> Room<V> {
         include_sender_metadata: bool,
         link: &mut Signalling<V>,
     ) {
-        if self.state != RoomState::Idle {
+        // A close may still wait for the socket of a join that was given up.
+        if self.state != RoomState::Idle || !self.leaving.is_empty() {
             link.out.settle(call, Err(CallError::InvalidState));
         } else if channel.is_reserved() {
             link.out.settle(call, Err(CallError::Send(SendRefusal::ReservedChannel)));

@@ -301,10 +301,11 @@ impl<V: Value> Signalling<V> {
     }
 
     /// Sends a signal of the negotiation, when it is its turn. Without a connection it waits for the session to be
-    /// resumed; where there is none it is dropped, and the peers negotiate anew.
-    pub(crate) fn send_signal(&mut self, now: Instant, to: PeerId, signal: Signal<JsonText>) {
+    /// resumed; where there is none it is dropped, and the peers negotiate anew. A description that
+    /// `gathers` takes candidates of ours along.
+    pub(crate) fn send_signal(&mut self, now: Instant, to: PeerId, signal: Signal<JsonText>, gathers: bool) {
         if self.state == SignallingState::Connected || self.session.is_some() {
-            if !self.pace.push(to, signal) {
+            if !self.pace.push(now, to, signal, gathers) {
                 self.log(Level::Warn, "dropped a signal: too many wait to leave");
             }
             self.send_signals(now);
@@ -359,7 +360,7 @@ impl<V: Value> Signalling<V> {
         frame.set_request_id(RequestId::numbered(self.requests.next()));
         if payload_bytes > 0 {
             // The server measures the whole frame. One byte closes the object.
-            let size = frame.head().0.len() + payload_bytes + 1;
+            let size = payload_bytes.saturating_add(frame.head().0.len() + 1);
             if size > self.max_message_size {
                 self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
                 return;

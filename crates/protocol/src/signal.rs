@@ -96,6 +96,52 @@ impl Description {
         Some(section.find_map(|line| line.strip_prefix(b"a=mid:"))?.trim_ascii())
     }
 
+    /// Whether both are one description, whatever candidates they have taken in.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.lines_but_candidates().eq(other.lines_but_candidates())
+    }
+
+    fn lines_but_candidates(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
+        lines.filter(|line| !line.starts_with(b"a=candidate:"))
+    }
+
+    /// Takes in a candidate of the connection that it describes, in the section and of the generation that the candidate
+    /// names, unless the text would become longer than `most` bytes. Answers whether it did.
+    pub fn take_in(&mut self, candidate: &Candidate, most: usize) -> bool {
+        let (Some(index), Some(generation)) = (candidate.sdp_m_line_index, candidate.generation()) else {
+            return false;
+        };
+        let attribute = candidate.candidate.as_bytes();
+        let is_attribute =
+            attribute.starts_with(b"candidate:") && !attribute.iter().any(u8::is_ascii_control);
+        let sdp = self.sdp.as_bytes();
+        if !is_attribute || sdp.len() + attribute.len() + 4 > most || sdp.last() != Some(&b'\n') {
+            return false;
+        }
+        let (mut sections_ahead, mut end, mut is_of_generation) = (usize::from(index) + 1, 0, false);
+        for line in sdp.split_inclusive(|&byte| byte == b'\n') {
+            if line.starts_with(b"m=") {
+                if sections_ahead == 0 {
+                    break;
+                }
+                sections_ahead -= 1;
+            }
+            if sections_ahead == 0
+                && let Some(ufrag) = line.strip_prefix(b"a=ice-ufrag:")
+            {
+                is_of_generation = ufrag.trim_ascii() == generation;
+            }
+            end += line.len();
+        }
+        if is_of_generation {
+            for part in ["\r\n", &candidate.candidate, "a="] {
+                self.sdp.insert_str(end, part);
+            }
+        }
+        is_of_generation
+    }
+
     /// The value of a line where it first occurs.
     fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
         let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
@@ -127,6 +173,15 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// The `ice-ufrag` of its generation, if it says so. Some stacks do it in the attribute only.
+    fn generation(&self) -> Option<&[u8]> {
+        let of_attribute = || {
+            let mut words = self.candidate.as_bytes().split(|&byte| byte == b' ');
+            words.find(|word| word == b"ufrag").and_then(|_| words.next())
+        };
+        self.username_fragment.as_ref().map(String::as_bytes).or_else(of_attribute)
+    }
+
     /// Reads an `RTCIceCandidateInit`.
     pub fn parse<V: Value>(value: &V) -> Result<Self, Malformed> {
         let candidate = required_string(value, Field::Candidate)?;
@@ -288,6 +343,39 @@ mod tests {
             let value: Json = serde_json::from_str(&text).unwrap();
             assert_eq!(Signal::parse(&value), Ok(Some(signal)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_candidate_is_taken_into_its_section_of_its_generation_and_nowhere_else() {
+        let section = |kind: &str, lines: &str| format!("m={kind} 9 X 1\r\na=ice-ufrag:gen\r\n{lines}");
+        let description = |first: &str, second: &str| Description {
+            kind: SdpType::Offer,
+            sdp: format!("v=0\r\n{}{}", section("audio", first), section("application", second)),
+        };
+        let candidate = |index, text: &str, generation: Option<&str>| Candidate {
+            candidate: text.into(),
+            sdp_mid: None,
+            sdp_m_line_index: Some(index),
+            username_fragment: generation.map(str::to_owned),
+        };
+        let mut grown = description("", "");
+        assert!(grown.take_in(&candidate(0, "candidate:1 host", Some("gen")), 1000));
+        assert!(grown.take_in(&candidate(1, "candidate:2 host ufrag gen", None), 1000));
+        assert!(grown.take_in(&candidate(0, "candidate:3 host", Some("gen")), 1000));
+        let (first, second) =
+            ("a=candidate:1 host\r\na=candidate:3 host\r\n", "a=candidate:2 host ufrag gen\r\n");
+        assert_eq!(grown, description(first, second));
+        for stranger in [
+            candidate(2, "candidate:4", Some("gen")),
+            candidate(0, "candidate:4", Some("old")),
+            candidate(0, "candidate:4", None),
+            candidate(0, "candidate:4\r\na=evil", Some("gen")),
+            candidate(0, "", Some("gen")),
+            candidate(0, &"candidate:4".repeat(100), Some("gen")),
+        ] {
+            assert!(!grown.take_in(&stranger, 1000), "{stranger:?}");
+        }
+        assert_eq!(grown, description(first, second));
     }
 
     #[test]

@@ -113,7 +113,8 @@ fn host(authority: &str) -> Option<&str> {
 
 /// Reads on in a port. What is not a digit makes it too large.
 fn port_digit(port: u32, digit: u8) -> u32 {
-    if digit.is_ascii_digit() { port * 10 + u32::from(digit - b'0') } else { 1 << 20 }
+    let digit = if digit.is_ascii_digit() { u32::from(digit - b'0') } else { 1 << 20 };
+    port.saturating_mul(10).saturating_add(digit)
 }
 
 /// Encodes everything but the unreserved characters of RFC 3986.
@@ -164,6 +165,7 @@ mod tests {
             ("wss://", InvalidUrl::NotWebSocket),
             ("wss://a b", InvalidUrl::NotWebSocket),
             ("wss://a:99999", InvalidUrl::NotWebSocket),
+            ("wss://a:x0000", InvalidUrl::NotWebSocket),
             ("wss://[::1", InvalidUrl::NotWebSocket),
             ("ws://example.com", InvalidUrl::Insecure),
             ("ws://localhost.example.com", InvalidUrl::Insecure),

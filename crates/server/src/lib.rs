@@ -30,7 +30,7 @@ mod net;
 mod rest;
 mod turn;
 
-pub use config::{App, Cluster, Config, Log, Mistake, parse_host};
+pub use config::{App, Cluster, Config, Log, Login, Mistake, parse_host};
 pub use grants::{Action, Actions, ChannelPattern, Grants, InvalidPattern};
 pub use identity::Identity;
 pub use limits::Limits;

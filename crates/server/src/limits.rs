@@ -18,6 +18,9 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// REST requests that a secret key may make at once before [`Limits::requests_per_second`] applies.
     pub request_burst: u32,
+    /// REST requests without a valid key that one address may make in a minute; then it is answered with 429 for a
+    /// while, whatever key it has.
+    pub failed_requests_per_address: u32,
     /// Connections that one address may open in [`Limits::connection_window_ms`]; more are closed with 4010.
     pub connections_per_address: u32,
     /// The window of [`Limits::connections_per_address`], in milliseconds.
@@ -78,6 +81,7 @@ impl Default for Limits {
             message_burst: limits::MESSAGE_RATE_BURST,
             requests_per_second: 200,
             request_burst: 1000,
+            failed_requests_per_address: 60,
             connections_per_address: limits::CONNECTIONS_PER_ADDRESS,
             connection_window_ms: limits::CONNECTION_RATE_WINDOW_MS,
             peer_metadata_bytes: limits::MAX_PEER_METADATA_BYTES,

@@ -58,7 +58,7 @@ struct Arguments {
     #[arg(long, value_name = "MS")]
     resume_grace: Option<u64>,
 
-    /// The NATS server that makes several servers one. Not available yet: it is checked and not used.
+    /// The NATS server that makes several servers one.
     #[arg(long, value_name = "URL")]
     nats: Option<String>,
 }
@@ -112,13 +112,6 @@ fn main() -> ExitCode {
         Err(failure) => return failure.report(),
     };
     start_log(&config);
-    if let Some(cluster) = &config.cluster {
-        let nats = &cluster.nats;
-        let _ = writeln!(
-            io::stderr(),
-            "metered-server: a cluster over NATS ({nats}) is not available yet: this server runs on its own"
-        );
-    }
     if !config.listen.ip().is_loopback() && config.tls.is_none() && config.trusted_proxies.is_empty() {
         tracing::warn!(
             "neither [tls] nor trusted_proxies is set: clients refuse ws:// to other hosts, and behind a proxy all of \
@@ -176,9 +169,12 @@ fn configure(arguments: Arguments) -> Result<Config, Failure> {
         }
     }
     if let Some(nats) = &arguments.nats {
-        let cluster = Cluster::parse(nats);
-        let wrong = || usage(&format_args!("--nats {nats}: give a URL like nats://127.0.0.1:4222"));
-        config.cluster = Some(cluster.ok_or_else(wrong)?);
+        let named = Cluster::parse(nats).map_err(|what| usage(&format_args!("--nats: {what}")))?;
+        // How to log in stays as the file has it.
+        config.cluster = match config.cluster.take() {
+            Some(cluster) => Some(Cluster { nats: named.nats, ..cluster }),
+            None => Some(named),
+        };
     }
     config.listen.set_port(arguments.port.unwrap_or(config.listen.port()));
     config.www = arguments.www.or(config.www);
@@ -199,11 +195,18 @@ fn start_log(config: &Config) {
         _ => EnvFilter::new(&config.log.level),
     };
     // A line that cannot be written, as on a full disk, is lost. To say so on stderr as well would be a panic.
-    let log = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .log_internal_errors(false);
-    if config.log.json { log.json().init() } else { log.init() }
+    if config.log.json {
+        lines.json().init()
+    } else {
+        lines.init()
+    }
+    // What libraries say by the other way of logging: the WebSocket's writes down whole frames, credentials included, and
+    // no directive shall make it.
+    log::set_max_level(log::LevelFilter::Info);
 }
 
 #[tokio::main]

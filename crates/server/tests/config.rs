@@ -41,6 +41,9 @@ fn mistakes(text: &str) -> Vec<String> {
     read(&format!("{text}\n{APP}")).unwrap_err()
 }
 
+/// Keys of the example that exclude others, or name files.
+const EXCLUDED: [&str; 4] = ["secret_", "password_", "credentials ", "ca "];
+
 /// The example with all that it shows commented out, except for what excludes each other.
 fn everything() -> String {
     let text = std::fs::read_to_string(example()).unwrap();
@@ -50,7 +53,9 @@ fn everything() -> String {
             || (line.contains('=') && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
     };
     let uncomment = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if is_setting(rest) && !rest.starts_with("secret_") => rest.to_owned(),
+        Some(rest) if is_setting(rest) && !EXCLUDED.iter().any(|name| rest.starts_with(name)) => {
+            rest.to_owned()
+        }
         _ => line.to_owned(),
     };
     text.lines().map(uncomment).collect::<Vec<_>>().join("\n")
@@ -255,10 +260,42 @@ fn sections_that_are_begun_must_be_complete() {
         mistakes("[cluster]\nnats = \"http://x\"")[0]
             .contains("expected a URL like \"nats://127.0.0.1:4222\"")
     );
+    for (text, expected) in [
+        ("user = \"x\"", "there is no password: expected one of password, password_env, password_file"),
+        ("password = \"x\"", "there is no user"),
+        ("name = \"a.b\"", "expected 1 to 64 letters, digits, - or _"),
+        ("credentials = \"nowhere.creds\"", "cannot read"),
+        ("ca = \"nowhere.pem\"", "cannot read"),
+    ] {
+        let found = mistakes(&format!("[cluster]\nnats = \"nats://x\"\n{text}")).concat();
+        assert!(found.contains(expected), "{text}: {found}");
+    }
     for level in ["", "wran", "metered_server=debug,wran"] {
         assert!(mistakes(&format!("[log]\nlevel = \"{level}\""))[0].contains("expected a level"), "{level}");
     }
     assert!(mistakes("[log]\nlevel = \"metered_server=loud\"")[0].contains("expected a level"));
+}
+
+#[test]
+fn a_cluster_is_read_and_shows_no_credential() {
+    let directory = Directory::with(&[("nats.creds", "hidden seed\n")]);
+    let text = format!(
+        "{APP}[cluster]\nnats = \"nats://a:4222,tls://b\"\nname = \"eu\"\nuser = \"u\"\npassword_env = \"NATS\"\n"
+    );
+    let config = read_in(&directory.0, &text, &[("NATS", "hidden")]).unwrap();
+    let cluster = config.cluster.as_ref().unwrap();
+    let login = cluster.login.as_ref().unwrap();
+    assert_eq!((cluster.nats.as_str(), cluster.name.as_str()), ("nats://a:4222,tls://b", "eu"));
+    assert_eq!((login.user.as_str(), login.password.expose()), ("u", "hidden"));
+    assert!(!format!("{config:?}").contains("hidden"));
+
+    let text = format!("{APP}[cluster]\nnats = \"nats://a\"\ncredentials = \"nats.creds\"\n");
+    let config = read_in(&directory.0, &text, &[]).unwrap();
+    let credentials = config.cluster.as_ref().unwrap().credentials.as_ref().unwrap();
+    assert_eq!(credentials.expose(), "hidden seed");
+    assert!(!format!("{config:?}").contains("hidden"));
+    let url = mistakes("[cluster]\nnats = \"nats://user:hidden@host\"").concat();
+    assert!(url.contains("no place for credentials") && !url.contains("hidden"), "{url}");
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod audit;
+mod bench;
 mod bindings;
 mod boundary;
 mod browser;
@@ -21,10 +23,13 @@ mod contents;
 mod demo;
 mod echo;
 mod fresh;
+mod fuzz;
 mod inline;
+mod mutants;
 mod node;
 mod pack;
 mod package;
+mod parts;
 mod process;
 mod programs;
 mod python;
@@ -32,10 +37,12 @@ mod server;
 mod shims;
 mod sim;
 mod size;
+mod soak;
 mod standard_library;
 mod streams;
 mod test;
 mod toolchain;
+mod tools;
 mod workspace;
 
 #[derive(Parser)]
@@ -53,10 +60,14 @@ enum Command {
     Demo(demo::Options),
     /// Run the tests: all of them, or the parts named with --only
     Test(test::Options),
+    /// Run what takes long: fuzzers, many simulated worlds, deliberate bugs, an audit of what we depend on
+    Soak(soak::Options),
     /// Build the npm package in pkg/ and pack it into target/package/
     Package(package::Options),
     /// Print the sizes of the package and fail when it is over its budget
     Size(size::Options),
+    /// Compare what things cost (bench/README.md says how)
+    Bench(bench::Options),
     /// Run the simulator (its own arguments follow, e.g. --seed 7)
     Sim(sim::Options),
 }
@@ -79,9 +90,11 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Echo => echo::run(),
         Command::Demo(options) => demo::run(&options),
-        Command::Test(options) => test::run(&options),
+        Command::Test(options) => Ok(test::run(&options)),
+        Command::Soak(options) => Ok(soak::run(&options)),
         Command::Package(options) => package::build_with(options.std).map(|()| ExitCode::SUCCESS),
         Command::Size(options) => size::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Sim(options) => sim::run(&options),
     }
 }

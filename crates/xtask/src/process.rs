@@ -87,15 +87,24 @@ impl Finished {
 
 /// Runs `command`, shows what it prints as it comes and returns it too. After `limit` it is killed.
 pub fn tee(command: &mut Command, limit: Duration) -> Result<Finished> {
+    watch(command, limit, true)
+}
+
+/// Runs `command` silently and returns what it printed and how it ended. After `limit` it is killed.
+pub fn listen(command: &mut Command, limit: Duration) -> Result<Finished> {
+    watch(command, limit, false)
+}
+
+fn watch(command: &mut Command, limit: Duration, aloud: bool) -> Result<Finished> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| not_started(command, &error))?;
 
     let (lines, heard) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
-        forward(stdout, std::io::stdout, lines.clone());
+        forward(stdout, std::io::stdout, lines.clone(), aloud);
     }
     if let Some(stderr) = child.stderr.take() {
-        forward(stderr, std::io::stderr, lines);
+        forward(stderr, std::io::stderr, lines, aloud);
     }
 
     let deadline = Instant::now() + limit;
@@ -121,14 +130,21 @@ pub fn tee(command: &mut Command, limit: Duration) -> Result<Finished> {
     Ok(Finished { status, text, out_of_time })
 }
 
-fn forward<W: Write + 'static>(from: impl Read + Send + 'static, to: fn() -> W, heard: Sender<String>) {
+fn forward<W: Write + 'static>(
+    from: impl Read + Send + 'static,
+    to: fn() -> W,
+    heard: Sender<String>,
+    aloud: bool,
+) {
     std::thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            let mut to = to();
-            // A closed terminal is no reason to stop listening to the program.
-            let _ = to.write_all(&line).and_then(|()| to.flush());
+            if aloud {
+                let mut to = to();
+                // A closed terminal is no reason to stop listening to the program.
+                let _ = to.write_all(&line).and_then(|()| to.flush());
+            }
             let _ = heard.send(String::from_utf8_lossy(&line).into_owned());
             line.clear();
         }

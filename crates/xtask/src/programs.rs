@@ -14,6 +14,14 @@ pub const COTURN: Program = Program {
     missing: "it needs coturn (Debian: `sudo apt-get install coturn`)",
 };
 
+/// What makes several servers one.
+pub const NATS: Program = Program {
+    names: &["nats-server"],
+    variable: "NATS_SERVER",
+    package: "nats-server",
+    missing: "it needs nats-server (Debian: `sudo apt-get install nats-server`)",
+};
+
 /// The other browser. The page tests drive it by WebDriver BiDi, which it speaks itself.
 pub const FIREFOX: Program = Program {
     names: &["firefox", "firefox-esr"],

@@ -94,7 +94,7 @@ impl Drop for Server {
 }
 
 /// The loopback address in a line that the server printed.
-fn address_in(line: &str) -> Option<String> {
+pub fn address_in(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("http://")?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c))).unwrap_or(rest.len());
     let host = rest[..end].trim_end_matches(['.', ':']);

@@ -39,17 +39,25 @@ pub fn files_below(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];
     }
+    entries_of(path).iter().flat_map(|entry| files_below(entry)).collect()
+}
+
+/// The files and directories directly in `dir`, in a fixed order; none if it does not exist.
+pub fn entries(dir: &str) -> Vec<PathBuf> {
+    entries_of(&at(dir))
+}
+
+fn entries_of(path: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = std::fs::read_dir(path)
         .map(|dir| dir.flatten().map(|entry| entry.path()).collect())
         .unwrap_or_default();
     entries.sort();
-    entries.iter().flat_map(|entry| files_below(entry)).collect()
+    entries
 }
 
 /// The files directly in `dir` whose names end in `suffix`, in a fixed order.
 pub fn files_in(dir: &str, suffix: &str) -> Vec<PathBuf> {
-    let dir = at(dir);
-    let mut files = files_below(&dir);
-    files.retain(|file| file.parent() == Some(&dir) && file.to_string_lossy().ends_with(suffix));
+    let mut files = entries(dir);
+    files.retain(|file| file.is_file() && file.to_string_lossy().ends_with(suffix));
     files
 }

@@ -103,7 +103,7 @@ impl DataTracks {
         }
         while {
             self.last_handle = self.last_handle.wrapping_add(1);
-            self.local(self.last_handle).is_some()
+            self.local(self.last_handle).is_some() || self.used_up.contains(&self.last_handle)
         } {}
         let handle = self.last_handle;
         let track = LocalTrack {
@@ -132,6 +132,9 @@ impl DataTracks {
         let track = self.locals.remove(at);
         if track.encrypted {
             self.numbers_used = self.numbers_used.max(track.next);
+            if track.exhausted {
+                self.used_up.push(handle);
+            }
         }
         for at in 0..self.remotes.len() {
             self.tell(at, TrackControl::Unpublished(handle));
@@ -294,5 +297,20 @@ impl Remote {
             self.link.sending = Some(Sending { frame, next: 0, count });
         }
         self.link.sending.as_mut()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_whose_numbers_are_used_up_is_not_given_again() {
+        let mut tracks = DataTracks::new("ours".into());
+        let handle = tracks.publish("a".into(), true).unwrap();
+        tracks.locals[0].exhausted = true;
+        tracks.unpublish(handle);
+        tracks.last_handle = handle.wrapping_sub(1);
+        assert_eq!(tracks.publish("b".into(), true), Ok(handle + 1));
     }
 }

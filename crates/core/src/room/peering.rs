@@ -63,7 +63,7 @@ impl<V: Value> Room<V> {
         link: &mut Signalling<V>,
     ) {
         if let Some(remote) = self.remotes.iter().find(|other| other.id == remote) {
-            link.send_signal(now, remote.peer_id.clone(), Signal::TrackMeta(meta));
+            link.send_signal(now, remote.peer_id.clone(), Signal::TrackMeta(meta), false);
         }
     }
 
@@ -131,7 +131,11 @@ impl<V: Value> Room<V> {
                 Action::Operate(op, operation) => {
                     link.out.command(Command::Operate(remote.connection, op, operation));
                 }
-                Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal),
+                Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal, false),
+                Action::SendGathering(description) => {
+                    let signal = Signal::Description(description);
+                    link.send_signal(now, remote.peer_id.clone(), signal, true);
+                }
                 Action::Withdrawn(is_first) => link.forget_offer(&remote.peer_id, is_first),
                 Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
                 Action::AwaitCandidate => remote.answer_due = Some(now.after(CANDIDATE_TIMEOUT_MS)),

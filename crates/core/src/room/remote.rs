@@ -79,7 +79,7 @@ impl<V> Remote<V> {
             ConnectionState::Connected => {
                 self.has_connected = true;
                 self.ladder.recovered();
-                self.negotiation.cancel_restart();
+                self.negotiation.connected();
                 self.transition(RemoteState::Connected, out);
             }
             ConnectionState::Disconnected => self.transition(RemoteState::Reconnecting, out),

@@ -2,7 +2,7 @@
 //! we are polite.
 
 use metered_core::ConnectionState;
-use metered_core::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS};
+use metered_core::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS, FIRST_GATHERED_MS};
 use metered_protocol::SdpType::{Answer, Offer};
 use metered_protocol::{Description, SdpType};
 
@@ -270,6 +270,7 @@ fn an_offer_that_stays_unanswered_is_withdrawn_and_made_again_but_not_for_ever()
     // The remote moves after all.
     hand.description("bob", &sdp(Offer, "bobs"));
     hand.steps_succeed();
+    hand.pass(FIRST_GATHERED_MS);
     assert_eq!(sent(&mut hand), ["answer"]);
 }
 
@@ -285,6 +286,25 @@ fn an_answer_to_an_offer_that_was_withdrawn_is_dropped() {
     hand.step_succeeds();
     // The answer came while we rolled back; the offer that follows is another.
     assert_eq!(hand.said(), ["k2 create offer"]);
+}
+
+#[test]
+fn after_two_answers_to_two_offers_both_sides_agree_anew() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.offers(2);
+    hand.pass(15_000);
+    hand.steps_succeed();
+    // The first may have been to the offer that was withdrawn.
+    hand.description("bob", &sdp(SdpType::Answer, "bob"));
+    hand.steps_succeed();
+    hand.said();
+    hand.description("bob", &sdp(SdpType::Answer, "bob"));
+    hand.steps_succeed();
+    assert_eq!(hand.logs.last(), Some(&"dropped an answer to a withdrawn offer"));
+    assert_eq!(sent(&mut hand), ["offer"]);
+    hand.description("bob", &sdp(SdpType::Answer, "bob"));
+    hand.steps_succeed();
+    assert_eq!(sent(&mut hand), [""; 0], "and that is that");
 }
 
 #[test]

@@ -293,3 +293,16 @@ fn the_largest_payload_that_fits_is_sent() {
     hand.call(Call::Broadcast { data: payload(json!("x".repeat(room_for - 2))) });
     assert_eq!(hand.said()[0].len(), "send s1 ".len() + 65_536);
 }
+
+#[test]
+fn while_a_close_waits_for_the_socket_of_a_join_that_was_given_up_nobody_joins() {
+    let mut hand = Hand::room();
+    hand.call(join("room"));
+    hand.input(Input::Aborted(CallId(1)));
+    hand.call(close());
+    hand.said();
+    hand.call(join("room"));
+    assert_eq!(hand.said(), ["call 3 InvalidState"]);
+    hand.drop_socket(1000);
+    assert!(hand.said().contains(&"call 2 ok".to_owned()));
+}

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::mistake::{Mistake, Place};
 use super::reader::{Document, Found, Table};
-use super::{App, Cluster, Config, parse_host};
+use super::{App, Cluster, Config, Login, parse_host};
 use crate::Limits;
 use crate::auth::{Keys, OriginPattern, PublishableKey, SecretKey};
 use crate::grants::{Action, Actions, ChannelPattern, Grants};
@@ -80,14 +80,53 @@ impl<'a> Reading<'a, '_> {
         limits.finish();
         resume.finish();
         let config = read_log(root.table("log"), config);
-        let cluster = root.table("cluster");
-        let nats = cluster.parsed("nats", "a URL like \"nats://127.0.0.1:4222\"", Cluster::parse);
-        if cluster.exists() && nats.is_none() {
-            require(&cluster, "nats", "the URL of a NATS server");
-        }
-        cluster.finish();
+        let cluster = self.cluster(root.table("cluster"));
         root.finish();
-        Config { cluster: nats.map(|nats| nats.value), ..config }
+        Config { cluster, ..config }
+    }
+
+    fn cluster(&self, table: Table<'a, '_>) -> Option<Cluster> {
+        let nats =
+            table.secret("nats").and_then(|nats| self.told(nats, |nats| Cluster::parse(nats.expose())));
+        if table.exists() && nats.is_none() {
+            require(&table, "nats", "the URL of a NATS server");
+        }
+        let name = table.parsed("name", "1 to 64 letters, digits, - or _", |name| {
+            is_app_id(name).then(|| name.to_owned())
+        });
+        let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let user = table.parsed("user", "the name of a NATS user", not_empty);
+        let password = self.one_secret(&table, ["password", "password_env", "password_file"]);
+        let path = |text: &str| (!text.is_empty()).then(|| self.directory.join(text));
+        let credentials = table.parsed("credentials", "the path of a NATS credentials file", path);
+        let credentials = credentials.and_then(|path| self.told(path, |path| secret_of(path)));
+        let ca = table.parsed("ca", "the path of a PEM file", path);
+        let ca = ca.and_then(|ca| {
+            self.told(ca, |path| {
+                let wrong = |what| format!("{}: {what}", path.display());
+                Tls::certificates(&read_file(path)?).map(|_| path.clone()).map_err(wrong)
+            })
+        });
+        let login = match (user, password) {
+            (Some(user), Ok(Some(password))) => Some(Login { user: user.value, password: password.value }),
+            (Some(_), Ok(None)) => {
+                table.mistake("there is no password: expected one of password, password_env, password_file");
+                None
+            }
+            (None, Ok(Some(_))) => {
+                require(&table, "user", "the name of the NATS user whose password this is");
+                None
+            }
+            _ => None,
+        };
+        if login.is_some() && credentials.is_some() {
+            table.mistake("expected either user and password or credentials");
+        }
+        table.finish();
+        let cluster = nats?.value;
+        let name = name.map_or(cluster.name, |name| name.value);
+        let credentials = credentials.map(|found| found.value);
+        Some(Cluster { name, login, credentials, ca: ca.map(|found| found.value), ..cluster })
     }
 
     fn apps(&self, root: &Table<'a, '_>) -> Vec<App> {
@@ -148,46 +187,52 @@ impl<'a> Reading<'a, '_> {
         table.finish();
         let (id, secret) = (id?, secret?);
         self.unique(&mut seen.secret, &id, "secret key");
-        Some(SecretKey { id: id.value, secret, grants })
+        Some(SecretKey { id: id.value, secret: secret.value, grants })
     }
 
-    /// A secret: itself, or where it is found.
-    fn secret(&self, table: &Table<'a, '_>) -> Option<Secret> {
+    /// A secret of ours: itself, or where it is found.
+    fn secret(&self, table: &Table<'a, '_>) -> Option<Found<Secret>> {
         const KEYS: [&str; 3] = ["secret", "secret_env", "secret_file"];
-        let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let own = table.secret("secret");
-        let variable = table.parsed("secret_env", "the name of an environment variable", not_empty);
-        let file = table.parsed("secret_file", "the path of a file", not_empty);
-        let found = match (own, variable, file) {
-            (Some(own), None, None) => own,
-            (None, Some(name), None) => self.told(name, |name| match self.document.variable(name) {
-                Some(value) => Ok(Secret::new(value.as_str())),
-                None => Err(format!("there is no variable {name:?} in the environment")),
-            })?,
-            (None, None, Some(path)) => self.told(path, |path| {
-                let text = String::from_utf8(read_file(&self.directory.join(path))?);
-                text.map(|text| Secret::new(text.trim_end())).map_err(|_| "the file is not text".to_owned())
-            })?,
-            (None, None, None) => {
-                // One that is there and wrong has been told.
-                if !KEYS.iter().any(|key| table.has(key)) {
-                    table.mistake(format!("there is no secret: expected one of {}", KEYS.join(", ")));
-                }
-                return None;
-            }
-            _ => {
-                table.mistake(format!("there is more than one secret: expected one of {}", KEYS.join(", ")));
-                return None;
-            }
+        let Some(found) = self.one_secret(table, KEYS).ok()? else {
+            table.mistake(format!("there is no secret: expected one of {}", KEYS.join(", ")));
+            return None;
         };
-        let found = self.told(found, |secret| {
+        self.told(found, |secret| {
             let is_long = secret.expose().len() >= MIN_SECRET_BYTES;
             let advice = "`openssl rand -hex 32` makes a good one";
             is_long.then(|| secret.clone()).ok_or_else(|| {
                 format!("the secret is too short: expected {MIN_SECRET_BYTES} bytes or more ({advice})")
             })
-        });
-        found.map(|found| found.value)
+        })
+    }
+
+    /// A secret under one of three keys: itself, the environment variable that holds it, or the file. `Ok(None)` if there
+    /// is none of them; what is wrong with one has been noted.
+    fn one_secret(
+        &self,
+        table: &Table<'a, '_>,
+        keys: [&'static str; 3],
+    ) -> Result<Option<Found<Secret>>, ()> {
+        let not_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let [name, variable, file] = keys;
+        let own = table.secret(name);
+        let variable = table.parsed(variable, "the name of an environment variable", not_empty);
+        let file = table.parsed(file, "the path of a file", not_empty);
+        let found = match (own, variable, file) {
+            (Some(own), None, None) => Some(own),
+            (None, Some(name), None) => self.told(name, |name| match self.document.variable(name) {
+                Some(value) => Ok(Secret::new(value.as_str())),
+                None => Err(format!("there is no variable {name:?} in the environment")),
+            }),
+            (None, None, Some(path)) => self.told(path, |path| secret_of(&self.directory.join(path))),
+            (None, None, None) if keys.iter().any(|key| table.has(key)) => None,
+            (None, None, None) => return Ok(None),
+            _ => {
+                table.mistake(format!("there is more than one {name}: expected one of {}", keys.join(", ")));
+                None
+            }
+        };
+        found.map(Some).ok_or(())
     }
 
     fn turn(&self, table: Table<'a, '_>) -> Option<Turn> {
@@ -204,7 +249,11 @@ impl<'a> Reading<'a, '_> {
             _ => {}
         }
         table.finish();
-        Some(Turn { urls: urls?, secret: secret?, ttl_seconds: ttl.unwrap_or(Turn::DEFAULT_TTL_SECONDS) })
+        Some(Turn {
+            urls: urls?,
+            secret: secret?.value,
+            ttl_seconds: ttl.unwrap_or(Turn::DEFAULT_TTL_SECONDS),
+        })
     }
 
     fn tls(&self, table: Table<'a, '_>) -> Option<Tls> {
@@ -255,6 +304,12 @@ impl<'a> Reading<'a, '_> {
             self.document.mistake(&found.place, &found.path, message);
         }
     }
+}
+
+/// A file whose text is a secret. White space at its end does not count.
+fn secret_of(path: &Path) -> Result<Secret, String> {
+    let text = String::from_utf8(read_file(path)?);
+    text.map(|text| Secret::new(text.trim_end())).map_err(|_| "the file is not text".to_owned())
 }
 
 /// What must differ from each other, and where it was first.
@@ -310,6 +365,11 @@ fn read_limits(limits: &Table<'_, '_>, resume: &Table<'_, '_>) -> Limits {
         message_burst: count(limits, "message_burst", default.message_burst),
         requests_per_second: count(limits, "requests_per_second", default.requests_per_second),
         request_burst: count(limits, "request_burst", default.request_burst),
+        failed_requests_per_address: count(
+            limits,
+            "failed_requests_per_address",
+            default.failed_requests_per_address,
+        ),
         connections_per_address: count(limits, "connections_per_address", default.connections_per_address),
         connection_window_ms: ms(limits, "connection_window_ms", default.connection_window_ms),
         peer_metadata_bytes: bytes(limits, "peer_metadata_bytes", default.peer_metadata_bytes),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use metered_protocol::Secret;
 pub use mistake::Mistake;
 
 use crate::Limits;
@@ -47,7 +48,7 @@ pub struct Config {
     pub package: Option<PathBuf>,
     /// What is logged.
     pub log: Log,
-    /// Other servers that are one service with this one. Not available yet.
+    /// Other servers that are one service with this one.
     pub cluster: Option<Cluster>,
 }
 
@@ -69,21 +70,59 @@ pub struct Log {
     pub json: bool,
 }
 
-/// Other servers that are one service with this one.
+/// Other servers that are one service with this one. They all know the same apps with the same keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
-    /// The NATS server between them.
+    /// The NATS server between them, or several that are one, separated by commas.
     pub nats: String,
+    /// What all subjects begin with. Servers of different names do not know each other.
+    pub name: String,
+    /// How to log in, if NATS wants a user and a password.
+    pub login: Option<Login>,
+    /// The text of a NATS credentials file, if it wants one.
+    pub credentials: Option<Secret>,
+    /// A PEM file with the certificate that has signed NATS's own, if that is none that the system trusts.
+    pub ca: Option<PathBuf>,
+}
+
+/// A user of NATS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
 }
 
 impl Cluster {
-    /// Takes the URL of a NATS server: `nats://HOST[:PORT]` or `tls://HOST[:PORT]`.
-    pub fn parse(nats: &str) -> Option<Self> {
-        let rest = nats.strip_prefix("nats://").or_else(|| nats.strip_prefix("tls://"))?;
-        let is_host =
-            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b));
-        is_host.then(|| Self { nats: nats.to_owned() })
+    /// What all subjects begin with unless told otherwise.
+    pub const DEFAULT_NAME: &str = "metered";
+
+    /// Takes the URL of a NATS server: `nats://HOST[:PORT]`, or `tls://HOST[:PORT]`, which insists on TLS. Several are
+    /// separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words that hold no credential.
+    pub fn parse(nats: &str) -> Result<Self, String> {
+        if nats.contains('@') {
+            return Err(
+                "a URL is no place for credentials: expected user and password in [cluster]".to_owned()
+            );
+        }
+        if !nats.split(',').all(is_nats_url) {
+            return Err(format!("{nats:?}: expected a URL like \"nats://127.0.0.1:4222\""));
+        }
+        let name = Self::DEFAULT_NAME.to_owned();
+        Ok(Self { nats: nats.to_owned(), name, login: None, credentials: None, ca: None })
     }
+}
+
+fn is_nats_url(url: &str) -> bool {
+    let rest = url.strip_prefix("nats://").or_else(|| url.strip_prefix("tls://"));
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b))
+    })
 }
 
 impl Config {

@@ -18,9 +18,13 @@
 //! What is left of a connection whose socket broke, its *session*, counts as a connection for a while, except that
 //! nothing is sent to it: it stays subscribed and present, and can be resumed on another socket.
 //!
+//! Several hubs can be [one](Hub::join_cluster): then a peer is present, and gets its messages, wherever its
+//! connections are.
+//!
 //! The hub is pure. It has no socket, clock or randomness: time and ids are parameters, what it wants done comes
 //! out of a queue, and its maps are ordered, so that the same calls give the same outputs.
 
+mod cluster;
 mod connection;
 mod frame;
 mod outside;
@@ -38,9 +42,11 @@ use metered_protocol::{
 };
 
 use crate::{Identity, Limits};
+use cluster::Cluster;
+pub use cluster::{Ask, ClusterHealth, ClusterOutput, InvalidMessage, NodeId};
 use connection::Connection;
 pub use frame::Frame;
-pub use outside::Usage;
+pub use outside::{Elsewhere, Reached, Usage};
 pub(crate) use rate::TokenBucket;
 use ring::{Kept, Meter};
 use room::Room;
@@ -137,6 +143,8 @@ pub struct Hub {
     meter: Meter,
     /// Once the server goes away: the hint for those who connect all the same.
     going_away: Option<u64>,
+    /// The other hubs, if this is one of several.
+    cluster: Option<Box<Cluster>>,
     outputs: VecDeque<Output>,
 }
 
@@ -161,6 +169,7 @@ impl Hub {
             resumed_sessions: 0,
             meter: Meter::default(),
             going_away: None,
+            cluster: None,
             outputs: VecDeque::new(),
         }
     }
@@ -235,12 +244,14 @@ impl Hub {
     }
 
     /// The server goes away: every client is told when to come back and closed with 1001, and so is everyone who
-    /// connects from now on. No session is kept.
+    /// connects from now on. No session is kept. Other hubs are told nothing: they keep the peers for a while, so that
+    /// nobody sees those leave who come to another server.
     ///
     /// The hints are spread out, so that no more than `returning_per_second` clients come back at a time; 0 gives
     /// everyone the same.
     pub fn shutdown(&mut self, retry_after_ms: u64, returning_per_second: u32) {
         self.going_away = Some(retry_after_ms);
+        self.cluster = None;
         // Rooms first: nobody has to hear of all the others leave one by one.
         self.rooms.clear();
         self.untold.clear();
@@ -257,7 +268,7 @@ impl Hub {
     pub fn poll_timeout(&self) -> Option<UnixMillis> {
         let expiry = self.expiries.first().map(|(at, _)| *at);
         let grace = self.detached.first().map(|(at, _)| *at);
-        expiry.into_iter().chain(grace).chain(self.next_telling()).min()
+        expiry.into_iter().chain(grace).chain(self.next_telling()).chain(self.next_tick()).min()
     }
 
     /// Time has passed.
@@ -267,6 +278,7 @@ impl Hub {
             self.close(now, conn, CloseCode::TOKEN_EXPIRED, "token expired");
         }
         self.end_overdue(now);
+        self.tick_cluster(now);
         self.tell_overdue();
     }
 

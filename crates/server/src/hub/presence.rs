@@ -32,9 +32,12 @@ impl Change {
 }
 
 impl Hub {
-    /// Tells a change of a channel's presence to all but the one who caused it, now or at the end of the tick.
-    pub(super) fn announce(&mut self, conn: ConnId, channel: &Channel, change: Change) {
+    /// Tells a change of a channel's presence to all but the connection that caused it, now or at the end of the tick.
+    pub(super) fn announce(&mut self, conn: Option<ConnId>, channel: &Channel, change: Change) {
         let now = self.now;
+        if self.rooms.get(channel).is_none_or(|room| !room.has_subscribers()) {
+            return;
+        }
         if self.rooms.get(channel).is_some_and(|room| room.has_untold(&change.peer().peer_id)) {
             self.tell(channel);
         }

@@ -3,14 +3,18 @@
 //! Each request is checked in the same order: is the action permitted at all, is the channel one that clients may
 //! use, does the credential reach it, and only then what the request itself asks for.
 
+use std::collections::BTreeSet;
+
 use metered_protocol::{
-    Channel, ClientFrame, ClientFrameError, CloseCode, ErrorCode, PeerId, RawJson, RequestId, ServerFrame,
+    Channel, ClientFrame, ClientFrameError, CloseCode, ErrorCode, PeerId, PresencePeer, RawJson, RequestId,
+    ServerFrame,
 };
 
+use super::cluster::{Body, Member};
 use super::presence::Change;
 use super::ring::Kept;
-use super::room::Subscriber;
-use super::{ConnId, Frame, Hub, Output, UnixMillis};
+use super::room::{Room, Subscriber};
+use super::{Ask, ConnId, Frame, Hub, NodeId, Output, UnixMillis};
 use crate::limits::exceeds;
 use crate::{Action, Identity};
 
@@ -18,9 +22,18 @@ use crate::{Action, Identity};
 type Refusal = (ErrorCode, &'static str);
 
 /// A message for a channel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Publication {
     pub(super) channel: Channel,
+    pub(super) from: PeerId,
+    pub(super) from_metadata: Option<RawJson>,
+    pub(super) data: RawJson,
+}
+
+/// A message for a peer.
+#[derive(Clone, Debug)]
+pub(super) struct Note {
+    pub(super) to: PeerId,
     pub(super) from: PeerId,
     pub(super) from_metadata: Option<RawJson>,
     pub(super) data: RawJson,
@@ -107,7 +120,8 @@ impl Hub {
         let sees_presence = identity.grants.permit(Action::Presence);
         let subscriber = Subscriber { peer_id: peer_id.clone(), wants_metadata, sees_presence, heard: 0 };
         let room = self.rooms.entry(channel.clone()).or_default();
-        let joined = room.subscribe(conn, subscriber, identity.peer_metadata.as_ref());
+        let metadata = identity.peer_metadata.clone();
+        let entered = room.subscribe(conn, subscriber, metadata.as_ref());
         let snapshot = if sees_presence { room.peers(Some(&peer_id)) } else { Vec::new() };
 
         if let Some(request_id) = request_id {
@@ -118,8 +132,11 @@ impl Hub {
             conn,
             &ServerFrame::Presence { channel: channel.clone(), joined: snapshot, left: Vec::new() },
         );
-        if let Some(peer) = joined {
-            self.announce(conn, &channel, Change::Joined(peer));
+        if entered.counts_here {
+            self.tell_nodes(|| Body::Joined(Member { channel: channel.clone(), peer: peer_id, metadata }));
+        }
+        if let Some(peer) = entered.peer {
+            self.announce(Some(conn), &channel, Change::Joined(peer));
         }
         Ok(())
     }
@@ -127,8 +144,21 @@ impl Hub {
     /// Takes a connection out of a channel's room.
     pub(super) fn leave(&mut self, conn: ConnId, channel: &Channel) {
         let Some(room) = self.rooms.get_mut(channel) else { return };
-        let left = room.unsubscribe(conn);
-        if room.is_empty() {
+        let Some((peer, gone)) = room.unsubscribe(conn) else { return };
+        if gone.counts_here {
+            self.tell_nodes(|| Body::Left { channel: channel.clone(), peer });
+        }
+        self.after_leaving(Some(conn), channel, gone.peer);
+    }
+
+    /// Somebody may have left a channel's room, and nobody may be there any more.
+    pub(super) fn after_leaving(
+        &mut self,
+        conn: Option<ConnId>,
+        channel: &Channel,
+        left: Option<PresencePeer<RawJson>>,
+    ) {
+        if self.rooms.get(channel).is_some_and(Room::is_empty) {
             self.forget_room(channel);
         } else if let Some(peer) = left {
             self.announce(conn, channel, Change::Left(peer));
@@ -143,16 +173,33 @@ impl Hub {
         request_id: Option<RequestId>,
     ) -> Result<(), Refusal> {
         self.check(conn, Action::Publish, Some(&channel))?;
+        self.check_length(&data)?;
         self.ack(conn, request_id);
         let Some(connection) = self.connections.get(&conn) else { return Ok(()) };
         let Identity { peer_id: from, peer_metadata: from_metadata, .. } = connection.identity.clone();
-        self.broadcast(Some(conn), &Publication { channel, from, from_metadata, data });
+        let publication = Publication { channel, from, from_metadata, data };
+        self.messages += 1;
+        self.broadcast_elsewhere(&publication, None);
+        self.broadcast_here(Some(conn), &publication);
         Ok(())
     }
 
+    /// Sends a message to the other nodes that have subscribers. Answers to which.
+    pub(super) fn broadcast_elsewhere(
+        &mut self,
+        publication: &Publication,
+        ask: Option<Ask>,
+    ) -> BTreeSet<NodeId> {
+        let nodes = self.nodes_in(&publication.channel);
+        let Some(cluster) = self.cluster.as_mut().filter(|_| !nodes.is_empty()) else {
+            return BTreeSet::new();
+        };
+        let Publication { channel, from, from_metadata: metadata, data } = publication.clone();
+        cluster.tell(&nodes, &Body::Message { channel, from, metadata, data, ask })
+    }
+
     /// Sends a message to every subscriber but the one who published it. Answers how many that are.
-    pub(super) fn broadcast(&mut self, except: Option<ConnId>, publication: &Publication) -> usize {
-        self.messages += 1;
+    pub(super) fn broadcast_here(&mut self, except: Option<ConnId>, publication: &Publication) -> usize {
         let Publication { channel, from, from_metadata, data } = publication;
         self.introduce(from);
         let Some(room) = self.rooms.get(channel) else { return 0 };
@@ -186,30 +233,54 @@ impl Hub {
         request_id: Option<RequestId>,
     ) -> Result<(), Refusal> {
         self.check(conn, Action::Send, None)?;
-        if !self.peers.contains_key(to) {
+        self.check_length(&data)?;
+        let is_here = self.peers.contains_key(to);
+        let mut elsewhere = self.cluster.iter().flat_map(|cluster| cluster.nodes_with(to)).peekable();
+        if !is_here && elsewhere.peek().is_none() {
             return Err((ErrorCode::PEER_NOT_FOUND, "no such peer is connected"));
+        }
+        let nodes: Vec<_> = elsewhere.collect();
+        let Some(connection) = self.connections.get(&conn) else { return Ok(()) };
+        let Identity { peer_id: from, peer_metadata: from_metadata, .. } = connection.identity.clone();
+        let note = Note { to: to.clone(), from, from_metadata, data };
+        let is_told = self.direct_elsewhere(&nodes, &note);
+        if !is_here && !is_told {
+            return Err((ErrorCode::BACKEND_ERROR, "the server that has the peer cannot be reached"));
         }
         self.ack(conn, request_id);
         self.messages += 1;
-        if let Some(from) = self.connections.get(&conn).map(|connection| connection.identity.peer_id.clone())
-        {
-            self.introduce(&from);
-        }
-        let (Some(connection), Some(targets)) = (self.connections.get(&conn), self.peers.get(to)) else {
-            return Ok(());
-        };
-        let frame = ServerFrame::Direct {
-            from: connection.identity.peer_id.clone(),
-            from_metadata: connection.identity.peer_metadata.clone(),
-            data,
-        };
-        let kept = Kept::encode(&frame, &self.meter);
+        self.direct_here(note);
+        Ok(())
+    }
+
+    /// Sends a message to the other nodes that have its peer. Answers whether one could be told.
+    fn direct_elsewhere(&mut self, nodes: &[NodeId], note: &Note) -> bool {
+        let Some(cluster) = self.cluster.as_mut().filter(|_| !nodes.is_empty()) else { return false };
+        let Note { to, from, from_metadata: metadata, data } = note.clone();
+        !cluster.tell(nodes, &Body::Direct { to, from, metadata, data }).is_empty()
+    }
+
+    /// Sends a message to every connection of its peer here.
+    pub(super) fn direct_here(&mut self, note: Note) {
+        self.introduce(&note.from);
+        let Note { to, from, from_metadata, data } = note;
+        let Some(targets) = self.peers.get(&to) else { return };
+        let kept = Kept::encode(&ServerFrame::Direct { from, from_metadata, data }, &self.meter);
         for conn in targets {
             if let Some(connection) = self.connections.get_mut(conn) {
                 self.outputs.extend(connection.deliver(*conn, &kept, &self.limits));
             }
         }
-        Ok(())
+    }
+
+    /// Whether a payload can reach those who are at other nodes, wherever its recipients are at the moment.
+    fn check_length(&self, data: &RawJson) -> Result<(), Refusal> {
+        match &self.cluster {
+            Some(cluster) if !cluster.takes(data.as_str().len()) => {
+                Err((ErrorCode::BACKEND_ERROR, "the payload is too long to reach other servers"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the connection may do this.

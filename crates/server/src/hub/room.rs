@@ -1,17 +1,19 @@
 //! One channel: its subscribers and the peers they make up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use metered_protocol::{PeerId, PresencePeer, RawJson};
 
 use super::presence::Change;
-use super::{ConnId, UnixMillis};
+use super::{ConnId, NodeId, UnixMillis};
 
-/// A channel that somebody is subscribed to.
+/// A channel that somebody is subscribed to, here or at another node.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     subscribers: BTreeMap<ConnId, Subscriber>,
     peers: BTreeMap<PeerId, Present>,
+    /// How many of the peers are at which other node. No entry is 0.
+    nodes: BTreeMap<NodeId, usize>,
     /// Changes that are told together, each peer's once.
     untold: Vec<Change>,
     /// When they are told.
@@ -35,42 +37,107 @@ pub(super) struct Subscriber {
 /// A peer with at least one subscribed connection.
 #[derive(Debug)]
 struct Present {
+    /// The connections here.
     connections: usize,
+    /// The other nodes with connections.
+    nodes: BTreeSet<NodeId>,
     /// Of the connection that brought the peer here, for as long as the peer stays: everyone is shown the same.
     metadata: Option<RawJson>,
 }
 
+/// What a connection has changed by coming or going.
+#[derive(Debug)]
+pub(super) struct Passage {
+    /// Whether it was the peer's first connection here, or its last.
+    pub(super) counts_here: bool,
+    /// The peer, if it is new in the channel or was there for the last time.
+    pub(super) peer: Option<PresencePeer<RawJson>>,
+}
+
 impl Room {
-    /// Adds a connection, or replaces its subscription. Answers the peer if this brought it here.
+    /// Adds a connection, or replaces its subscription.
     pub(super) fn subscribe(
         &mut self,
         conn: ConnId,
         mut subscriber: Subscriber,
         metadata: Option<&RawJson>,
-    ) -> Option<PresencePeer<RawJson>> {
+    ) -> Passage {
         subscriber.heard = self.untold.len();
         let peer_id = subscriber.peer_id.clone();
         if self.subscribers.insert(conn, subscriber).is_some() {
-            return None;
+            return Passage { counts_here: false, peer: None };
         }
         if let Some(present) = self.peers.get_mut(&peer_id) {
             present.connections += 1;
-            return None;
+            return Passage { counts_here: present.connections == 1, peer: None };
         }
-        self.peers.insert(peer_id.clone(), Present { connections: 1, metadata: metadata.cloned() });
-        Some(PresencePeer { peer_id, metadata: metadata.cloned() })
+        let metadata = metadata.cloned();
+        let present = Present { connections: 1, nodes: BTreeSet::new(), metadata: metadata.clone() };
+        self.peers.insert(peer_id.clone(), present);
+        Passage { counts_here: true, peer: Some(PresencePeer { peer_id, metadata }) }
     }
 
-    /// Removes a connection. Answers the peer if that was its last one here.
-    pub(super) fn unsubscribe(&mut self, conn: ConnId) -> Option<PresencePeer<RawJson>> {
+    /// Removes a connection, and answers whose it was.
+    pub(super) fn unsubscribe(&mut self, conn: ConnId) -> Option<(PeerId, Passage)> {
         let peer_id = self.subscribers.remove(&conn)?.peer_id;
         let present = self.peers.get_mut(&peer_id)?;
         present.connections = present.connections.saturating_sub(1);
-        if present.connections > 0 {
+        let counts_here = present.connections == 0;
+        let peer = self.remove_if_gone(&peer_id);
+        Some((peer_id, Passage { counts_here, peer }))
+    }
+
+    /// A peer is here by way of another node. Answers it if that is news.
+    pub(super) fn enter_at(
+        &mut self,
+        node: NodeId,
+        peer_id: PeerId,
+        metadata: Option<RawJson>,
+    ) -> Option<PresencePeer<RawJson>> {
+        let is_news = !self.peers.contains_key(&peer_id);
+        let present = self.peers.entry(peer_id.clone()).or_insert_with(|| Present {
+            connections: 0,
+            nodes: BTreeSet::new(),
+            metadata: metadata.clone(),
+        });
+        if present.nodes.insert(node) {
+            *self.nodes.entry(node).or_default() += 1;
+        }
+        is_news.then_some(PresencePeer { peer_id, metadata })
+    }
+
+    /// A peer is not here any more by way of another node. Answers it if it is not here at all any more.
+    pub(super) fn leave_at(&mut self, node: NodeId, peer_id: &PeerId) -> Option<PresencePeer<RawJson>> {
+        if !self.peers.get_mut(peer_id)?.nodes.remove(&node) {
             return None;
         }
-        let metadata = self.peers.remove(&peer_id)?.metadata;
-        Some(PresencePeer { peer_id, metadata })
+        if let Some(count) = self.nodes.get_mut(&node) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.nodes.remove(&node);
+            }
+        }
+        self.remove_if_gone(peer_id)
+    }
+
+    fn remove_if_gone(&mut self, peer_id: &PeerId) -> Option<PresencePeer<RawJson>> {
+        let present = self.peers.get(peer_id)?;
+        if present.connections > 0 || !present.nodes.is_empty() {
+            return None;
+        }
+        let metadata = self.peers.remove(peer_id)?.metadata;
+        Some(PresencePeer { peer_id: peer_id.clone(), metadata })
+    }
+
+    /// The peers with connections here.
+    pub(super) fn members_here(&self) -> impl Iterator<Item = (PeerId, Option<RawJson>)> {
+        let here = self.peers.iter().filter(|(_, present)| present.connections > 0);
+        here.map(|(peer_id, present)| (peer_id.clone(), present.metadata.clone()))
+    }
+
+    /// The other nodes that have somebody here.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.keys().copied()
     }
 
     /// A subscribed connection goes on under another name.
@@ -104,12 +171,12 @@ impl Room {
     pub(super) fn change(
         &mut self,
         now: UnixMillis,
-        conn: ConnId,
+        conn: Option<ConnId>,
         change: Change,
         tick_ms: u64,
     ) -> UnixMillis {
         self.untold.push(change);
-        if let Some(subscriber) = self.subscribers.get_mut(&conn) {
+        if let Some(subscriber) = conn.and_then(|conn| self.subscribers.get_mut(&conn)) {
             subscriber.heard = self.untold.len();
         }
         let quiet_until = |at: UnixMillis| UnixMillis(at.0.saturating_add(tick_ms));
@@ -151,7 +218,13 @@ impl Room {
             .collect()
     }
 
+    /// Whether nobody is here, at no node.
     pub(super) fn is_empty(&self) -> bool {
-        self.subscribers.is_empty()
+        self.peers.is_empty()
+    }
+
+    /// Whether somebody is subscribed at this node.
+    pub(super) fn has_subscribers(&self) -> bool {
+        !self.subscribers.is_empty()
     }
 }

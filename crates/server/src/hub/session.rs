@@ -10,8 +10,9 @@
 
 use std::collections::BTreeSet;
 
-use metered_protocol::{Channel, CloseCode, Secret, ServerFrame};
+use metered_protocol::{Channel, CloseCode, PeerId, Secret, ServerFrame};
 
+use super::cluster::{Body, Peer};
 use super::connection::Connection;
 use super::ring::Ring;
 use super::{ConnId, Hub, Output, UnixMillis};
@@ -114,12 +115,19 @@ pub(super) fn is_final(code: CloseCode) -> bool {
 impl Hub {
     /// Lets a connection begin, as a session where there are any.
     pub(super) fn begin(&mut self, now: UnixMillis, conn: ConnId, arrival: Arrival) {
-        let Arrival { identity, ticket, .. } = arrival;
+        let Arrival { identity, ticket, claim } = arrival;
         let ticket = ticket.filter(|_| self.limits.resume_grace_ms > 0);
+        let (peer, session) = (identity.peer_id.clone(), claim.map(|claim| claim.ticket.session));
         self.welcome(now, conn, &identity, ticket.as_ref(), false);
         let mut connection = Connection::new(now, identity, &self.limits);
         connection.session = ticket.map(|ticket| Session::new(ticket.session));
         self.insert(conn, connection);
+        if self.peers.get(&peer).is_some_and(|connections| connections.len() == 1) {
+            self.tell_nodes(|| Body::Came(Peer(peer.clone())));
+        }
+        if let (Some(cluster), Some(SessionId(session))) = (&mut self.cluster, session) {
+            cluster.tell_those_with(&peer.clone(), &Body::Claimed { session, peer });
+        }
     }
 
     /// Gives the claimed session to this socket, if there is one that can go on from where its client is. One that
@@ -133,20 +141,31 @@ impl Hub {
             return false;
         }
         let received = session.received(claim.seen);
-        let can_go_on = session.ring.reaches_back_to(received);
-        if connection.is_attached() {
-            let (code, reason) = (CloseCode::NORMAL, "the session has another socket");
-            self.outputs.push_back(Output::Close { conn: old, code, reason });
-        }
-        if !can_go_on {
-            // What is left of it stays in its channels for a while: the client is about to subscribe again, and
-            // nobody shall see its peer go and come.
-            self.sessions.remove(&claim.ticket.session);
-            self.detach(now, old);
+        if !session.ring.reaches_back_to(received) {
+            self.supersede(now, claim.ticket.session, &identity.peer_id);
             return false;
         }
+        self.close_superseded(old);
         self.move_session(now, (old, conn), identity, &claim.ticket, received);
         true
+    }
+
+    /// The client of a session has begun another, here or at another node. What is left of this one stays in its channels
+    /// for a while: the client is about to subscribe again, and nobody shall see its peer go and come.
+    pub(super) fn supersede(&mut self, now: UnixMillis, session: SessionId, peer: &PeerId) {
+        let Some(conn) = self.sessions.get(&session).copied() else { return };
+        if self.connections.get(&conn).is_some_and(|connection| connection.identity.peer_id == *peer) {
+            self.close_superseded(conn);
+            self.sessions.remove(&session);
+            self.detach(now, conn);
+        }
+    }
+
+    fn close_superseded(&mut self, conn: ConnId) {
+        if self.connections.get(&conn).is_some_and(Connection::is_attached) {
+            let (code, reason) = (CloseCode::NORMAL, "the session has another socket");
+            self.outputs.push_back(Output::Close { conn, code, reason });
+        }
     }
 
     fn move_session(
@@ -235,7 +254,15 @@ impl Hub {
             return;
         };
         self.end(conn);
-        let others = self.peers.get(&peer).into_iter().flatten().copied();
+        self.end_left_overs(&peer);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.tell_those_with(&peer.clone(), &Body::Goodbye(Peer(peer)));
+        }
+    }
+
+    /// Ends what is left of a peer's sessions that could not go on.
+    pub(super) fn end_left_overs(&mut self, peer: &PeerId) {
+        let others = self.peers.get(peer).into_iter().flatten().copied();
         for left_over in others.filter(|conn| self.is_left_over(*conn)).collect::<Vec<_>>() {
             self.end(left_over);
         }
@@ -251,6 +278,10 @@ impl Hub {
         let Some(connection) = self.remove(conn) else { return };
         for channel in &connection.channels {
             self.leave(conn, channel);
+        }
+        let peer = connection.identity.peer_id;
+        if !self.peers.contains_key(&peer) {
+            self.tell_nodes(|| Body::Gone(Peer(peer)));
         }
     }
 

@@ -1,10 +1,13 @@
-//! How often one address may connect.
+//! How often one address may connect, or present a key that is none.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::Limits;
 use crate::hub::UnixMillis;
+
+/// How long a request without a valid key is remembered, in milliseconds.
+const FAILURE_WINDOW_MS: u64 = 60_000;
 
 /// Remembers when each address connected, for as long as it matters.
 ///
@@ -20,14 +23,32 @@ pub(super) struct Admission {
 }
 
 impl Admission {
+    /// For connections.
     pub(super) fn new(limits: &Limits, exempt_loopback: bool) -> Self {
+        Self::with(limits.connections_per_address, limits.connection_window_ms, exempt_loopback)
+    }
+
+    /// For requests without a valid key.
+    pub(super) fn for_failures(limits: &Limits, exempt_loopback: bool) -> Self {
+        Self::with(limits.failed_requests_per_address, FAILURE_WINDOW_MS, exempt_loopback)
+    }
+
+    fn with(limit: u32, window_ms: u64, exempt_loopback: bool) -> Self {
         Self {
-            limit: limits.connections_per_address as usize,
-            window_ms: limits.connection_window_ms,
+            limit: limit as usize,
+            window_ms,
             exempt_loopback,
             admitted: BTreeMap::new(),
             swept_at: UnixMillis(0),
         }
+    }
+
+    /// Whether one more would be admitted. Counts nothing.
+    pub(super) fn has_room(&self, now: UnixMillis, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let Some(times) = self.admitted.get(&group(address)) else { return true };
+        let recent = times.iter().filter(|at| now.0.abs_diff(at.0) < self.window_ms).count();
+        self.limit == 0 || recent < self.limit
     }
 
     /// Counts a connection. False if it is one too many.

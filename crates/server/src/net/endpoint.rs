@@ -2,24 +2,22 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{ConnectInfo, Query, State};
-use axum::http::HeaderMap;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Query, Request as HttpRequest, State};
+use axum::http::StatusCode;
 use axum::http::header::ORIGIN;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use hyper_util::rt::TokioIo;
+use tungstenite::handshake::server::create_response_with_body;
 
 use super::socket;
 use super::state::ServerState;
+use super::web_socket::WebSocket;
 use crate::auth::Request;
 
 /// Longest message that is read from a socket at all, in bytes. Anything longer than the server's limit closes the
 /// connection with 1009; up to here it is read first, so that the client gets to see why.
 const READ_CEILING: usize = 4 * 1024 * 1024;
-
-/// What a socket buffers of its input and, before it writes, of its output, in bytes. Connections are many and
-/// mostly idle.
-const READ_BUFFER: usize = 4 * 1024;
-const WRITE_BUFFER: usize = 16 * 1024;
 
 /// Opens a WebSocket.
 ///
@@ -29,9 +27,13 @@ pub(super) async fn open(
     State(state): State<ServerState>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     Query(query): Query<Vec<(String, String)>>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    mut upgrade: HttpRequest,
 ) -> Response {
+    let answer = match create_response_with_body(&upgrade, Body::empty) {
+        Ok(answer) => answer,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let headers = upgrade.headers();
     let mut request = Request::parse(query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     // A second header, or one that is no text, names no origin that a key could be meant for.
     let mut origins = headers.get_all(ORIGIN).iter();
@@ -39,27 +41,27 @@ pub(super) async fn open(
         (Some(origin), None) => origin.to_str().ok().map(str::to_owned),
         _ => None,
     };
-    let client = state.config().trusted_proxies.client(from.ip(), &headers);
-    let admitted = state.admit(client, &request);
+    let client = state.config().trusted_proxies.client(from.ip(), headers);
+    let admitted = state.admit(client, &request).map(Box::new);
     let longest = READ_CEILING.max(state.config().limits.max_message_bytes() as usize);
-    upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_message_size(longest)
-        .max_frame_size(longest)
-        .on_upgrade(move |socket| {
-            let (tasks, kill) = (state.tasks().clone(), state.kill().clone());
-            tasks.track_future(async move {
-                let serve = async {
-                    match admitted {
-                        Ok(admitted) => socket::run(state, socket, admitted).await,
-                        Err(end) => socket::refuse(&state, socket, end).await,
-                    }
-                };
-                tokio::select! {
-                    () = serve => {}
-                    () = kill.cancelled() => {}
-                }
-            })
-        })
+    let upgraded = hyper::upgrade::on(&mut upgrade);
+    let tasks = state.tasks().clone();
+    tasks.spawn(async move {
+        let kill = state.kill().clone();
+        let serve = async {
+            let socket = match upgraded.await {
+                Ok(upgraded) => Box::new(WebSocket::new(TokioIo::new(upgraded), longest)),
+                Err(error) => return tracing::debug!(%from, %error, "no WebSocket"),
+            };
+            match admitted {
+                Ok(admitted) => socket::run(state, socket, admitted).await,
+                Err(end) => socket::refuse(&state, socket, end).await,
+            }
+        };
+        tokio::select! {
+            () = serve => {}
+            () = kill.cancelled() => {}
+        }
+    });
+    answer
 }

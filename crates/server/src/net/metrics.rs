@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::hub::Usage;
+use crate::hub::{ClusterHealth, Usage};
 
 /// Who closed a connection, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,6 +30,15 @@ pub(super) struct Snapshot {
     pub(super) usage: Usage,
     pub(super) detached_sessions: usize,
     pub(super) kept_bytes: usize,
+    pub(super) cluster: ClusterHealth,
+}
+
+/// What is read off the way to other servers, if there is one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClusterState {
+    pub(super) is_connected: bool,
+    /// Messages that were none.
+    pub(super) refused: u64,
 }
 
 /// The metrics of one server.
@@ -49,6 +58,10 @@ pub(super) struct Metrics {
     detached: Gauge,
     kept_bytes: Gauge,
     queue_bytes: Gauge,
+    cluster_connected: Gauge,
+    cluster_nodes: Gauge,
+    cluster_lost: Counter,
+    cluster_refused: Counter,
 }
 
 impl Metrics {
@@ -69,6 +82,10 @@ impl Metrics {
             detached: Gauge::default(),
             kept_bytes: Gauge::default(),
             queue_bytes: Gauge::default(),
+            cluster_connected: Gauge::default(),
+            cluster_nodes: Gauge::default(),
+            cluster_lost: Counter::default(),
+            cluster_refused: Counter::default(),
         };
         metrics.register();
         metrics
@@ -116,6 +133,26 @@ impl Metrics {
             "Sockets that never became a connection, by close code",
             self.refusals.clone(),
         );
+        registry.register(
+            "cluster_connected",
+            "Whether NATS can be reached: 1 or 0",
+            self.cluster_connected.clone(),
+        );
+        registry.register(
+            "cluster_nodes",
+            "Other servers that are alive, as the app with the most of them has it",
+            self.cluster_nodes.clone(),
+        );
+        registry.register(
+            "cluster_losses",
+            "Messages between servers that were lost on their way or too long",
+            self.cluster_lost.clone(),
+        );
+        registry.register(
+            "cluster_refusals",
+            "What came from other servers and was no message",
+            self.cluster_refused.clone(),
+        );
     }
 
     /// A batch of frames has been written; its oldest has waited so long.
@@ -148,7 +185,12 @@ impl Metrics {
     }
 
     /// The text of all of them, for all apps together.
-    pub(super) fn write(&self, apps: &[Snapshot], queue_bytes: usize) -> Result<String, fmt::Error> {
+    pub(super) fn write(
+        &self,
+        apps: &[Snapshot],
+        queue_bytes: usize,
+        cluster: Option<ClusterState>,
+    ) -> Result<String, fmt::Error> {
         let sum = |gauge: &Gauge, value: fn(&Snapshot) -> usize| {
             let value = apps.iter().map(value).sum::<usize>();
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -165,6 +207,12 @@ impl Metrics {
         };
         count(&self.messages, |app| app.usage.messages);
         count(&self.resumed, |app| app.usage.resumed_sessions);
+        count(&self.cluster_lost, |app| app.cluster.lost);
+        let nodes = apps.iter().map(|app| app.cluster.nodes).max().unwrap_or_default();
+        self.cluster_nodes.set(i64::try_from(nodes).unwrap_or(i64::MAX));
+        self.cluster_connected.set(cluster.is_some_and(|cluster| cluster.is_connected).into());
+        let refused = cluster.map_or(0, |cluster| cluster.refused);
+        self.cluster_refused.inner().store(refused, Ordering::Relaxed);
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)

@@ -10,6 +10,7 @@ mod admission;
 mod app;
 mod assets;
 mod backlog;
+mod cluster;
 mod endpoint;
 mod metrics;
 mod operations;
@@ -19,8 +20,9 @@ mod serve;
 mod socket;
 mod state;
 mod tls;
+mod web_socket;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, Total};
 pub(crate) use operations::endpoints as operations;
 pub use proxies::TrustedProxies;
 pub use serve::serve;

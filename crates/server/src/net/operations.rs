@@ -16,10 +16,15 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub(crate) fn endpoints() -> [Endpoint; 3] {
     [
         // Always, while the process answers: a server that drains must not be killed for it.
-        ("get", "/healthz", get("ok")),
+        ("get", "/healthz", get(health)),
         ("get", "/readyz", get(readiness)),
         ("get", "/metrics", get(metrics)),
     ]
+}
+
+async fn health(State(state): State<ServerState>) -> &'static str {
+    // A server that is cut off from the others still serves its own clients, so it is as ready as before.
+    if state.is_cut_off() { "degraded: NATS cannot be reached, this server is on its own" } else { "ok" }
 }
 
 async fn readiness(State(state): State<ServerState>) -> (StatusCode, &'static str) {

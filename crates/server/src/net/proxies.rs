@@ -33,7 +33,7 @@ impl TrustedProxies {
     ///
     /// Each proxy adds at the end of `X-Forwarded-For` whom it heard the request from, and what stands before that
     /// is hearsay. So it is read from the end, for as long as those who speak are trusted.
-    pub(super) fn client(&self, from: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub(crate) fn client(&self, from: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = from.to_canonical();
         let lines = headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or_default());
         let said: Vec<_> = lines.flat_map(|line| line.split(',')).collect();

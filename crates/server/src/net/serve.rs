@@ -41,6 +41,7 @@ pub async fn serve(
     tokio::select! {
         () = &mut server => return Ok(()),
         () = state.run_timeouts() => {}
+        () = state.run_cluster() => {}
         () = drained(&state, shutdown) => {}
     }
     tracing::info!(connections = state.connection_count(), "shutting down");

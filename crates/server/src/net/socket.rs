@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::SinkExt;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use metered_protocol::CloseCode;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tungstenite::Message;
 
 use super::app::App;
 use super::outbox::{End, Next, Outbox};
 use super::state::{Admitted, ServerState};
+use super::web_socket::WebSocket;
 use crate::hub::{ConnId, Frame};
 
 /// How long a client has to take the last frames and answer the close frame.
@@ -23,9 +25,13 @@ const ASK_AFTER_BYTES: usize = 32 * 1024;
 /// As long as no connection lasts.
 pub(super) const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// A WebSocket over whatever the request came by. In a box, because a future has room for every place that a value
+/// is moved to, and each connection's future lasts.
+pub(super) type Socket = Box<WebSocket<TokioIo<Upgraded>>>;
+
 /// Serves an accepted connection until one side closes it.
-pub(super) async fn run(state: ServerState, socket: WebSocket, admitted: Admitted) {
-    let Admitted { app, arrival } = admitted;
+pub(super) async fn run(state: ServerState, socket: Socket, admitted: Box<Admitted>) {
+    let Admitted { app, arrival } = *admitted;
     let (conn, outbox) = app.connect(arrival);
     // However this task ends, the hub hears of it.
     let _guard = Connected { app: &app, conn };
@@ -40,7 +46,7 @@ pub(super) async fn run(state: ServerState, socket: WebSocket, admitted: Admitte
     match ending {
         Ending::Close(end) => {
             app.metrics().closed(end.code);
-            close(link.socket, end).await;
+            let _ = timeout(CLOSE_TIMEOUT, link.socket.close(end)).await;
         }
         Ending::Gone => {}
         Ending::Broken | Ending::Dead => app.metrics().left(CloseCode::ABNORMAL),
@@ -48,10 +54,10 @@ pub(super) async fn run(state: ServerState, socket: WebSocket, admitted: Admitte
 }
 
 /// Closes a socket that never became a connection.
-pub(super) async fn refuse(state: &ServerState, socket: WebSocket, end: End) {
+pub(super) async fn refuse(state: &ServerState, mut socket: Socket, end: End) {
     state.metrics().refused(end.code);
     tracing::debug!(code = end.code.0, reason = end.reason, "connection refused");
-    close(socket, end).await;
+    let _ = timeout(CLOSE_TIMEOUT, socket.close(end)).await;
 }
 
 struct Connected<'a> {
@@ -82,7 +88,7 @@ struct Link<'a> {
     app: &'a App,
     conn: ConnId,
     outbox: Arc<Outbox>,
-    socket: WebSocket,
+    socket: Socket,
     heard_at: Instant,
     reading: Reading,
 }
@@ -108,10 +114,10 @@ impl Reading {
         }
     }
 
-    fn ping(&mut self) -> Message {
+    fn ping(&mut self) -> Bytes {
         self.pinged = self.written;
         self.unasked_bytes = 0;
-        Message::Ping(Bytes::copy_from_slice(&self.written.to_be_bytes()))
+        Bytes::copy_from_slice(&self.written.to_be_bytes())
     }
 
     /// How many frames have been read, if an answer brings news. What we have not asked for is none.
@@ -147,7 +153,7 @@ impl Link<'_> {
         }
     }
 
-    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Ending> {
+    async fn hear(&mut self, message: Option<Result<Message, tungstenite::Error>>) -> Result<(), Ending> {
         self.heard_at = Instant::now();
         match message {
             Some(Ok(Message::Text(text))) => self.app.handle_frame(self.conn, &text),
@@ -158,10 +164,11 @@ impl Link<'_> {
                     self.app.has_read(self.conn, frames);
                 }
             }
-            Some(Ok(Message::Ping(_))) => {}
+            // Answered already; and frames that are no messages are not read.
+            Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Close(frame))) => {
                 // A close frame without a code is what `close()` without one sends.
-                let code = frame.map_or(CloseCode::NORMAL, |frame| CloseCode(frame.code));
+                let code = frame.map_or(CloseCode::NORMAL, |frame| CloseCode(frame.code.into()));
                 self.app.metrics().left(code);
                 self.answer_close(code).await;
                 return Err(Ending::Gone);
@@ -183,6 +190,7 @@ impl Link<'_> {
             written = timeout(idle_timeout, self.write_all(frames, ping)) => written.unwrap_or(Err(Ending::Dead)),
             dropped = outbox.given_up() => {
                 app.metrics().dropped(dropped + frames.len());
+                self.socket.give_up();
                 Ok(())
             }
         }
@@ -192,12 +200,11 @@ impl Link<'_> {
         let mut bytes = 0;
         for frame in frames {
             bytes += frame.len();
-            self.socket.feed(Message::Text((**frame).into())).await.map_err(|_| Ending::Broken)?;
+            self.socket.queue(frame);
             self.reading.wrote(frame);
         }
         if ping || self.reading.unasked_bytes >= ASK_AFTER_BYTES {
-            let ping = self.reading.ping();
-            self.socket.feed(ping).await.map_err(|_| Ending::Broken)?;
+            self.socket.queue_ping(self.reading.ping()).map_err(|_| Ending::Broken)?;
         }
         self.socket.flush().await.map_err(|_| Ending::Broken)?;
         let waited = self.outbox.written(bytes);
@@ -213,12 +220,8 @@ impl Link<'_> {
             return Err(Ending::Dead);
         }
         if silence >= period || self.reading.written > self.reading.pinged {
-            let ping = self.reading.ping();
-            timeout(idle_timeout, self.socket.send(ping))
-                .await
-                .ok()
-                .and_then(Result::ok)
-                .ok_or(Ending::Dead)?;
+            self.socket.queue_ping(self.reading.ping()).map_err(|_| Ending::Broken)?;
+            timeout(idle_timeout, self.socket.flush()).await.ok().and_then(Result::ok).ok_or(Ending::Dead)?;
         }
         Ok(())
     }
@@ -228,16 +231,4 @@ impl Link<'_> {
         self.app.disconnect(self.conn, code);
         let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.socket.recv().await {} }).await;
     }
-}
-
-/// Sends a close frame and waits for the client's, reading past what it was still sending: a socket that is dropped
-/// with something unread takes the close frame down with it.
-async fn close(mut socket: WebSocket, End { code, reason }: End) {
-    let frame = CloseFrame { code: code.0, reason: reason.into() };
-    let closed = timeout(CLOSE_TIMEOUT, async {
-        if socket.send(Message::Close(Some(frame))).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
-        }
-    });
-    let _ = closed.await;
 }

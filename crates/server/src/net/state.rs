@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metered_protocol::{CloseCode, PeerId};
@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::admission::Admission;
 use super::app::{App, Shared};
 use super::backlog::Backlog;
-use super::metrics::Metrics;
+use super::cluster::Bus;
+use super::metrics::{ClusterState, Metrics};
 use super::outbox::End;
 use crate::Config;
 use crate::auth::{AuthError, Fresh, Request};
@@ -31,6 +32,8 @@ struct Whole {
     apps: Vec<Arc<App>>,
     shared: Arc<Shared>,
     admission: Mutex<Admission>,
+    /// Requests without a valid key.
+    failures: Mutex<Admission>,
     callers: Callers,
     started_at: UnixMillis,
     /// The server is about to end: nobody shall be sent here any more.
@@ -55,19 +58,31 @@ impl ServerState {
     /// The state of a server without connections.
     pub fn new(config: Config) -> Self {
         let admission = Admission::new(&config.limits, config.exempt_loopback);
+        let failures = Admission::for_failures(&config.limits, config.exempt_loopback);
         let shared = Arc::new(Shared {
             timeout_changed: Notify::new(),
             backlog: Arc::new(Backlog::new(config.limits.outbound_total_bytes)),
             metrics: Metrics::new(),
             too_slow: AtomicU64::new(0),
+            bus: config.cluster.clone().map(Bus::new),
+            refused: AtomicU64::new(0),
         });
         let callers = Callers::new(config.limits);
+        if config.cluster.is_some() {
+            for app in config.apps.iter().filter(|app| app.keys.secret.is_empty()) {
+                tracing::warn!(
+                    app = app.id,
+                    "without a secret key, clients do not keep their peer ids at other servers"
+                );
+            }
+        }
         let apps = config.apps.iter().map(|app| Arc::new(App::new(app, &config, shared.clone()))).collect();
         Self(Arc::new(Whole {
             config,
             apps,
             shared,
             admission: Mutex::new(admission),
+            failures: Mutex::new(failures),
             callers,
             started_at: now(),
             draining: AtomicBool::new(false),
@@ -147,6 +162,20 @@ impl ServerState {
         self.0.started_at
     }
 
+    /// Whether this address may present a secret key, or has presented too many wrong ones of late.
+    pub(crate) fn may_present_key(&self, from: IpAddr) -> bool {
+        self.failures().has_room(now(), from)
+    }
+
+    /// What this address presented was no secret key.
+    pub(crate) fn note_wrong_key(&self, from: IpAddr) {
+        self.failures().admit(now(), from);
+    }
+
+    fn failures(&self) -> MutexGuard<'_, Admission> {
+        self.0.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How often the secret keys have been used.
     pub(crate) fn callers(&self) -> &Callers {
         &self.0.callers
@@ -160,12 +189,29 @@ impl ServerState {
     /// The text of all metrics.
     pub(super) fn write_metrics(&self) -> Result<String, std::fmt::Error> {
         let snapshots: Vec<_> = self.0.apps.iter().map(|app| app.snapshot()).collect();
-        self.metrics().write(&snapshots, self.outbound_bytes())
+        let cluster = self.0.shared.bus.as_ref().map(|bus| ClusterState {
+            is_connected: bus.is_connected(),
+            refused: self.0.shared.refused.load(Ordering::Relaxed),
+        });
+        self.metrics().write(&snapshots, self.outbound_bytes(), cluster)
     }
 
     /// Whether the server is about to end.
     pub(crate) fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is one of several servers and the others cannot be reached.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.0.shared.bus.as_ref().is_some_and(|bus| !bus.is_connected())
+    }
+
+    /// Passes on what comes from other servers and goes to them, for ever.
+    pub(super) async fn run_cluster(&self) {
+        match &self.0.shared.bus {
+            Some(bus) => bus.run(&self.0.apps).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// From now on the server says that it is not ready for anybody new.

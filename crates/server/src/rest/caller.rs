@@ -1,9 +1,10 @@
 //! Who calls: the holder of a secret key, and how often.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use metered_protocol::Channel;
@@ -42,9 +43,23 @@ impl FromRequestParts<ServerState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, Problem> {
+        let from = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|ConnectInfo(from)| state.config().trusted_proxies.client(from.ip(), &parts.headers));
+        // Not even a valid key is looked at then, or guessing could go on.
+        if from.is_some_and(|from| !state.may_present_key(from)) {
+            return Err(Problem::TOO_MANY_FAILURES);
+        }
+        let refuse = || {
+            if let Some(from) = from {
+                state.note_wrong_key(from);
+            }
+            Problem::UNAUTHORIZED
+        };
         let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else { return Err(Problem::UNAUTHORIZED) };
-        let (app, key) = find(state.apps(), value.as_bytes()).ok_or(Problem::UNAUTHORIZED)?;
+        let (Some(value), None) = (values.next(), values.next()) else { return Err(refuse()) };
+        let (app, key) = find(state.apps(), value.as_bytes()).ok_or_else(refuse)?;
         if state.is_draining() {
             return Err(Problem::GOING_AWAY);
         }

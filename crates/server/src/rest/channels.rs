@@ -74,6 +74,7 @@ pub(super) async fn publish(
         .map_err(|why| Problem::invalid(format!("from {why}")))?;
     let limit = state.config().limits.peer_metadata_bytes;
     let from_metadata = metadata("peerMetadata", message.peer_metadata.as_deref(), limit)?;
-    let delivered = caller.app.publish(channel.clone(), from, from_metadata, (&*data).into());
+    // As far as is known: what a server that is cut off has reached cannot be.
+    let delivered = caller.app.publish(channel.clone(), from, from_metadata, (&*data).into()).await.count;
     Ok(Answer(Published { channel: channel.as_str().to_owned(), delivered }))
 }

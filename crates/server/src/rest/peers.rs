@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::body::peer;
 use super::caller::Caller;
 use super::problem::Problem;
+use crate::net::Total;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,7 +25,10 @@ pub(super) async fn kick(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Answer<Kicked>, Problem> {
     let peer = peer(id)?;
-    let closed = caller.app.kick(&peer);
-    tracing::info!(app = caller.app.id, key = caller.key.id, %peer, closed, "peer disconnected by an administrator");
+    let Total { count: closed, is_complete } = caller.app.kick(&peer).await;
+    tracing::info!(app = caller.app.id, key = caller.key.id, %peer, closed, is_complete, "peer disconnected by an administrator");
+    if !is_complete {
+        return Err(Problem::OTHERS_UNREACHABLE);
+    }
     Ok(Answer(Kicked { peer_id: peer.as_str().to_owned(), closed }))
 }

@@ -48,10 +48,21 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "a body may have 32 KB");
     pub(super) const TOO_MANY_REQUESTS: Self =
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests with this key");
+    pub(super) const TOO_MANY_FAILURES: Self = Self::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limited",
+        "too many requests without a valid key from this address",
+    );
     pub(super) const GOING_AWAY: Self =
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "going_away", "the server is about to end");
     pub(super) const INTERNAL: Self =
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "internal_error", "the server could not do it");
+
+    pub(super) const OTHERS_UNREACHABLE: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "internal_error",
+        "done at this server, but another one did not answer",
+    );
 
     const fn new(status: StatusCode, error: &'static str, message: &'static str) -> Self {
         Self { status, error, message: Cow::Borrowed(message) }

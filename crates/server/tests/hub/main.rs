@@ -2,8 +2,11 @@
 
 #![cfg(test)]
 
+mod cluster;
+mod cluster_faults;
 mod lifetime;
 mod limits;
+mod nodes;
 mod outside;
 mod permissions;
 mod presence;

@@ -1,7 +1,7 @@
 //! What a backend asks for, without a connection.
 
 use metered_protocol::{Channel, PeerId, RawJson};
-use metered_server::hub::Usage;
+use metered_server::hub::{Elsewhere, Reached, Usage};
 use serde_json::{Value, json};
 
 use crate::world::{World, left, named};
@@ -16,9 +16,15 @@ fn peer(id: &str) -> PeerId {
 
 fn publish(world: &mut World, metadata: Option<Value>, data: Value) -> usize {
     let metadata = metadata.map(|metadata| RawJson::from_value(&metadata));
-    let reached = world.hub.publish(channel("room"), peer("system"), metadata, RawJson::from_value(&data));
+    let reached =
+        world.hub.publish(world.now, channel("room"), peer("system"), metadata, RawJson::from_value(&data));
     world.drain();
-    reached
+    assert_eq!(reached.elsewhere, Elsewhere::Nobody);
+    reached.here
+}
+
+fn here(count: usize) -> Reached {
+    Reached { here: count, elsewhere: Elsewhere::Nobody }
 }
 
 #[test]
@@ -69,14 +75,14 @@ fn a_kick_closes_every_connection_of_a_peer_and_nobody_elses() {
     let bob = world.join("bob", "room");
     let tabs = [world.join("alice", "room"), world.join("alice", "hall")];
     world.take(bob);
-    assert_eq!(world.hub.kick(world.now, &peer("alice")), 2);
+    assert_eq!(world.hub.kick(world.now, &peer("alice")), here(2));
     world.drain();
     for tab in tabs {
         assert_eq!(world.close_of(tab), Some((4020, "disconnected by an administrator")));
     }
     assert_eq!(world.close_of(bob), None);
     assert_eq!(world.take(bob), [left("room", &["alice"])]);
-    assert_eq!(world.hub.kick(world.now, &peer("alice")), 0);
+    assert_eq!(world.hub.kick(world.now, &peer("alice")), here(0));
 }
 
 #[test]

@@ -1,30 +1,19 @@
-//! A server on a free port, and clients that speak plain WebSocket.
+//! A server on a free port.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::{SinkExt, StreamExt};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use futures_util::StreamExt;
 use metered_server::{Config, Limits, ServerState, serve};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// No step of a test takes this long unless something is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Fails instead of waiting for ever.
-pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, what).await.expect("it took too long")
-}
+pub(crate) use crate::client::{Client, in_an_hour, soon, token};
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -67,11 +56,7 @@ impl Server {
     }
 
     pub(crate) async fn connect_with(&self, query: &str) -> Client {
-        let mut client = self.open(query).await;
-        let welcome = client.frame().await;
-        assert_eq!(welcome["type"], "welcome");
-        client.peer_id = welcome["peerId"].as_str().unwrap().to_owned();
-        client
+        Client::connect(self.address, query).await.0
     }
 
     /// A socket that is open, whatever comes next.
@@ -81,15 +66,7 @@ impl Server {
 
     /// A socket that is open, whose request had these headers.
     pub(crate) async fn open_with(&self, query: &str, headers: &[(&'static str, &str)]) -> Client {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let url = format!("ws://{}/v1?{query}", self.address);
-        let mut request = url.into_client_request().unwrap();
-        for (name, value) in headers {
-            request.headers_mut().append(*name, value.parse().unwrap());
-        }
-        let (socket, _) = soon(client_async(request, stream)).await.unwrap();
-        Client { peer_id: String::new(), socket }
+        Client::open(self.address, query, headers).await
     }
 
     /// Begins a shutdown; its future completes when `serve` has returned.
@@ -99,31 +76,7 @@ impl Server {
     }
 }
 
-pub(crate) struct Client {
-    pub(crate) peer_id: String,
-    pub(crate) socket: WebSocketStream<TcpStream>,
-}
-
 impl Client {
-    pub(crate) async fn say(&mut self, frame: Value) {
-        self.say_text(frame.to_string()).await;
-    }
-
-    pub(crate) async fn say_text(&mut self, text: String) {
-        soon(self.socket.send(Message::text(text))).await.unwrap();
-    }
-
-    /// The next frame.
-    pub(crate) async fn frame(&mut self) -> Value {
-        loop {
-            match soon(self.socket.next()).await {
-                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => panic!("no frame but {other:?}"),
-            }
-        }
-    }
-
     /// The next frame, or the close and its reason.
     pub(crate) async fn frame_or_close(&mut self) -> Result<Value, (u16, String)> {
         match soon(self.socket.next()).await {
@@ -132,45 +85,6 @@ impl Client {
             other => panic!("no frame but {other:?}"),
         }
     }
-
-    /// Says a frame and answers what comes back.
-    pub(crate) async fn ask(&mut self, frame: Value) -> Value {
-        self.say(frame).await;
-        self.frame().await
-    }
-
-    /// Subscribes and answers the snapshot.
-    pub(crate) async fn subscribe(&mut self, channel: &str) -> Value {
-        let ack = self.ask(json!({"type": "subscribe", "channel": channel, "requestId": "s"})).await;
-        assert_eq!(ack, json!({"type": "ack", "requestId": "s"}));
-        self.frame().await
-    }
-
-    /// Reads on to the close and answers its code and reason.
-    pub(crate) async fn closed(&mut self) -> (u16, String) {
-        loop {
-            match soon(self.socket.next()).await {
-                Some(Ok(Message::Close(Some(frame)))) => {
-                    // Reading on sends our answer.
-                    while let Some(Ok(_)) = soon(self.socket.next()).await {}
-                    return (frame.code.into(), frame.reason.to_string());
-                }
-                Some(Ok(_)) => {}
-                other => panic!("no close frame but {other:?}"),
-            }
-        }
-    }
-}
-
-/// The query of a client with a token.
-pub(crate) fn token(kid: &str, secret: &str, claims: &Value) -> String {
-    let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::HS256) };
-    let token = encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap();
-    format!("token={token}")
-}
-
-pub(crate) fn in_an_hour() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600
 }
 
 /// A `presence` frame that tells of peers without metadata.

@@ -4,12 +4,15 @@
 
 mod apps;
 mod assets;
+#[path = "../support/client.rs"]
+mod client;
 mod closes;
 mod conformance;
 mod conversation;
 #[path = "../support/directory.rs"]
 mod directory;
 mod harness;
+#[path = "../support/http.rs"]
 mod http;
 mod limits;
 mod load;

@@ -375,3 +375,21 @@ async fn answers_never_repeat_a_secret() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_address_that_guesses_keys_is_told_429_whatever_it_presents_then() {
+    let limits = Limits { failed_requests_per_address: 2, ..Limits::default() };
+    let server = Server::start(Config { limits, exempt_loopback: false, ..Config::dev() }).await;
+    let line = "GET /v1/usage";
+    let guess = [("authorization", "Bearer sk_id_dev:wrong")];
+    assert_eq!(call(server.address, line, "").await.status, 200, "a valid key counts as no guess");
+    for headers in [&guess[..], &[]] {
+        let answer = request(server.address, line, headers, "").await;
+        assert_eq!(answer.problem(), (401, "unauthorized".into()));
+    }
+    for headers in [&guess, &[("authorization", KEY)]] {
+        let answer = request(server.address, line, headers, "").await;
+        assert_eq!(answer.problem(), (429, "rate_limited".into()));
+        assert!(answer.head.contains("retry-after: "), "{answer:?}");
+    }
+}

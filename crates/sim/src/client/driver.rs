@@ -158,7 +158,9 @@ impl Client {
                 }
             }
             Command::CloseConnection(connection) => {
-                self.watch.remotes.connection_closed(kernel, who, connection);
+                let pc = self.connections.get(&connection);
+                let is_whole = pc.is_some_and(|pc| out.webrtc.is_whole(*pc));
+                self.watch.remotes.connection_closed(kernel, who, connection, is_whole);
                 kernel.note(format_args!("{who} closes connection {}", connection.0));
                 self.python.remove(&connection);
                 if let Some(pc) = self.connections.remove(&connection) {

@@ -22,7 +22,7 @@ pub struct Remote {
     pub connection: ConnectionId,
     /// Since when that is connected.
     connected: Option<Instant>,
-    /// Whether the last connection that was closed was connected, and the other side must have known.
+    /// Whether the last connection that was closed was connected, and the other side had its end and must have known.
     lost_a_healthy_one: bool,
     announced: bool,
     states: Chain,
@@ -78,13 +78,20 @@ impl Remotes {
         }
     }
 
-    /// The core closes a connection.
-    pub fn connection_closed(&mut self, kernel: &mut Kernel, who: Who, connection: ConnectionId) {
+    /// The core closes a connection, whose other end is there or not.
+    pub fn connection_closed(
+        &mut self,
+        kernel: &mut Kernel,
+        who: Who,
+        connection: ConnectionId,
+        is_whole: bool,
+    ) {
         self.connection_used(kernel, who, connection);
         self.connections.remove(&connection);
         if let Some(remote) = self.of(connection) {
             let connected = remote.connected.take();
-            remote.lost_a_healthy_one = connected.is_some_and(|at| kernel.now.since(at) > KNOWN_MS);
+            remote.lost_a_healthy_one =
+                is_whole && connected.is_some_and(|at| kernel.now.since(at) > KNOWN_MS);
         }
     }
 

@@ -97,7 +97,9 @@ impl Silence {
         let (now, Some(link), Some(window)) = (self.awake(kernel.now), &self.link, self.window) else {
             return;
         };
-        let end = link.heard + window + limits::PROBE_TIMEOUT_MS + self.lateness;
+        // Who wakes up has time for an answer, however long there was none before.
+        let woke = self.woke.map_or(0, |at| self.awake(at));
+        let end = (link.heard + window).max(woke) + limits::PROBE_TIMEOUT_MS + self.lateness;
         if link.doubt.unwrap_or(end).min(end) + self.lateness < now {
             kernel.violated(TOO_LATE, format!("{who} keeps, at {now}, {link:?}"));
         }

@@ -18,8 +18,8 @@ pub struct Wishes {
     /// Whether subscriptions outlive sessions.
     are_renewed: bool,
     asked: BTreeMap<Channel, Vec<Asked>>,
-    /// The requests on the present connection, by their ids.
-    requests: BTreeMap<String, (Channel, Wish)>,
+    /// The requests on the present connection with their ids, in their order, that the server has not agreed to.
+    requests: Vec<(String, Channel, Wish)>,
 }
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ struct Asked {
 impl Wishes {
     /// Those of a client that has not wished for anything.
     pub fn new(are_renewed: bool) -> Self {
-        Self { are_renewed, asked: BTreeMap::new(), requests: BTreeMap::new() }
+        Self { are_renewed, asked: BTreeMap::new(), requests: Vec::new() }
     }
 
     /// `subscribe()` or `unsubscribe()` was called.
@@ -68,15 +68,17 @@ impl Wishes {
 
     /// A request has left.
     pub fn requested(&mut self, id: &str, channel: &Channel, wish: Wish) {
-        self.requests.insert(id.to_owned(), (channel.clone(), wish));
+        self.requests.push((id.to_owned(), channel.clone(), wish));
     }
 
-    /// The server has agreed to a request.
+    /// The server has agreed to a request. What follows it may change that again.
     pub fn agreed(&mut self, id: &str) {
-        if let Some((channel, wish)) = self.requests.remove(id)
-            && let Some(last) = self.asked.get_mut(&channel).and_then(|calls| calls.last_mut())
-        {
-            last.sure |= last.wish == wish;
+        let Some(at) = self.requests.iter().position(|(other, ..)| other == id) else { return };
+        let (_, channel, wish) = self.requests.remove(at);
+        let mut later = self.requests.iter().skip(at).filter(|(_, other, _)| *other == channel);
+        let stands = later.all(|(.., other)| *other == wish);
+        if let Some(last) = self.asked.get_mut(&channel).and_then(|calls| calls.last_mut()) {
+            last.sure |= stands && last.wish == wish;
         }
     }
 

@@ -79,6 +79,12 @@ impl Webrtc {
         self.connections.get(&id)
     }
 
+    /// Whether the other end of a connection that was made is there.
+    pub fn is_whole(&self, id: PcId) -> bool {
+        let partner = self.connection(id).and_then(|pc| pc.partner);
+        partner.and_then(|partner| self.connection(partner)).is_some_and(|partner| !partner.closed)
+    }
+
     /// Open channels between two connections, and those that are not open yet.
     pub fn channels_between(&self, a: PcId, b: PcId) -> (usize, usize) {
         let count = |creator: PcId, other: PcId| {

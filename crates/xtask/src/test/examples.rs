@@ -1,61 +1,28 @@
-//! The examples as a user would run them.
+//! The examples as a user would run them, each by a test file of its own.
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::{Bench, Tally};
-use crate::process::{command, say, tee};
-use crate::server::Server;
+use super::{Bench, Tally, node};
 use crate::workspace;
 
-/// An example gives up by itself after 30 s.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// What an example answers without `METERED_KEY`, with a sentence on stderr.
-const NO_KEY: i32 = 2;
-
 pub fn run(bench: &Bench) -> Result<Tally> {
-    bench.package()?;
-    let examples = workspace::files_in("examples", ".mjs");
-    if examples.is_empty() {
-        bail!("there is no example");
+    let mut tally = node::run(bench, "tests/examples")?;
+    for example in workspace::entries("examples") {
+        tally.add(has_a_test(&example));
     }
-    bench.with_server(|server| {
-        let mut tally = Tally::default();
-        for example in examples {
-            tally.add(works(&example, server)?);
-            tally.add(asks_for_its_key(&example)?);
-        }
-        Ok(tally)
-    })
+    Ok(tally)
 }
 
-fn works(example: &Path, server: &Server) -> Result<Tally> {
-    let name = example.strip_prefix(workspace::root()).unwrap_or(example).display();
-    say(&name);
-    let mut node = command("node");
-    node.arg(example);
-    server.introduce(&mut node);
-    let finished = tee(&mut node, LIMIT)?;
-    if let Some(signal) = finished.signal() {
-        return Ok(Tally::failure(format!("{name}: native crash, the process died by signal {signal}")));
-    }
-    if !finished.success() {
-        return Ok(Tally::failure(format!("{name} failed ({})", finished.status)));
-    }
-    if !finished.text.lines().any(|line| line.starts_with("OK")) {
-        return Ok(Tally::failure(format!("{name} ended well without a line that begins with OK")));
-    }
-    Ok(Tally::success())
+fn has_a_test(example: &Path) -> Tally {
+    let test = test_of(example).filter(|test| test.is_file());
+    test.map_or_else(|| Tally::failure(format!("{} has no test", example.display())), |_| Tally::success())
 }
 
-fn asks_for_its_key(example: &Path) -> Result<Tally> {
-    let name = example.strip_prefix(workspace::root()).unwrap_or(example).display();
-    let finished = tee(command("node").arg(example).env_remove("METERED_KEY"), LIMIT)?;
-    if finished.status.code() != Some(NO_KEY) || !finished.text.contains("METERED_KEY") {
-        return Ok(Tally::failure(format!("{name} without METERED_KEY: not exit {NO_KEY} with a sentence")));
-    }
-    Ok(Tally::success())
+/// Where the test of an example is: of a program among the programs' tests, of a page among the pages'.
+fn test_of(example: &Path) -> Option<PathBuf> {
+    let name = example.file_stem()?.to_str()?;
+    let directory = if example.is_dir() { "browser" } else { "examples" };
+    Some(workspace::at(&format!("tests/{directory}/{name}.test.mjs")))
 }

@@ -4,34 +4,28 @@ use anyhow::Result;
 
 use super::Tally;
 use crate::process::{cargo, on_path};
-use crate::sim;
+use crate::programs::NATS;
 
-/// The worlds of a test run.
-const SEEDS: &str = "2000";
+/// The tests that need NATS, by how their names begin.
+const OVER_NATS: &str = "over_nats::";
 
 /// The crates' tests, by nextest where it is installed, and their documentation's examples.
 pub fn crates() -> Result<Tally> {
     let mut tally = Tally::default();
-    if on_path("cargo-nextest").is_some() {
-        let mut nextest = cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=fail"]);
-        tally.run_tests(&mut nextest)?;
+    let mut tests = if on_path("cargo-nextest").is_some() {
+        cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=fail"])
     } else {
-        tally.run_tests(&mut cargo(&[
-            "test",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--no-fail-fast",
-        ]))?;
+        cargo(&["test", "--quiet", "--workspace", "--all-targets", "--no-fail-fast"])
+    };
+    match NATS.find()? {
+        Ok(path) => drop(tests.env(NATS.variable, path)),
+        Err(why) => {
+            tests.args(["--", "--skip", OVER_NATS]);
+            tally.leave_out(OVER_NATS, why);
+        }
     }
+    tally.run_tests(&mut tests)?;
     // Not every crate has an example in its documentation: this one may count nothing.
     tally.check(&mut cargo(&["test", "--quiet", "--workspace", "--doc"]));
-    Ok(tally)
-}
-
-/// The simulator's scenarios. It prints the seed of a world that fails, and counts the worlds in the end.
-pub fn worlds() -> Result<Tally> {
-    let mut tally = Tally::default();
-    tally.run_tests(&mut sim::simulator(&["--seeds".to_owned(), SEEDS.to_owned()]))?;
     Ok(tally)
 }

@@ -12,14 +12,14 @@ use anyhow::{Result, bail};
 
 use super::{Bench, Tally, tally};
 use crate::process::{Finished, command, say, tee};
-use crate::programs::{COTURN, FIREFOX, Program};
+use crate::programs::{COTURN, FIREFOX, NATS, Program};
 use crate::workspace;
 
 /// The longest that one file may take, its process's exit included.
 const LIMIT: Duration = Duration::from_secs(240);
 
 /// What files need besides, by how their names begin.
-const NEEDS: [(&str, Program); 2] = [("turn", COTURN), ("firefox", FIREFOX)];
+const NEEDS: [(&str, Program); 3] = [("turn", COTURN), ("firefox", FIREFOX), ("cluster", NATS)];
 
 /// Runs the `*.test.mjs` files of a directory with the package and the server.
 pub fn run(bench: &Bench, directory: &str) -> Result<Tally> {

@@ -1,0 +1,60 @@
+// How long it takes from `join()` to the first message: with this package and with the official SDK, on one server.
+//
+// Warm, rooms follow each other in one process or page. Cold, each room has one of its own, which has done nothing else.
+
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { meet } from "./support/first-message.mjs";
+import { openPage, startBrowser } from "./support/page.mjs";
+import { program } from "./support/program.mjs";
+import { KEY, startServer } from "./support/server.mjs";
+
+const SIZES = [2, 8, 16];
+
+const main = () => program("first-message", { rounds: 15 }, async ({ quick, compare }) => {
+  const server = await startServer();
+  const access = { apiKey: KEY, url: server.url };
+  const browser = await startBrowser();
+
+  const places = {
+    "in one Node process, warm": async (which, size) => (await meet(which, access, size)).all,
+    "in one Node process, cold": async (which, size) => {
+      const child = fork(fileURLToPath(import.meta.url), [which, server.url, size]);
+      const [all] = await once(child, "message");
+      await once(child, "exit");
+      return all;
+    },
+    "in one page of Chromium, cold": async (which, size) => {
+      const page = await openPage(browser, server);
+      const { all } = await page.run("first-message", "meet", which, access, size);
+      await page.close();
+      return all;
+    },
+  };
+  let warm = await openPage(browser, server);
+  places["in one page of Chromium, warm"] = async (which, size) => (await warm.run("first-message", "meet", which, access, size)).all;
+
+  for (const [place, measure] of Object.entries(places)) {
+    for (const size of quick ? [2] : SIZES) {
+      await compare({
+        title: `From join() of ${size} peers until every pair has echoed a byte, ${place}`, unit: "ms", base: "official",
+        variants: { official: () => measure("official", size), ours: () => measure("ours", size) },
+        goals: { ours: 0.8 },
+      });
+      // A page keeps what its closed connections were made of until it is collected.
+      await warm.close();
+      warm = await openPage(browser, server);
+    }
+  }
+  await browser.close();
+  await server.kill();
+});
+
+/** One room in a process of its own. */
+const cold = async (which, url, size) => {
+  const { all } = await meet(which, { apiKey: KEY, url }, Number(size));
+  process.send(all, () => process.exit());
+};
+
+await (process.send ? cold(...process.argv.slice(2)) : main());

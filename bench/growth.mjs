@@ -1,0 +1,110 @@
+// What one more peer costs in a room that grows: processor time and memory of one peer, in Node with real connections.
+//
+// The peer that is measured has a process of its own; the others share one. Processor time and memory are those of the
+// whole process, `@roamhq/wrtc`'s native threads included. For larger rooms there is the simulator, whose cores are the
+// same: `cargo run --release -p metered-sim -- --help`.
+
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { program } from "./support/program.mjs";
+import { spread } from "./support/rounds.mjs";
+import { createChannel, loadSdk } from "./support/sdks.mjs";
+import { KEY, startServer } from "./support/server.mjs";
+
+const MESSAGES = 200;
+
+/** Some peers in one process: each opens a channel to everybody whose id is greater, and sends through it when told to. */
+const members = async (which, url, channel, count) => {
+  const { newPeer, DataChannel } = await loadSdk(which, { apiKey: KEY, url });
+  const channels = [];
+  let arrived = 0;
+  const keep = (dc) => {
+    channels.push(dc);
+    dc.on("message", () => { arrived += 1; });
+  };
+  const peers = Array.from({ length: count }, () => newPeer());
+  for (const peer of peers) {
+    peer.on("peer-joined", ({ peer: remote }) => {
+      remote.on("data-channel", (event) => keep(new DataChannel(event.channel)));
+      if (peer.peerId < remote.id) keep(new DataChannel(createChannel(remote, "bench")));
+    });
+  }
+  const usage = () => ({ cpu: process.cpuUsage(), rss: process.memoryUsage().rss });
+  let before = usage();
+  const report = () => {
+    const { user, system } = process.cpuUsage(before.cpu);
+    const answer = { cpu: (user + system) / 1_000, rss: (process.memoryUsage().rss - before.rss) / 2 ** 20, arrived };
+    before = usage();
+    return answer;
+  };
+  const steps = {
+    join: async (others) => {
+      report();
+      await Promise.all(peers.map((peer) => peer.join(channel)));
+      while (channels.filter((dc) => dc.readyState === "open").length < others * count) await pause(5);
+      return report();
+    },
+    broadcast: async (expected) => {
+      report();
+      for (let i = 0; i < MESSAGES; i += 1) for (const dc of channels) await dc.send("x".repeat(64));
+      while (arrived < expected) await pause(5);
+      return report();
+    },
+    end: async () => {
+      await Promise.all(peers.map((peer) => peer.close()));
+      setImmediate(() => process.exit());
+    },
+  };
+  process.on("message", async ([step, argument]) => {
+    const answer = await steps[step](argument);
+    if (answer) process.send(answer);
+  });
+  process.send("ready");
+};
+
+const start = async (...args) => {
+  const child = fork(fileURLToPath(import.meta.url), args.map(String));
+  await once(child, "message");
+  return (step, argument) => {
+    const answer = once(child, step === "end" ? "exit" : "message").then(([answer]) => answer);
+    child.send([step, argument]);
+    return answer;
+  };
+};
+
+/** One peer joins a room of so many others, and each says so many messages to everybody. */
+const grow = async (which, url, others) => {
+  const channel = `bench-${crypto.randomUUID()}`;
+  const [one, rest] = await Promise.all([start(which, url, channel, 1), start(which, url, channel, others)]);
+  const [join] = await Promise.all([one("join", others), rest("join", others)]);
+  const expected = others * MESSAGES;
+  const [messages] = await Promise.all([one("broadcast", expected), rest("broadcast", expected * others)]);
+  await Promise.all([one("end"), rest("end")]);
+  return { cpu: join.cpu / others, rss: join.rss / others, message: (messages.cpu * 1_000) / (2 * expected) };
+};
+
+const main = () => program("growth", { rounds: 5 }, async ({ rounds, quick, take }) => {
+  const server = await startServer();
+  const rows = [];
+  for (const size of quick ? [2, 4] : [2, 4, 8, 16]) {
+    const samples = { ours: [], official: [] };
+    for (let round = 0; round < rounds; round += 1) {
+      for (const which of round % 2 ? ["ours", "official"] : ["official", "ours"]) {
+        samples[which].push(await grow(which, server.url, size - 1));
+      }
+    }
+    for (const [which, list] of Object.entries(samples)) {
+      const median = (name) => spread(list.map((sample) => sample[name])).median;
+      rows.push([which, size, median("cpu"), median("rss"), median("message")]);
+    }
+  }
+  take({
+    title: `One peer in a room in Node, medians of ${rounds}, per other peer`,
+    columns: ["", "peers", "processor ms to join", "MiB more", "processor µs per message sent or received"], rows,
+  });
+  await server.kill();
+});
+
+await (process.send ? members(...process.argv.slice(2, 5), Number(process.argv[5])) : main());
