@@ -26,13 +26,18 @@ const STEPS = [
 /** Heap that a cycle may leave: the figures of a collected heap differ by so much in themselves. */
 const NOISE_BYTES = 1_500_000;
 
-const check = (t, [joinsBefore, joins, channelsBefore, channels, end]) => {
+/**
+ * Judges what is left. A connection of `@roamhq/wrtc` `keepsChannels` that have closed, some 2 KB of each, until it is closed
+ * itself; what the same program leaves in a page tells that it is not ours.
+ */
+const check = (t, { keepsChannels = false }, [joinsBefore, joins, channelsBefore, channels, end]) => {
   const grown = (before, after) => after.heapBytes - before.heapBytes;
   report(t.name, {
     joins: JOINS, channels: CHANNELS, connectionsMade: end.connectionsMade,
     wasmBytes: [joinsBefore, joins, channels].map(({ wasmBytes }) => wasmBytes),
     heapBytesPerJoin: Math.round(grown(joinsBefore, joins) / JOINS),
     heapBytesPerChannel: Math.round(grown(channelsBefore, channels) / CHANNELS),
+    heapBytesInTheEnd: grown(joins, end),
     left: { timers: end.timers, sockets: end.sockets, connections: end.openConnections, ...(end.listeners && { listeners: end.listeners }) },
   });
   assert.ok(joinsBefore.wasmBytes > 0);
@@ -41,7 +46,8 @@ const check = (t, [joinsBefore, joins, channelsBefore, channels, end]) => {
   for (const step of [joins, end]) assert.deepEqual([step.sockets, step.openConnections], [0, 0], "sockets and connections left");
   assert.equal(end.timers, joinsBefore.timers, "timers left");
   assert.ok(grown(joinsBefore, joins) < NOISE_BYTES + JOINS * 200, `the heap grew by ${grown(joinsBefore, joins)} bytes in ${JOINS} joins`);
-  assert.ok(grown(channelsBefore, channels) < NOISE_BYTES + CHANNELS * 20, `the heap grew by ${grown(channelsBefore, channels)} bytes in ${CHANNELS} channels`);
+  const ofChannels = keepsChannels ? grown(joins, end) : grown(channelsBefore, channels);
+  assert.ok(ofChannels < NOISE_BYTES + CHANNELS * 20, `the heap grew by ${ofChannels} bytes in ${CHANNELS} channels`);
 };
 
 test("peers that join and leave, and channels that open and close, leave nothing in a page", long, async (t) => {
@@ -70,7 +76,7 @@ test("peers that join and leave, and channels that open and close, leave nothing
     const left = await page.evaluate(([name, ...args]) => window.run[name](...args), step);
     results.push({ ...left, listeners: await listeners() });
   }
-  check(t, results);
+  check(t, {}, results);
   assert.ok(results[1].listeners <= results[0].listeners, `${results[0].listeners} listeners, then ${results[1].listeners}`);
 });
 
@@ -83,5 +89,5 @@ test("peers that join and leave, and channels that open and close, leave nothing
     child.once("message", resolve);
     exitCode(child).then((code) => reject(new Error(`it ended with ${code}`)));
   });
-  check(t, results);
+  check(t, { keepsChannels: true }, results);
 });
