@@ -33,7 +33,6 @@ for (const [which, name] of isSoak ? [[0, "a page"], [1, "a program"]] : []) {
   test(`${name} that its machine stops for a while finds back`, long, async (t) => {
     const { peers } = await connected(t);
     const signal = (name) => peers[which].pids.forEach((pid) => process.kill(pid, name));
-    t.after(() => signal("SIGCONT"));
     signal("SIGSTOP");
     await missed(peers[1 - which], which);
     const seconds = count(90, 1);

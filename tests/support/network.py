@@ -120,9 +120,9 @@ class Network:
         if receiver is None:
             return
         delay = 0
-        for fault in (sender.faults["out"], receiver.faults["in"]):
+        for host, fault in ((sender, sender.faults["out"]), (receiver, receiver.faults["in"])):
             if self.chance.random() < fault.get("loss", 0):
-                receiver.counts["dropped"] += 1
+                host.counts["dropped"] += 1
                 return
             if self.chance.random() >= fault.get("reorder", 0):
                 jitter = fault.get("jitter", 0)
