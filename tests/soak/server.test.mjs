@@ -16,12 +16,11 @@ const PATIENCE_MS = 120_000;
 const long = { timeout: 600_000 };
 
 /** A server of the test's own that anybody may connect to as often as they like. */
-const tortured = async (t, { settings = "", limits = "", kept, log = "", ...options } = {}) => {
+const tortured = async (t, { limits = "", kept, log = "", ...options } = {}) => {
   const directory = mkdtempSync(join(tmpdir(), "metered-torture-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const config = join(directory, "server.toml");
   writeFileSync(config, `
-    ${settings}
     [[apps]]
     id = "soak"
     [[apps.publishable_keys]]
@@ -51,9 +50,6 @@ const tortured = async (t, { settings = "", limits = "", kept, log = "", ...opti
     },
   };
 };
-
-/** How many clients a second are to come back to a server that was stopped. */
-const RETURNING = 200;
 
 /** The most of these times, which increase, that lie within so many milliseconds. */
 const most = (times, withinMs) => Math.max(...times.map((start, i) => times.slice(i).filter((time) => time < start + withinMs).length));
@@ -105,7 +101,7 @@ test("connections by the thousand, idle and churning, leave nothing behind", lon
     await empty(server);
     await stillServes(server);
     // The allocator gives memory back after about ten seconds.
-    if (isSoak) await until(() => residentKiB(server.pid) < before + (peak - before) / 2, "the memory returns", PATIENCE_MS);
+    if (isSoak) await until(() => residentKiB(server.pid) < before + (peak - before) / 4, "the memory returns", PATIENCE_MS);
     rests.push(residentKiB(server.pid));
   }
   await end({ connections: many, peakKiB: peak, afterEachRoundKiB: rests });
@@ -237,8 +233,8 @@ test("a server that has no file left serves those who are in, and then the other
 });
 
 for (const [end, name] of [["kill", "a server that is killed and comes back"], ["stop", "a server that is stopped and comes back"]]) {
-  test(`everybody finds back to ${name}, spread over time`, long, async (t) => {
-    const { server, health } = await tortured(t, { settings: `returning_per_second = ${RETURNING}` });
+  test(`everybody finds back to ${name}`, long, async (t) => {
+    const { server, health } = await tortured(t);
     await health.stop();
     const many = count(1_000, 40);
     const clients = Array.from({ length: many }, () => new SignallingClient({ apiKey: KEY, url: server.url }));
@@ -253,9 +249,7 @@ for (const [end, name] of [["kill", "a server that is killed and comes back"], [
     await Promise.all(back);
     await stillServes(server);
     const span = Math.round(arrivals.at(-1) - arrivals[0]);
-    report(t.name, { clients: many, allBackInMs: span, mostIn100Ms: most(arrivals, 100), mostInASecond: most(arrivals, 1_000) });
-    // Who was asked to go was told when to come; half of it, since the first may be late on a busy machine.
-    if (end === "stop") assert.ok(span >= many / RETURNING * 500, `all in ${span} ms`);
+    report(t.name, { clients: many, allBackInMs: span, mostIn100Ms: most(arrivals, 100) });
   });
 }
 

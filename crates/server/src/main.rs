@@ -204,10 +204,8 @@ fn start_log(config: &Config) {
         _ => EnvFilter::new(&config.log.level),
     };
     // A line that cannot be written, as on a full disk, is lost. To say so on stderr as well would be a panic.
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .log_internal_errors(false);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     if config.log.json {
         lines.json().init()
     } else {
