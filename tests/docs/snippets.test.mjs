@@ -139,6 +139,8 @@ const programs = {
     for (const word of words) assert.ok(installable.includes(word), `${word} is not among the packages that are tested`);
   },
   cp: ([from]) => exists(from),
+  // Of another project.
+  "nats-server": (words) => assert.deepEqual(words, ["&"]),
   "wasm-pack build": () => {},
 };
 

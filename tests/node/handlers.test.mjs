@@ -233,3 +233,22 @@ test("the payload objects of two handlers are one, and no internals are in it", 
   assert.equal(first.payloads[0], second.payloads[0]);
   assert.deepEqual(Object.keys(first.payloads[0]), ["from", "data"]);
 });
+
+test("a hundred clients whose handlers each call the next one nest without harm", async (t) => {
+  const clients = Array.from({ length: 100 }, () => {
+    const client = new SignallingClient({ apiKey: "k", url: "ws://localhost", webSocketFactory: new FakeServer().factory });
+    t.after(() => client.close());
+    return client;
+  });
+  let depth = 0;
+  let deepest = 0;
+  clients.forEach((client, n) => client.once("state-change", () => {
+    depth += 1;
+    deepest = Math.max(deepest, depth);
+    clients[n + 1]?.connect();
+    depth -= 1;
+  }));
+  await clients[0].connect();
+  assert.equal(deepest, 100);
+  await until(() => clients.every(({ state }) => state === "connected"), "the connections");
+});

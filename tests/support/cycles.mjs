@@ -1,14 +1,7 @@
 // Peers that come and go, channels that open and close, and what is left of them. Works in Node and in a page.
 // Import this before the package: it counts what is made.
 
-const instances = [];
-const { Instance } = WebAssembly;
-WebAssembly.Instance = class extends Instance {
-  constructor(...args) {
-    super(...args);
-    instances.push(this);
-  }
-};
+import { wasmBytes } from "./wasm-memory.mjs";
 
 const timers = new Set();
 const { setTimeout: set, clearTimeout: clear } = globalThis;
@@ -112,7 +105,7 @@ export const cycles = async (world) => {
   const collected = async () => {
     await collect();
     return {
-      wasmBytes: instances.reduce((sum, { exports }) => sum + exports.memory.buffer.byteLength, 0),
+      wasmBytes: wasmBytes(),
       timers: timers.size,
       sockets: use.sockets.size,
       openConnections: use.connections.size,

@@ -4,6 +4,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { settle } from "./wait.mjs";
 
+export { wasmBytes } from "./wasm-memory.mjs";
+
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc");
 
@@ -13,21 +15,6 @@ export const collect = async () => {
     gc();
     await settle();
   }
-};
-
-const instances = [];
-const { Instance } = WebAssembly;
-WebAssembly.Instance = class extends Instance {
-  constructor(...args) {
-    super(...args);
-    instances.push(this);
-  }
-};
-
-/** The size of the memory of every wasm instance made so far. */
-export const wasmBytes = () => {
-  if (instances.length === 0) throw new Error("there is no wasm instance yet");
-  return instances.reduce((sum, { exports }) => sum + exports.memory.buffer.byteLength, 0);
 };
 
 export const heapBytes = () => process.memoryUsage().heapUsed;

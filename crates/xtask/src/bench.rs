@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: comparisons of what things cost. `bench/README.md` says how each is measured.
 
+mod client;
 mod contestant;
 mod figures;
 mod server;
@@ -17,12 +18,15 @@ pub struct Options {
 
 #[derive(clap::Subcommand)]
 enum What {
+    /// The package, next to the official SDK, the bare platform and others: calls, bytes, milliseconds
+    Client(client::Options),
     /// The server, next to NATS and to a minimal server in Node: CPU, latency and memory
     Server(server::Options),
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
     match &options.what {
+        What::Client(options) => client::run(options),
         What::Server(options) => server::run(options),
     }
 }

@@ -3,7 +3,8 @@
 //! There are two entries, in `pkg/entry/`: `index`, which carries the wasm as text, and `slim`, which loads it from its
 //! file. esbuild makes one file per module system out of each and everything that it imports: the bindings and the
 //! modules in `js/`. Each file stands for itself, with an instance and classes of its own, so that the two entries
-//! do not meet in a page that has both.
+//! do not meet in a page that has both. What pages load is minified once more by terser, which knows more ways to say
+//! the same shortly. A CommonJS module is not: Node reads it from disk, and finds its exports by esbuild's hints.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ pub fn build() -> Result<()> {
     inline::check(&inlined, &bindings::wasm())?;
 
     for file in FILES {
-        process::run(&mut esbuild(file, &workspace::at("pkg").join(file))?)?;
+        bundle(file, &workspace::at("pkg").join(file), &[])?;
     }
     // The declarations are the same for both module systems; TypeScript wants one file for each.
     for entry in ["index", "slim"] {
@@ -51,8 +52,8 @@ pub fn build() -> Result<()> {
     Ok(())
 }
 
-/// The command that bundles the entry for `file`.
-fn esbuild(file: &str, out: &Path) -> Result<Command> {
+/// Bundles the entry for `file` to `out`, with what else esbuild is to be told.
+fn bundle(file: &str, out: &Path, more: &[&str]) -> Result<()> {
     let names = bindings::short_names();
     let mut esbuild = command(workspace::npm_tool("esbuild"));
     let (entry, is_module) = match file.strip_suffix(".cjs") {
@@ -62,16 +63,30 @@ fn esbuild(file: &str, out: &Path) -> Result<Command> {
     if !is_module {
         esbuild.args(MODULE_URL);
     }
-    esbuild
-        .arg(entry)
-        .args(["--bundle", "--minify", "--platform=neutral", "--legal-comments=none", SYNTAX])
-        .args(["--log-level=warning", "--charset=ascii"])
-        .args(EXTERNAL)
-        .arg(format!("--mangle-props={}", any_of(&names)?))
-        .arg(format!("--mangle-cache={}", names.display()))
-        .arg(if is_module { "--format=esm" } else { "--format=cjs" })
-        .arg(format!("--outfile={}", out.display()));
-    Ok(esbuild)
+    process::run(
+        esbuild
+            .arg(entry)
+            .args(["--bundle", "--minify", "--platform=neutral", "--legal-comments=none", SYNTAX])
+            .args(["--log-level=warning", "--charset=ascii"])
+            .args(EXTERNAL)
+            .arg(format!("--mangle-props={}", any_of(&names)?))
+            .arg(format!("--mangle-cache={}", names.display()))
+            .arg(if is_module { "--format=esm" } else { "--format=cjs" })
+            .arg(format!("--outfile={}", out.display()))
+            .args(more),
+    )?;
+    if is_module { process::run(&mut terser(out)) } else { Ok(()) }
+}
+
+/// The command that minifies a module in its place.
+fn terser(module: &Path) -> Command {
+    let mut terser = command(workspace::npm_tool("terser"));
+    terser
+        .arg(module)
+        .args(["--module", "--ecma=2022", "--compress=passes=3", "--mangle", "--format=ascii_only=true"])
+        .arg("--output")
+        .arg(module);
+    terser
 }
 
 /// A regular expression for the properties that have a short name.
@@ -86,6 +101,6 @@ fn any_of(names: &Path) -> Result<String> {
 /// Bundles the default entry's JavaScript alone, without the inlined wasm, to be measured.
 pub fn javascript_alone() -> Result<PathBuf> {
     let out = workspace::target().join("package/without-wasm.js");
-    process::run(esbuild("index.js", &out)?.arg("--external:*/inlined.js"))?;
+    bundle("index.js", &out, &["--external:*/inlined.js"])?;
     Ok(out)
 }

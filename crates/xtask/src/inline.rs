@@ -39,14 +39,11 @@ struct Encoded {
 pub fn inline(wasm: &[u8]) -> Result<String> {
     let Separated { streams, head, functions } = streams::separate(wasm)?;
     let Encoded { text, singles } = encode(&streams.concat());
-    let mut starts = vec![0];
-    for stream in &streams[..streams.len() - 1] {
-        starts.push(starts.last().unwrap_or(&0) + stream.len());
-    }
+    let sizes = streams.each_ref().map(Vec::len);
     let size = wasm.len();
     Ok(format!(
         "export const inlined = {{\n  text: \"{text}\",\n  singles: \"{singles}\",\n  size: {size},\n  \
-         starts: {starts:?},\n  head: {head},\n  functions: {functions},\n}};\n"
+         sizes: {sizes:?},\n  head: {head},\n  functions: {functions},\n}};\n"
     ))
 }
 

@@ -18,6 +18,7 @@ mod bench;
 mod bindings;
 mod boundary;
 mod browser;
+mod budget;
 mod bundle;
 mod contents;
 mod demo;

@@ -59,7 +59,7 @@ pub fn build_with(std: Option<Std>) -> Result<()> {
         pack::install()?;
         stamp.write(&fingerprint)?;
         say(format_args!("packed {}", tarball.display()));
-        size::Report::measure()?.print();
+        size::Report::measure()?.print()?;
     } else if !pack::is_installed() {
         pack::install()?;
     }

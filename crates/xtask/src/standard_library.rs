@@ -51,6 +51,14 @@ impl Std {
         }
     }
 
+    /// What the command line and the budget call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prebuilt => "prebuilt",
+            Self::Rebuilt => "rebuilt",
+        }
+    }
+
     pub fn description(self) -> &'static str {
         match self {
             Self::Prebuilt => "the toolchain's standard library",
