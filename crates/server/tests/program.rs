@@ -76,7 +76,7 @@ fn it_serves_on_when_its_log_cannot_be_written() {
     let mut child = server(&["--dev", "--port", "0"]).env("RUST_LOG", "trace").stderr(full).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let mut answers = || {
+    let answers = || {
         let mut socket = TcpStream::connect(address(&line)).unwrap();
         write!(socket, "GET /v1?key=wrong HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").unwrap();
         let mut answer = [0; 12];
