@@ -17,10 +17,10 @@ const args = [
   "--use-fake-ui-for-media-stream",
 ];
 
-/** Starts a browser with a profile of its own. The caller closes it. */
-export const launch = (more = []) =>
+/** Starts a browser with a profile of its own, the one at a path if that is given. The caller closes it. */
+export const launch = (more = [], executablePath = process.env.CHROME_PATH ?? "/usr/bin/chromium") =>
   chromium.launch({
-    executablePath: process.env.CHROME_PATH ?? "/usr/bin/chromium",
+    executablePath,
     headless: true,
     args: [...args, ...more],
   });

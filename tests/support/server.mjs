@@ -22,8 +22,9 @@ export const KEY = process.env.METERED_KEY ?? "pk_live_dev";
  * `resumeGrace` is how many milliseconds it waits for a client whose connection broke; with 0 such a client has left at once.
  * `config` is the path of a configuration file; without one it serves development, `unlimited` if there is to be no limit
  * to how much a client sends. `www` is the folder with its pages, by default the demo's. `nats` is what makes it one of several.
+ * `command` is how a command line begins that starts it elsewhere than here, and `stderr` where its log goes, as `spawn` has it.
  */
-export const startServer = async (port = 0, { resumeGrace, config, unlimited = false, www = "www", nats } = {}) => {
+export const startServer = async (port = 0, { resumeGrace, config, unlimited = false, www = "www", nats, command = [], stderr = "inherit" } = {}) => {
   const grace = resumeGrace === undefined ? [] : ["--resume-grace", String(resumeGrace)];
   const cluster = nats === undefined ? [] : ["--nats", nats];
   let child;
@@ -31,20 +32,21 @@ export const startServer = async (port = 0, { resumeGrace, config, unlimited = f
 
   const start = async () => {
     const options = [...grace, ...cluster, ...folders(www), ...(unlimited ? ["--unlimited"] : [])];
-    child = spawn(program, [config ?? "--dev", "--port", String(port), ...options], { stdio: ["ignore", "pipe", "inherit"] });
+    const [file, ...args] = [...command, program, config ?? "--dev", "--port", String(port), ...options];
+    child = spawn(file, args, { stdio: ["ignore", "pipe", stderr] });
     const failed = new Promise((_, reject) => child.once("error", reject).once("exit", (code) => reject(new Error(`the server ended with ${code}`))));
     failed.catch(() => {});
     const listening = (async () => {
       for await (const line of createInterface({ input: child.stdout })) {
-        const found = line.match(/http:\/\/(\S+:(\d+))/);
+        const found = line.match(/http(s?):\/\/(\S+:(\d+))/);
         if (found) return found;
       }
       throw new Error("the server did not print its address");
     })();
     const found = await within(Promise.race([listening, failed]), "the server's start");
     child.stdout.resume();
-    address = found[1];
-    port = Number(found[2]);
+    address = `${found[1]}://${found[2]}`;
+    port = Number(found[3]);
   };
 
   const end = async (signal) => {
@@ -56,8 +58,11 @@ export const startServer = async (port = 0, { resumeGrace, config, unlimited = f
 
   await start();
   return {
-    url: `ws://${address}`,
-    httpUrl: `http://${address}`,
+    url: `ws${address}`,
+    httpUrl: `http${address}`,
+    get pid() {
+      return child.pid;
+    },
     start,
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),

@@ -11,3 +11,6 @@ export const token = (claims = {}, { keyId = "sk_id_dev", secret = "sk_secret_de
   const signed = `${part({ alg: "HS256", typ: "JWT", kid: keyId })}.${part({ exp, channels: ["**"], permissions, ...claims })}`;
   return `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
 };
+
+/** A token with `claims` signed with a `key`, good for so many `seconds` from now on. */
+export const fresh = ({ claims, key, seconds }) => token({ ...claims, exp: Math.floor(Date.now() / 1000) + seconds }, key);

@@ -12,8 +12,17 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use metered_server::auth::Keys;
 use metered_server::{Cluster, Config, ServerState, parse_host, serve};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
+
+/// What a crowd of connections took is the system's again some ten seconds after they have gone; glibc would keep it.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Connections that may wait to be taken, as far as the system allows. When everybody comes back after a restart, those
+/// that find no room believe that they are connected, and try again after a second or never.
+const BACKLOG: u32 = 4096;
 
 /// The signalling server: channels, presence and direct messages over WebSocket.
 #[derive(Parser)]
@@ -194,7 +203,9 @@ fn start_log(config: &Config) {
         Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
         _ => EnvFilter::new(&config.log.level),
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A line that cannot be written, as on a full disk, is lost. To say so on stderr as well would be a panic.
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     if config.log.json {
         lines.json().init()
     } else {
@@ -209,7 +220,7 @@ fn start_log(config: &Config) {
 async fn run(config: Config, is_dev: bool) -> Result<(), Box<dyn Error>> {
     let shutdown = shutdown_signal()?;
     let address: SocketAddr = config.listen;
-    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    let listener = listen(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!("port {} is in use: stop what uses it, or choose another with --port", address.port())
         }
@@ -225,6 +236,15 @@ async fn run(config: Config, is_dev: bool) -> Result<(), Box<dyn Error>> {
     );
     serve(listener, ServerState::new(config), shutdown).await?;
     Ok(())
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Elsewhere that would let two servers have the same port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Completes when the program is asked to end.

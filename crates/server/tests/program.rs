@@ -68,6 +68,28 @@ fn it_can_take_its_port_again_even_after_it_was_killed() {
     second.wait().unwrap();
 }
 
+/// Writing to `/dev/full` fails as on a disk that is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn it_serves_on_when_its_log_cannot_be_written() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = server(&["--dev", "--port", "0"]).env("RUST_LOG", "trace").stderr(full).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let answers = || {
+        let mut socket = TcpStream::connect(address(&line)).unwrap();
+        write!(socket, "GET /v1?key=wrong HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        socket.read_exact(&mut answer).unwrap();
+        answer
+    };
+    for _ in 0..3 {
+        assert_eq!(&answers(), b"HTTP/1.1 101");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn without_a_file_it_says_what_it_needs() {
     let (code, stdout, stderr) = run(&[]);

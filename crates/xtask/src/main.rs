@@ -61,7 +61,7 @@ enum Command {
     Demo(demo::Options),
     /// Run the tests: all of them, or the parts named with --only
     Test(test::Options),
-    /// Run what takes long: fuzzers, many simulated worlds, deliberate bugs, an audit of what we depend on
+    /// Run what takes long: fuzzers, many simulated worlds, deliberate bugs, real faults, an audit of what we depend on
     Soak(soak::Options),
     /// Build the npm package in pkg/ and pack it into target/package/
     Package(package::Options),

@@ -14,6 +14,14 @@ pub const COTURN: Program = Program {
     missing: "it needs coturn (Debian: `sudo apt-get install coturn`)",
 };
 
+/// What makes networks out of namespaces.
+pub const IPROUTE: Program = Program {
+    names: &["ip"],
+    variable: "IPROUTE",
+    package: "iproute2",
+    missing: "it needs iproute2 (Debian: `sudo apt-get install iproute2`)",
+};
+
 /// What makes several servers one.
 pub const NATS: Program = Program {
     names: &["nats-server"],

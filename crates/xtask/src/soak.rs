@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::test::Tally;
+use crate::test::{Tally, faults};
 use crate::{audit, fuzz, mutants, parts, sim};
 
 #[derive(clap::Args)]
@@ -21,6 +21,9 @@ pub struct Options {
     /// How many seeds are simulated
     #[arg(long, default_value_t = 100_000)]
     seeds: u64,
+    /// The share of the repetitions that faults are given
+    #[arg(long, default_value_t = 1.0)]
+    share: f64,
 }
 
 /// The parts, in the order in which they run: what ends soon comes first.
@@ -32,6 +35,8 @@ enum Part {
     Mutants,
     /// libFuzzer on each of its targets
     Fuzz,
+    /// Networks that break, servers that are tortured and killed, processes that stop, and leaks
+    Faults,
     /// Simulated worlds, two for each seed
     Sim,
 }
@@ -46,6 +51,7 @@ impl Part {
             Self::Audit => audit::run(),
             Self::Mutants => mutants::run(),
             Self::Fuzz => fuzz::run(options.seconds),
+            Self::Faults => faults::at_length(options.share),
             Self::Sim => sim::worlds(options.seeds),
         }
     }

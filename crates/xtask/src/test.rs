@@ -15,6 +15,7 @@ use crate::{parts, sim};
 mod bench;
 mod browser;
 mod examples;
+pub mod faults;
 mod interop;
 mod lint;
 mod native;
@@ -62,6 +63,8 @@ enum Part {
     DropIn,
     /// wasm-bindgen suites and pages, in a headless browser
     Browser,
+    /// A little of each fault of the soak: broken networks, killed servers, leaks
+    Faults,
     /// Building and testing the root crate with wasm-pack
     WasmPack,
 }
@@ -80,6 +83,7 @@ impl Part {
             Self::Interop => interop::run(bench),
             Self::DropIn => node::run(bench, "tests/drop-in"),
             Self::Browser => browser::run(bench),
+            Self::Faults => faults::briefly(bench),
             Self::WasmPack => wasm_pack::run(bench),
         }
     }

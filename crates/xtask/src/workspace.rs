@@ -34,6 +34,11 @@ pub fn debug_binary(name: &str) -> PathBuf {
     target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// An executable of the workspace, built by cargo's `release` profile.
+pub fn release_binary(name: &str) -> PathBuf {
+    target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
 /// All files below `path` (or `path` itself), in a fixed order; none if it does not exist.
 pub fn files_below(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {

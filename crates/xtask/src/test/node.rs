@@ -16,7 +16,7 @@ use crate::programs::{COTURN, FIREFOX, NATS, Program};
 use crate::workspace;
 
 /// The longest that one file may take, its process's exit included.
-const LIMIT: Duration = Duration::from_secs(240);
+pub const LIMIT: Duration = Duration::from_secs(240);
 
 /// What files need besides, by how their names begin.
 const NEEDS: [(&str, Program); 3] = [("turn", COTURN), ("firefox", FIREFOX), ("cluster", NATS)];
@@ -38,6 +38,11 @@ pub fn run_files(directory: &str, prepare: impl Fn(&mut Command)) -> Result<Tall
 
 /// Runs test files with what `prepare` tells each process.
 pub fn run_these(files: &[PathBuf], prepare: impl Fn(&mut Command)) -> Result<Tally> {
+    run_within(LIMIT, files, prepare)
+}
+
+/// Runs test files, each of which may take as long as `limit`, with what `prepare` tells each process.
+pub fn run_within(limit: Duration, files: &[PathBuf], prepare: impl Fn(&mut Command)) -> Result<Tally> {
     let mut tally = Tally::default();
     for file in files {
         let need = match needed(file) {
@@ -59,7 +64,7 @@ pub fn run_these(files: &[PathBuf], prepare: impl Fn(&mut Command)) -> Result<Ta
             node.arg("--test-reporter=spec").arg(file);
             prepare(&mut node);
             node.envs(need.iter().map(|(variable, path)| (variable, path)));
-            tee(&mut node, LIMIT)
+            tee(&mut node, limit)
         };
         tally.add(run_file(file, once)?);
     }
