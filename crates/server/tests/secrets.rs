@@ -1,7 +1,8 @@
 //! Credentials are shown to nobody but those they are for: they are planted, all that can go wrong does, and what the
 //! server has said about it is searched.
 
-#![cfg(all(test, unix))]
+#![cfg(test)]
+#![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
