@@ -260,6 +260,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn frames_of_all_lengths_are_written_whole_and_in_order() {
+        let lengths = [1, 2, GATHERED_BYTES, 3, GATHERED_BYTES - 3, 4, GATHERED_BYTES + 1, 5, 70_000, 6, 7];
+        let frames: Vec<_> =
+            lengths.iter().zip(b'a'..).map(|(length, byte)| Bytes::from(vec![byte; *length])).collect();
+        for capacity in [10, 1 << 20] {
+            let (mut socket, mut client) = pair(capacity);
+            socket.unwritten.frames.extend(frames.iter().cloned());
+            let writing = tokio::spawn(async move { socket.flush().await });
+            let mut seen = vec![0; lengths.iter().sum()];
+            client.read_exact(&mut seen).await.unwrap();
+            writing.await.unwrap().unwrap();
+            assert!(seen == frames.concat(), "{capacity}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_given_up_ends_with_a_whole_frame_and_then_the_close() {
         let frame = frame();
         let (mut socket, mut client) = pair(frame.wire().len() / 2);
