@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use metered_server::auth::Keys;
-use metered_server::{Cluster, Config, ServerState, parse_host, serve};
+use metered_server::{Cluster, Config, ServerState, Tls, parse_host, serve};
 use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
@@ -219,6 +219,10 @@ fn start_log(config: &Config) {
 #[tokio::main]
 async fn run(config: Config, is_dev: bool) -> Result<(), Box<dyn Error>> {
     let shutdown = shutdown_signal()?;
+    // Development ends with its terminal, as programs do unless they take SIGHUP for something else.
+    if !is_dev {
+        tokio::spawn(reload_when_asked(config.tls.clone())?);
+    }
     let address: SocketAddr = config.listen;
     let listener = listen(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -259,6 +263,29 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// Reads the certificate again each time the program is asked to by SIGHUP, for ever.
+#[cfg(unix)]
+fn reload_when_asked(tls: Option<Tls>) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            match tls.as_ref().map(Tls::reload) {
+                Some(Ok(())) => tracing::info!("the certificate is read again"),
+                Some(Err(error)) => tracing::error!(%error, "the certificate stays as it was"),
+                None => tracing::info!("there is no certificate to read again"),
+            }
+        }
+    })
+}
+
+/// Nobody asks here.
+#[cfg(not(unix))]
+fn reload_when_asked(_: Option<Tls>) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(std::future::ready(()))
 }
 
 /// Completes when the program is asked to end.

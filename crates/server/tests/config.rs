@@ -82,6 +82,7 @@ fn the_example_is_in_order_and_says_what_the_defaults_are() {
         (all.listen, all.retry_after_ms, &all.log),
         (config.listen, config.retry_after_ms, &config.log)
     );
+    assert!(config.metrics_secret.is_none() && all.metrics_secret.is_some());
     assert!(all.tls.is_some() && all.turn.is_some() && all.cluster.is_some());
     assert_eq!(all.www, Some(directory.0.join("www")));
 }
@@ -119,8 +120,8 @@ id = "sk_id"
     .unwrap_err();
     let expected = [
         "1:8: port: 99999: expected a whole number from 0 to 65535",
-        "2:1: hosst: unknown key: expected one of apps, cluster, drain_ms, host, limits, log, package, port, resume, \
-         retry_after_ms, returning_per_second, tls, trusted_proxies, turn, www",
+        "2:1: hosst: unknown key: expected one of apps, cluster, drain_ms, host, limits, log, metrics, package, port, \
+         resume, retry_after_ms, returning_per_second, tls, trusted_proxies, turn, www",
         "5:17: limits.message_bytes: this is a string: expected a whole number from 0 to 16777216",
         "6:19: limits.idle_timeout_ms: -1: expected a whole number from 0 to 31536000000",
         r#"9:6: apps[0].id: "a b": expected 1 to 64 letters, digits, - or _"#,
@@ -228,6 +229,19 @@ fn a_secret_may_stand_in_the_environment_or_in_a_file() {
 }
 
 #[test]
+fn a_variable_may_speak_for_a_section_that_is_not_there() {
+    let secret = |variables: &[(&str, &str)]| {
+        let config = read_in(Path::new(""), APP, variables)?;
+        Ok::<_, Vec<String>>(config.metrics_secret.map(|secret| secret.expose().to_owned()))
+    };
+    let found = secret(&[("METERED_SERVER__METRICS__SECRET", "0123456789abcdef")]).unwrap();
+    assert_eq!(found.as_deref(), Some("0123456789abcdef"));
+    assert_eq!(secret(&[]), Ok(None));
+    let short = secret(&[("METERED_SERVER__METRICS__SECRET", "hunter2")]).unwrap_err().concat();
+    assert!(short.contains("expected 16 bytes or more") && !short.contains("hunter2"), "{short}");
+}
+
+#[test]
 fn a_configuration_shows_no_secret() {
     let directory = Directory::with(&[]);
     let text = r#"
@@ -241,6 +255,8 @@ secret = "hidden hidden hidden"
 [turn]
 urls = ["turn:turn.example"]
 secret = "hidden hidden hidden"
+[metrics]
+secret = "hidden hidden hidden"
 "#;
     let shown = format!("{:?}", read_in(&directory.0, text, &[]).unwrap());
     assert!(shown.contains("turn.example") && !shown.contains("hidden"), "{shown}");
@@ -253,6 +269,10 @@ fn sections_that_are_begun_must_be_complete() {
         ["1:1: tls: there is no key: expected the path of a PEM file"]
     );
     assert!(mistakes("[turn]")[0].contains("there is no secret"));
+    assert!(
+        mistakes("[metrics]")[0].contains("metrics: there is no secret: expected one of secret, secret_env")
+    );
+    assert!(mistakes("[metrics]\nsecret = \"short\"")[0].contains("expected 16 bytes or more"));
     assert!(mistakes("[turn]\nsecret = \"0123456789abcdef\"")[0].contains("there is no urls"));
     assert!(mistakes("[turn]\nurls = []\nsecret = \"0123456789abcdef\"")[0].contains("expected 1 to 16"));
     assert!(mistakes("[cluster]")[0].contains("there is no nats"));

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 fn server(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_metered-server"));
@@ -310,4 +311,70 @@ fn a_server_with_a_certificate_says_that_it_is_to_be_reached_by_tls() {
     let (line, stderr) = start_and_end(&[File::with(&text).path()]);
     assert!(line.contains("on https://127.0.0.1:") && line.contains("wss://127.0.0.1:"), "{line}");
     assert_eq!(stderr, "");
+}
+
+/// Whether the server at an address has this certificate, as a client finds out.
+#[cfg(unix)]
+fn has_certificate(address: &str, certificate: &rustls::pki_types::CertificateDer<'static>) -> bool {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut tls = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    while tls.is_handshaking() {
+        if tls.complete_io(&mut stream).is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_has_the_certificate_read_again_and_a_broken_file_changes_nothing() {
+    let [old, new] =
+        std::array::from_fn(|_| rcgen::generate_simple_self_signed(["localhost".into()]).unwrap());
+    let (cert, key) = (File::with(&old.cert.pem()), File::with(&old.signing_key.serialize_pem()));
+    let text = format!(
+        "port = 0\n{APP}[tls]\ncert = {:?}\nkey = {:?}\n[log]\nlevel = \"info\"\n",
+        cert.path(),
+        key.path()
+    );
+    let (mut child, line) = start(&[File::with(&text).path()]);
+    let address = line.split_once("https://").unwrap().1.split_whitespace().next().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut hang_up = |expected: &str| {
+        signal(&child, "-HUP");
+        assert!(log.any(|line| line.contains(expected)), "{expected}");
+    };
+    assert!(has_certificate(address, old.cert.der()));
+
+    std::fs::write(cert.path(), new.cert.pem()).unwrap();
+    std::fs::write(key.path(), new.signing_key.serialize_pem()).unwrap();
+    hang_up("the certificate is read again");
+    assert!(has_certificate(address, new.cert.der()) && !has_certificate(address, old.cert.der()));
+
+    std::fs::write(cert.path(), "broken").unwrap();
+    hang_up("the certificate stays as it was");
+    assert!(has_certificate(address, new.cert.der()));
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_ends_no_server_that_has_no_certificate() {
+    let file = File::with(&format!("port = 0\n{APP}[log]\nlevel = \"info\"\n"));
+    let (mut child, line) = start(&[file.path()]);
+    signal(&child, "-HUP");
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(log.any(|line| line.contains("there is no certificate to read again")));
+    TcpStream::connect(address(&line)).unwrap();
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -15,11 +15,14 @@ use super::{App, Cluster, Config, Login, parse_host};
 use crate::Limits;
 use crate::auth::{Keys, OriginPattern, PublishableKey, SecretKey};
 use crate::grants::{Action, Actions, ChannelPattern, Grants};
-use crate::net::{Tls, TrustedProxies, read_file};
+use crate::net::{PemFiles, Tls, TrustedProxies, read_certificates, read_file, read_private_key};
 use crate::turn::Turn;
 
 /// A secret that can be guessed is none.
 const MIN_SECRET_BYTES: usize = 16;
+
+/// Where a secret of ours may be.
+const SECRET_KEYS: [&str; 3] = ["secret", "secret_env", "secret_file"];
 
 const U32: u64 = u32::MAX as u64;
 
@@ -75,6 +78,7 @@ impl<'a> Reading<'a, '_> {
             returning_per_second: count(&root, "returning_per_second", default.returning_per_second),
             www: self.directory(&root, "www"),
             package: self.directory(&root, "package"),
+            metrics_secret: self.metrics_secret(root.table("metrics")),
             ..default
         };
         limits.finish();
@@ -101,12 +105,7 @@ impl<'a> Reading<'a, '_> {
         let credentials = table.parsed("credentials", "the path of a NATS credentials file", path);
         let credentials = credentials.and_then(|path| self.told(path, |path| secret_of(path)));
         let ca = table.parsed("ca", "the path of a PEM file", path);
-        let ca = ca.and_then(|ca| {
-            self.told(ca, |path| {
-                let wrong = |what| format!("{}: {what}", path.display());
-                Tls::certificates(&read_file(path)?).map(|_| path.clone()).map_err(wrong)
-            })
-        });
+        let ca = ca.and_then(|ca| self.told(ca, |path| read_certificates(path).map(|_| path.clone())));
         let login = match (user, password) {
             (Some(user), Ok(Some(password))) => Some(Login { user: user.value, password: password.value }),
             (Some(_), Ok(None)) => {
@@ -192,18 +191,24 @@ impl<'a> Reading<'a, '_> {
 
     /// A secret of ours: itself, or where it is found.
     fn secret(&self, table: &Table<'a, '_>) -> Option<Found<Secret>> {
-        const KEYS: [&str; 3] = ["secret", "secret_env", "secret_file"];
-        let Some(found) = self.one_secret(table, KEYS).ok()? else {
-            table.mistake(format!("there is no secret: expected one of {}", KEYS.join(", ")));
-            return None;
-        };
-        self.told(found, |secret| {
+        let found = self.secret_if_any(table);
+        if let Ok(None) = found {
+            table.mistake(format!("there is no secret: expected one of {}", SECRET_KEYS.join(", ")));
+        }
+        found.ok()?
+    }
+
+    /// The same where there need not be one, as [`Reading::one_secret`] answers.
+    fn secret_if_any(&self, table: &Table<'a, '_>) -> Result<Option<Found<Secret>>, ()> {
+        let Some(found) = self.one_secret(table, SECRET_KEYS)? else { return Ok(None) };
+        let found = self.told(found, |secret| {
             let is_long = secret.expose().len() >= MIN_SECRET_BYTES;
             let advice = "`openssl rand -hex 32` makes a good one";
             is_long.then(|| secret.clone()).ok_or_else(|| {
                 format!("the secret is too short: expected {MIN_SECRET_BYTES} bytes or more ({advice})")
             })
-        })
+        });
+        found.map(Some).ok_or(())
     }
 
     /// A secret under one of three keys: itself, the environment variable that holds it, or the file. `Ok(None)` if there
@@ -256,6 +261,13 @@ impl<'a> Reading<'a, '_> {
         })
     }
 
+    fn metrics_secret(&self, table: Table<'a, '_>) -> Option<Secret> {
+        // A section that is begun must be complete, and variables may speak for one that is not there.
+        let found = if table.exists() { self.secret(&table) } else { self.secret_if_any(&table).ok()? };
+        table.finish();
+        found.map(|found| found.value)
+    }
+
     fn tls(&self, table: Table<'a, '_>) -> Option<Tls> {
         let path = |text: &str| (!text.is_empty()).then(|| self.directory.join(text));
         let (cert, key) = (table.parsed("cert", "a path", path), table.parsed("key", "a path", path));
@@ -268,17 +280,17 @@ impl<'a> Reading<'a, '_> {
         }
         table.finish();
         let (cert, key) = (cert?, key?);
-        let wrong = |path: &Path, what| format!("{}: {what}", path.display());
-        let chain =
-            self.told(cert, |path| Tls::certificates(&read_file(path)?).map_err(|what| wrong(path, what)));
-        let private =
-            self.told(key, |path| Tls::private_key(&read_file(path)?).map_err(|what| wrong(path, what)));
+        let files = PemFiles { cert: cert.value.clone(), key: key.value.clone() };
+        let chain = self.told(cert, |path| read_certificates(path));
+        let private = self.told(key, |path| read_private_key(path));
         let (chain, Found { value: private, place, path }) = (chain?, private?);
-        let both = Tls::new(chain.value, private);
-        both.map_err(|error| {
-            self.document.mistake(&place, &path, format!("certificate and key do not fit: {error}"));
-        })
-        .ok()
+        match Tls::new(chain.value, private) {
+            Ok(tls) => Some(tls.of_files(files)),
+            Err(error) => {
+                self.document.mistake(&place, &path, error);
+                None
+            }
+        }
     }
 
     /// What can be made of a value; why nothing can is a mistake there.

@@ -48,6 +48,8 @@ pub struct Config {
     pub package: Option<PathBuf>,
     /// What is logged.
     pub log: Log,
+    /// What `/metrics` is told for only; `None` tells anybody.
+    pub metrics_secret: Option<Secret>,
     /// Other servers that are one service with this one.
     pub cluster: Option<Cluster>,
 }
@@ -154,6 +156,7 @@ impl Config {
             www: None,
             package: None,
             log: Log { level: "warn".to_owned(), json: false },
+            metrics_secret: None,
             cluster: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use metered_protocol::{RawJson, ServerFrame, ToJson};
 
 /// A text frame to a client, as a WebSocket carries it. Cheap to clone: everyone who gets it shares it.

@@ -29,4 +29,4 @@ pub use serve::serve;
 pub use state::ServerState;
 pub(crate) use state::now;
 pub use tls::Tls;
-pub(crate) use tls::read_file;
+pub(crate) use tls::{PemFiles, read_certificates, read_file, read_private_key};

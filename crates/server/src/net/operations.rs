@@ -1,18 +1,19 @@
 //! What whoever runs a server asks it.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use subtle::ConstantTimeEq;
 
 use super::state::ServerState;
-use crate::rest::Endpoint;
+use crate::rest::{Endpoint, bearer};
 
 /// The content type of [`ServerState::write_metrics`].
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What needs no key.
+/// What needs no key of an app.
 pub(crate) fn endpoints() -> [Endpoint; 3] {
     [
         // Always, while the process answers: a server that drains must not be killed for it.
@@ -35,7 +36,13 @@ async fn readiness(State(state): State<ServerState>) -> (StatusCode, &'static st
     }
 }
 
-async fn metrics(State(state): State<ServerState>) -> Response {
+async fn metrics(State(state): State<ServerState>, headers: HeaderMap) -> Response {
+    if let Some(secret) = &state.config().metrics_secret
+        && !bearer(&headers).is_some_and(|given| secret.expose().as_bytes().ct_eq(given).into())
+    {
+        let advice = "give the secret of [metrics] as `Authorization: Bearer <secret>`";
+        return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], advice).into_response();
+    }
     match state.write_metrics() {
         Ok(text) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {

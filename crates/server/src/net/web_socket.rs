@@ -2,17 +2,17 @@
 //!
 //! What comes in, and the rules of closing, are `tungstenite`'s, which sees no socket: it is given what was read, and the
 //! control frames that it wants sent go where our own frames go. Those come as [`Frame`]s, encoded once for everybody
-//! whom they go to, and everything that waits is handed to the kernel in one vectored write. An idle WebSocket owns
-//! next to no buffer.
+//! whom they go to. Small ones that wait together are handed to the kernel as one piece, copied to the stack for that; a
+//! large one is written from where it is. An idle WebSocket owns next to no buffer.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use metered_protocol::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
@@ -27,8 +27,8 @@ const READ_BYTES: usize = 16 * 1024;
 /// What `tungstenite` takes of it at a time and keeps room for, in bytes. It makes more room for longer frames.
 const KEPT_BYTES: usize = 512;
 
-/// How many frames are handed to the kernel at a time.
-const SLICES: usize = 64;
+/// How much is gathered on the stack for one write, in bytes.
+const GATHERED_BYTES: usize = 16 * 1024;
 
 /// A WebSocket that has been opened.
 ///
@@ -125,10 +125,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.frames.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self.unwritten.slices(&mut slices);
-            let slices = slices.get(..count).unwrap_or_default();
-            let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices))?;
+            let mut room = [const { MaybeUninit::uninit() }; GATHERED_BYTES];
+            let mut room = ReadBuf::uninit(&mut room);
+            let next = self.unwritten.gather(&mut room);
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, next))?;
             if written == 0 {
                 return Poll::Ready(Err(ErrorKind::WriteZero.into()));
             }
@@ -143,9 +143,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 }
 
 impl Unwritten {
-    /// Points to the first frames. Answers how many there are.
-    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        slices.iter_mut().zip(&self.frames).map(|(slice, frame)| *slice = IoSlice::new(frame)).count()
+    /// What to write next: as many frames as there is room for, or the first as it is if it goes alone.
+    fn gather<'a>(&'a self, room: &'a mut ReadBuf<'_>) -> &'a [u8] {
+        let Some(first) = self.frames.front() else { return &[] };
+        let is_alone = self.frames.get(1).is_none_or(|second| first.len() + second.len() > room.remaining());
+        if is_alone {
+            return first;
+        }
+        for frame in &self.frames {
+            if frame.len() > room.remaining() {
+                break;
+            }
+            room.put_slice(frame);
+        }
+        room.filled()
     }
 
     /// So many bytes of them are written.
@@ -246,6 +257,22 @@ mod tests {
         drop(socket);
         client.read_to_end(&mut seen).await.unwrap();
         assert!(seen == frame.wire().repeat(200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_of_all_lengths_are_written_whole_and_in_order() {
+        let lengths = [1, 2, GATHERED_BYTES, 3, GATHERED_BYTES - 3, 4, GATHERED_BYTES + 1, 5, 70_000, 6, 7];
+        let frames: Vec<_> =
+            lengths.iter().zip(b'a'..).map(|(length, byte)| Bytes::from(vec![byte; *length])).collect();
+        for capacity in [10, 1 << 20] {
+            let (mut socket, mut client) = pair(capacity);
+            socket.unwritten.frames.extend(frames.iter().cloned());
+            let writing = tokio::spawn(async move { socket.flush().await });
+            let mut seen = vec![0; lengths.iter().sum()];
+            client.read_exact(&mut seen).await.unwrap();
+            writing.await.unwrap().unwrap();
+            assert!(seen == frames.concat(), "{capacity}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

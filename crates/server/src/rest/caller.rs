@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use metered_protocol::Channel;
@@ -57,9 +58,8 @@ impl FromRequestParts<ServerState> for Caller {
             }
             Problem::UNAUTHORIZED
         };
-        let mut values = parts.headers.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else { return Err(refuse()) };
-        let (app, key) = find(state.apps(), value.as_bytes()).ok_or_else(refuse)?;
+        let (app, key) =
+            bearer(&parts.headers).and_then(|given| find(state.apps(), given)).ok_or_else(refuse)?;
         if state.is_draining() {
             return Err(Problem::GOING_AWAY);
         }
@@ -71,23 +71,26 @@ impl FromRequestParts<ServerState> for Caller {
     }
 }
 
-/// The secret key that this header's value presents.
-fn find<'a>(apps: &'a [Arc<App>], authorization: &[u8]) -> Option<(&'a Arc<App>, &'a SecretKey)> {
-    let (id, secret) = credential(authorization)?;
+/// What a request presents as `Authorization: Bearer …`, unless it presents several things.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, credential) = value.as_bytes().split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| credential.trim_ascii())
+}
+
+/// The secret key that is presented.
+fn find<'a>(apps: &'a [Arc<App>], presented: &[u8]) -> Option<(&'a Arc<App>, &'a SecretKey)> {
+    let (id, secret) = split(presented)?;
     // Every app is asked, for the same reason for which each looks at all of its keys.
     let found = apps.iter().map(|app| (app, find_key(&app.keys, id, secret)));
     found.fold(None, |found, (app, key)| key.map(|key| (app, key)).or(found))
 }
 
-/// The id and the secret in `Bearer <id>:<secret>`.
-fn credential(authorization: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (scheme, credential) = authorization.split_at_checked(7)?;
-    if !scheme.eq_ignore_ascii_case(b"bearer ") {
-        return None;
-    }
-    let credential = credential.trim_ascii();
-    let colon = credential.iter().position(|byte| *byte == b':')?;
-    Some((credential.get(..colon)?, credential.get(colon + 1..)?))
+/// The id and the secret in `<id>:<secret>`.
+fn split(presented: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = presented.iter().position(|byte| *byte == b':')?;
+    Some((presented.get(..colon)?, presented.get(colon + 1..)?))
 }
 
 /// Looks at every key, id and secret, so that the time it takes says nothing about any of them.
@@ -128,12 +131,14 @@ impl Callers {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
     use metered_protocol::Secret;
 
     use super::*;
 
     fn id_of(keys: &Keys, authorization: &str) -> Option<String> {
-        let (id, secret) = credential(authorization.as_bytes())?;
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_str(authorization).unwrap())]);
+        let (id, secret) = split(bearer(&headers)?)?;
         find_key(keys, id, secret).map(|key| key.id.clone())
     }
 

@@ -17,7 +17,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::{MethodRouter, any, delete, get, post};
 
-pub(crate) use caller::Callers;
+pub(crate) use caller::{Callers, bearer};
 use problem::Problem;
 
 use crate::ServerState;

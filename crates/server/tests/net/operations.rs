@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use metered_protocol::Secret;
 use metered_server::{Config, Limits};
 use serde_json::json;
 
 use crate::harness::{Server, soon};
-use crate::http::{call, request};
+use crate::http::{KEY, call, request};
 
 /// Every sample of `/metrics`, by name and labels.
 async fn metrics(server: &Server) -> BTreeMap<String, f64> {
@@ -90,6 +91,30 @@ async fn metrics_count_connections_messages_deliveries_and_closes() {
     let after = metrics(&server).await;
     assert_eq!(after[r#"metered_closes_total{code="4020",by="server"}"#], 1.0);
     assert_eq!(after["metered_connections"], 0.0);
+}
+
+#[tokio::test]
+async fn metrics_that_have_a_secret_are_told_to_nobody_without_it() {
+    let metrics_secret = Some(Secret::new("a secret of metrics"));
+    let server = Server::start(Config { metrics_secret, ..Config::dev() }).await;
+    let ask = async |headers: &[(&str, &str)]| request(server.address, "GET /metrics", headers, "").await;
+    let right = ("authorization", "Bearer a secret of metrics");
+    assert_eq!(ask(&[right]).await.status, 200);
+    let wrong = [
+        "Bearer a secret of metric",
+        "Bearer a secret of metrics2",
+        "Basic a secret of metrics",
+        "Bearer ",
+        KEY,
+    ];
+    let wrong = wrong.map(|value| vec![("authorization", value)]);
+    for headers in wrong.into_iter().chain([vec![], vec![right, right]]) {
+        let response = ask(&headers).await;
+        assert_eq!(response.status, 401, "{headers:?}");
+        assert!(response.head.contains("www-authenticate: bearer"), "{}", response.head);
+        assert!(!response.body.contains("metered_"), "{}", response.body);
+    }
+    assert_eq!(request(server.address, "GET /healthz", &[], "").await.status, 200);
 }
 
 #[tokio::test]

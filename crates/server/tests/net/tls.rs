@@ -1,9 +1,12 @@
 //! A server that has a certificate itself.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use metered_server::{Config, Limits, Tls};
+use rcgen::{CertifiedKey, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
@@ -14,11 +17,17 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::directory::Directory;
 use crate::harness::{Server, soon};
 
-/// A server with a certificate that it has signed itself, and the certificate.
+/// A certificate that it has signed itself, and its key.
+fn made() -> CertifiedKey<KeyPair> {
+    rcgen::generate_simple_self_signed(["localhost".into()]).unwrap()
+}
+
+/// A server with such a certificate, and the certificate.
 async fn server(limits: Limits) -> (Server, CertificateDer<'static>) {
-    let made = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+    let made = made();
     let chain = Tls::certificates(made.cert.pem().as_bytes()).unwrap();
     let key = Tls::private_key(made.signing_key.serialize_pem().as_bytes()).unwrap();
     let tls = Some(Tls::new(chain, key).unwrap());
@@ -61,6 +70,50 @@ async fn a_client_that_trusts_the_certificate_is_welcomed_over_tls() {
     assert_eq!(soon(closed).await, Some(1001));
     while let Some(Ok(_)) = soon(socket.next()).await {}
     stopped.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_for_new_connections_and_leaves_open_ones_alone() {
+    let [first, second] = [made(), made()];
+    let directory = Directory::with(&[]);
+    let put = |cert: &str, key: &str| {
+        fs::write(directory.0.join("cert.pem"), cert).unwrap();
+        fs::write(directory.0.join("key.pem"), key).unwrap();
+    };
+    let [old, new] = [&first, &second].map(|made| (made.cert.pem(), made.signing_key.serialize_pem()));
+    put(&old.0, &old.1);
+    let text = "[[apps]]\nid = \"a\"\n[[apps.publishable_keys]]\nkey = \"pk_live_dev\"\n\
+                [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
+    let config = Config::read(text, &directory.0, &BTreeMap::new()).unwrap();
+    let tls = config.tls.clone().unwrap();
+    let server = Server::start(config).await;
+    let stream = connect(&server, Some(first.cert.der().clone())).await.unwrap();
+    let (mut socket, _) = soon(client_async("wss://localhost/v1?key=pk_live_dev", stream)).await.unwrap();
+
+    put(&new.0, &new.1);
+    tls.reload().unwrap();
+    assert!(connect(&server, Some(first.cert.der().clone())).await.is_err());
+    connect(&server, Some(second.cert.der().clone())).await.unwrap();
+    soon(socket.send(Message::Ping("still here".into()))).await.unwrap();
+    let answer = async {
+        loop {
+            if let Message::Pong(answer) = socket.next().await.unwrap().unwrap() {
+                return answer;
+            }
+        }
+    };
+    assert_eq!(soon(answer).await, "still here");
+
+    for (cert, key, expected) in [
+        (&*new.0, "no key", "key.pem: there is no private key in it"),
+        ("no certificate", &*new.1, "cert.pem: there is no certificate in it"),
+        (&*old.0, &*new.1, "certificate and key do not fit"),
+    ] {
+        put(cert, key);
+        let error = tls.reload().unwrap_err();
+        assert!(error.contains(expected), "{error}");
+        connect(&server, Some(second.cert.der().clone())).await.unwrap();
+    }
 }
 
 #[tokio::test]

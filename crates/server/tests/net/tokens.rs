@@ -8,6 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use crate::harness::{Server, in_an_hour, token};
+use crate::http::request;
 
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
@@ -15,6 +16,17 @@ fn now() -> Duration {
 
 fn sign(secret: &str, claims: &Value) -> String {
     token("sk_id_dev", secret, claims)
+}
+
+#[tokio::test]
+async fn a_token_that_no_url_has_room_for_is_answered_414_and_the_server_goes_on() {
+    let server = Server::dev().await;
+    for (length, status) in [(60_000, 400), (70_000, 414), (300_000, 414)] {
+        let line = format!("GET /v1?token={}", "x".repeat(length));
+        assert_eq!(request(server.address, &line, &[], "").await.status, status, "{length}");
+    }
+    assert_eq!(server.open(&format!("token={}", "x".repeat(60_000))).await.closed().await.0, 4001);
+    server.connect().await.subscribe("room").await;
 }
 
 #[tokio::test]

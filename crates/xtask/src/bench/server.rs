@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::contestant::{self, Contestant, Kind};
 use super::figures::Figures;
 use super::write;
-use crate::process::{self, command, describe, say};
+use crate::process::{self, command, say};
 use crate::workspace;
 
 /// So many files are open at most, in the server as in the load: a connection each, and what else a process has.
@@ -110,6 +110,29 @@ impl Measure {
     }
 }
 
+impl Shape {
+    /// A round of our server, for a shell.
+    fn typed(&self) -> String {
+        let unlimited = if self.unlimited { " --unlimited" } else { "" };
+        let load = "target/server/metered-load --address 127.0.0.1:9292 --pid $!";
+        format!(
+            "target/server/metered-server --dev{unlimited} & sleep 1; {load} {}; kill $!",
+            self.arguments.join(" ")
+        )
+    }
+}
+
+impl Options {
+    /// The command that makes the table of one measure.
+    fn typed(&self, measure: &str) -> String {
+        let mut typed = format!("cargo xtask bench server --only {measure} --rounds {}", self.rounds);
+        if let Some(against) = &self.against {
+            typed += &format!(" --against {}", against.display());
+        }
+        typed
+    }
+}
+
 pub fn run(options: &Options) -> Result<ExitCode> {
     let limit = rlimit::increase_nofile_limit(OPEN_FILES).context("cannot raise the limit of open files")?;
     if limit < OPEN_FILES {
@@ -121,8 +144,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for measure in Measure::value_variants() {
         if options.only.is_empty() || options.only.contains(measure) {
             let name = measure.to_possible_value().map(|value| value.get_name().to_owned());
-            let figures = compare(&measure.shape(), &contestants, &load, options.rounds)?;
-            all.insert(name.unwrap_or_default(), figures);
+            let (name, shape) = (name.unwrap_or_default(), measure.shape());
+            let figures = compare(&shape, &contestants, &load, options.rounds)?;
+            let commands = [options.typed(&name), shape.typed()];
+            println!("\n{}\n{}\nAlone: {}", shape.title, commands[0], commands[1]);
+            figures.print(shape.columns);
+            let told = json!({ "title": shape.title, "commands": commands, "figures": figures.to_json() });
+            all.insert(name, told);
         }
     }
     let file = workspace::target().join("bench/server.json");
@@ -132,7 +160,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// Measures every server once a round, in turns, each time freshly started.
-fn compare(shape: &Shape, contestants: &[Contestant], load: &PathBuf, rounds: usize) -> Result<Value> {
+fn compare(shape: &Shape, contestants: &[Contestant], load: &PathBuf, rounds: usize) -> Result<Figures> {
     let fit = |contestant: &&Contestant| shape.for_all || matches!(contestant.kind, Kind::Metered(_));
     let mut contestants: Vec<_> = contestants.iter().filter(fit).collect();
     let mut figures = Figures::default();
@@ -153,10 +181,22 @@ fn compare(shape: &Shape, contestants: &[Contestant], load: &PathBuf, rounds: us
         }
         contestants.rotate_left(1);
     }
-    let (server, rate) = ("metered-server --dev --port 0", if shape.unlimited { " --unlimited" } else { "" });
-    let mut typed = command("metered-load");
-    typed.args(["--address", "127.0.0.1:PORT", "--pid", "PID", "--dialect", "DIALECT"]).args(shape.arguments);
-    println!("\n{}\n{server}{rate}; {}", shape.title, describe(&typed));
-    figures.print(shape.columns);
-    Ok(json!({ "title": shape.title, "load": describe(&typed), "figures": figures.to_json() }))
+    Ok(figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_bears_commands_that_can_be_typed() {
+        let options = Options { only: vec![], rounds: 3, against: Some("old/metered-server".into()) };
+        let typed = options.typed("e");
+        assert_eq!(typed, "cargo xtask bench server --only e --rounds 3 --against old/metered-server");
+        assert_eq!(
+            Measure::E.shape().typed(),
+            "target/server/metered-server --dev --unlimited & sleep 1; target/server/metered-load --address \
+             127.0.0.1:9292 --pid $! fan-out --publishers 1; kill $!"
+        );
+    }
 }

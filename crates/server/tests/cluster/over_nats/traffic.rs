@@ -43,6 +43,9 @@ async fn a_peer_at_two_servers_is_one_peer_and_both_connections_get_its_messages
     let mut roster = Roster::default();
     roster.until(&mut watcher, &["alice"]).await;
     let (mut second, _) = b.join("alice", "room").await;
+    // The watcher's server has heard of the second connection once it has heard from it.
+    second.say(publish("room", "here too")).await;
+    assert_eq!(watcher.frame().await["data"], "here too");
     watcher.say(json!({"type": "send", "to": "alice", "data": 1})).await;
     for client in [&mut first, &mut second] {
         while client.frame().await["type"] != "direct" {}
