@@ -80,7 +80,9 @@ pub fn run(options: Options, jobs: usize) -> Result<Tally> {
         for job in 0..jobs.max(1) {
             let (next, outcomes, workshop) = (&next, &outcomes, &workshop);
             scope.spawn(move || {
-                while let Some((place, mutant)) = locked(next).next() {
+                // In a statement of its own, the lock ends before the work begins.
+                let take = || locked(next).next();
+                while let Some((place, mutant)) = take() {
                     let outcome = workshop.attempt(mutant, job, options.mutant_seeds);
                     let end = outcome.end.as_ref().unwrap_or_else(|problem| problem);
                     say(format_args!("{} {end}", mutant.bug));
