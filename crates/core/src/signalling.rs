@@ -384,15 +384,11 @@ impl<V: Value> Signalling<V> {
         if let Some(channel) = about {
             let answer = match (&result, &origin) {
                 (Ok(()), _) => Answer::Agreed,
-                // A replay is nobody's call that has failed.
-                (Err(CallError::Server { .. }), Origin::Call(_) | Origin::Room(_)) => Answer::Refused,
+                (Err(_), Origin::Replay) => Answer::Failed,
+                (Err(CallError::Server { .. }), _) => Answer::Refused,
                 (Err(_), _) => Answer::Unknown,
             };
-            self.subscriptions.answered(&channel, number, answer);
-            if origin == Origin::Replay
-                && result.is_err()
-                && self.subscriptions.schedule_retry(&channel, number, now)
-            {
+            if self.subscriptions.answered(&channel, number, answer, now) {
                 self.log(Level::Warn, "a subscription is to be replayed again");
                 self.rearm_replays();
             }

@@ -22,8 +22,17 @@ pub struct Tally {
     pub wall: Duration,
 }
 
-/// Runs a range of seeds on so many threads.
-pub fn campaign(seeds: std::ops::Range<u64>, settings: Settings, jobs: usize) -> Tally {
+/// When a campaign ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With the last seed.
+    LastSeed,
+    /// With the first seed that fails. No seed before it is left out.
+    FirstFailure,
+}
+
+/// Runs a range of seeds on so many threads, in rising order.
+pub fn campaign(seeds: std::ops::Range<u64>, settings: Settings, jobs: usize, end: End) -> Tally {
     #[allow(clippy::disallowed_types, reason = "the campaign's own time, not a world's")]
     let begin = std::time::Instant::now();
     let next = AtomicU64::new(seeds.start);
@@ -31,11 +40,18 @@ pub fn campaign(seeds: std::ops::Range<u64>, settings: Settings, jobs: usize) ->
     let mut tally = Tally::default();
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
-            let (next, end, results) = (&next, seeds.end, results.clone());
+            let (next, last, results) = (&next, seeds.end, results.clone());
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || results.send((seed, run(seed, settings))).is_err() {
+                    if seed >= last {
+                        return;
+                    }
+                    let result = run(seed, settings);
+                    if result.is_err() && end == End::FirstFailure {
+                        next.fetch_max(last, Ordering::Relaxed);
+                    }
+                    if results.send((seed, result)).is_err() {
                         return;
                     }
                 }

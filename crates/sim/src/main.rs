@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use metered_sim::campaign::campaign;
+use metered_sim::campaign::{End, campaign};
 use metered_sim::plan::{Role, Settings};
 use metered_sim::scenario::run;
 
@@ -25,6 +25,9 @@ struct Options {
     /// Only the worlds of this kind [default: both]
     #[arg(long)]
     only: Option<Kind>,
+    /// Run no more seeds after one that fails
+    #[arg(long)]
+    fail_fast: bool,
     /// Threads [default: one per core of the machine]
     #[arg(long)]
     jobs: Option<usize>,
@@ -86,7 +89,8 @@ fn replay(seed: u64, settings: Settings) -> bool {
 fn explore(options: &Options) -> bool {
     let jobs = options.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let end = options.start.saturating_add(options.seeds);
-    let tally = campaign(options.start..end, options.settings(false), jobs);
+    let until = if options.fail_fast { End::FirstFailure } else { End::LastSeed };
+    let tally = campaign(options.start..end, options.settings(false), jobs, until);
     for (seed, failure) in &tally.failed {
         println!("seed {seed} failed: {failure}");
         let clients = options.clients.map(|count| format!(" --clients {count}")).unwrap_or_default();

@@ -1,6 +1,11 @@
 //! What is done to the frames of bare clients on their way, as the plan's [`Mischief`] says.
 
+use std::collections::BTreeMap;
+
+use metered_core::limits::REPLAY_RETRIES;
+use metered_protocol::{ErrorCode, RequestId, ServerFrame};
 use metered_server::hub::Frame;
+use serde_json::Value as Json;
 
 use crate::kernel::Kernel;
 use crate::network::{Down, LinkId, Network};
@@ -11,7 +16,7 @@ const BEHIND: (u64, u64) = (1, 600);
 
 /// Sends a frame to a client, or what mischief makes of it.
 pub fn send(kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkId, frame: Frame) {
-    let Mischief { lost, twins, stragglers } = plan.mischief;
+    let Mischief { lost, twins, stragglers, .. } = plan.mischief;
     let kind = frame.split('"').nth(3).unwrap_or_default();
     let is_answer = matches!(kind, "ack" | "error");
     let is_loose = is_answer || matches!(kind, "pong" | "going_away");
@@ -31,5 +36,47 @@ pub fn send(kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkI
         network.send_behind(kernel, plan, link, Down::Frame(frame), behind);
     } else {
         network.send_down(kernel, plan, link, Down::Frame(frame));
+    }
+}
+
+/// How often each connection's subscription to a channel was put off.
+///
+/// A client asks again as often as [`REPLAY_RETRIES`] says, and no server can expect more of it.
+#[derive(Debug, Default)]
+pub struct PutOff(BTreeMap<(LinkId, String), u32>);
+
+impl PutOff {
+    /// Refuses a request to subscribe, or leaves the frame to the hub. Answers whether it was refused.
+    ///
+    /// The refusal is not lost: whoever does not hear of it would have to take the subscription for made.
+    pub fn refuse(
+        &mut self,
+        kernel: &mut Kernel,
+        network: &mut Network,
+        plan: &Plan,
+        link: LinkId,
+        text: &str,
+    ) -> bool {
+        if plan.mischief.put_off == 0 || !text.starts_with(r#"{"type":"subscribe""#) {
+            return false;
+        }
+        let frame: Json = serde_json::from_str(text).unwrap_or_default();
+        let (Some(channel), Some(id)) = (frame["channel"].as_str(), frame["requestId"].as_str()) else {
+            return false;
+        };
+        let count = self.0.entry((link, channel.to_owned())).or_default();
+        if *count == REPLAY_RETRIES || !kernel.dice.percent(plan.mischief.put_off) {
+            return false;
+        }
+        *count += 1;
+        let Ok(request_id) = RequestId::parse(id) else { return false };
+        let error = ServerFrame::Error {
+            code: ErrorCode::BACKEND_ERROR,
+            request_id: Some(request_id),
+            message: Some("later".to_owned()),
+        };
+        kernel.saw("subscription that was put off");
+        network.send_down(kernel, plan, link, Down::Frame(Frame::encode(&error)));
+        true
     }
 }

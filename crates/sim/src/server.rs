@@ -10,7 +10,7 @@ use metered_server::{Actions, ChannelPattern, Grants, Identity, Limits};
 use crate::app::CHANNELS;
 use crate::kernel::{Event, Kernel};
 use crate::ledger::{Ledger, Told};
-use crate::mischief;
+use crate::mischief::{self, PutOff};
 use crate::network::{Cut, Down, LinkId, Network, Up};
 use crate::plan::{Plan, Role};
 
@@ -44,6 +44,7 @@ pub struct Server {
     lags: BTreeMap<LinkId, Lag>,
     /// Changes of presence that have not left yet.
     lagging: usize,
+    put_off: PutOff,
 }
 
 /// The changes of presence that have not left for one connection yet.
@@ -74,6 +75,7 @@ impl Server {
             armed: None,
             lags: BTreeMap::new(),
             lagging: 0,
+            put_off: PutOff::default(),
         }
     }
 
@@ -146,6 +148,9 @@ impl Server {
             return;
         }
         let told = match up {
+            Up::Frame(text) if self.troubled && self.put_off.refuse(kernel, network, plan, link, text) => {
+                return;
+            }
             Up::Frame(text) => {
                 self.hub.handle_frame(unix(kernel), ConnId(link.0), text);
                 Told::Frame(link, text)

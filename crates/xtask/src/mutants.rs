@@ -1,27 +1,38 @@
 //! Deliberate bugs, to see that the simulator would notice: `crates/sim/mutants.toml` lists them.
 //!
 //! Each is put into a copy of the sources, alone, and worlds run until one fails. A bug that no world shows is a hole in
-//! what the simulator watches, and fails the run; so does one that can no longer be put into the sources.
+//! what the simulator watches, and fails the run; so does one that can no longer be put into the sources, and one that
+//! ends the simulator before it has named a seed.
+//!
+//! There is one copy and one target directory, so that a build does again only what the bug touches. Builds come one
+//! after the other; the worlds of several bugs run at a time, each from its own copy of the program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::process::{Finished, cargo, listen, say};
+use crate::process::{cargo, command, listen, say};
 use crate::test::Tally;
 use crate::workspace;
 
 /// What of the sources the simulator is built from, or cargo wants to see.
 const SOURCES: [&str; 5] = ["Cargo.toml", "Cargo.lock", "clippy.toml", "crates", "src"];
 
-/// The worlds that run, in so many steps: most bugs show in the first.
-const SEEDS: [(u32, u32); 3] = [(1, 100), (101, 500), (601, 2_000)];
+/// The longest that a build may take, and the worlds of a bug.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// The longest that one step may take, and a build. A bug that makes worlds hang is noticed too.
-const LIMIT: Duration = Duration::from_secs(600);
+/// How the bugs are tried.
+#[derive(clap::Args, Clone, Copy)]
+#[group(skip)]
+pub struct Options {
+    /// `mutants`: how many seeds each bug has to show itself in
+    #[arg(long, default_value_t = 2_000, value_name = "SEEDS", value_parser = clap::value_parser!(u32).range(1..))]
+    mutant_seeds: u32,
+}
 
 #[derive(Deserialize)]
 struct List {
@@ -51,24 +62,60 @@ impl Mutant {
     }
 }
 
-/// Tries all bugs.
-pub fn run() -> Result<Tally> {
-    let copy = workspace::target().join("mutants/sources");
-    let mut tally = Tally::default();
-    for mutant in list()? {
-        say(format_args!("mutant: {}", mutant.bug));
-        let end = attempt(&mutant, &copy).unwrap_or_else(|error| Err(format!("{error:#}")));
-        match &end {
-            Ok(caught) => println!("caught     {}\n           {caught}", mutant.bug),
-            Err(problem) => println!("NOT CAUGHT {}\n           {problem}", mutant.bug),
+/// What became of a bug.
+struct Outcome {
+    bug: String,
+    /// How it was caught, or why it was not.
+    end: std::result::Result<String, String>,
+    build: Duration,
+    worlds: Duration,
+}
+
+/// Tries all bugs, so many at a time. Ends with a table.
+pub fn run(options: Options, jobs: usize) -> Result<Tally> {
+    let mutants = list()?;
+    let workshop = Workshop::new();
+    let (next, outcomes) = (Mutex::new(mutants.iter().enumerate()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for job in 0..jobs.max(1) {
+            let (next, outcomes, workshop) = (&next, &outcomes, &workshop);
+            scope.spawn(move || {
+                // In a statement of its own, the lock ends before the work begins.
+                let take = || locked(next).next();
+                while let Some((place, mutant)) = take() {
+                    let outcome = workshop.attempt(mutant, job, options.mutant_seeds);
+                    let end = outcome.end.as_ref().unwrap_or_else(|problem| problem);
+                    say(format_args!("{} {end}", mutant.bug));
+                    locked(outcomes).push((place, outcome));
+                }
+            });
         }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    outcomes.sort_by_key(|(place, _)| *place);
+    Ok(summarise(outcomes.into_iter().map(|(_, outcome)| outcome)))
+}
+
+/// A lock that a panic elsewhere does not spoil: what it guards is whole between two statements.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn summarise(outcomes: impl Iterator<Item = Outcome>) -> Tally {
+    let mut tally = Tally::default();
+    println!("\n{:10}{:>7}{:>8}  bug", "", "build", "worlds");
+    for Outcome { bug, end, build, worlds } in outcomes {
+        let mark = if end.is_ok() { "caught" } else { "NOT CAUGHT" };
+        println!("{mark:10}{:>5} s{:>6} s  {bug}", build.as_secs(), worlds.as_secs());
+        let (Ok(how) | Err(how)) = &end;
+        println!("{:27}{how}", "");
         tally.add(match end {
             Ok(_) => Tally::success(),
-            Err(problem) => Tally::failure(format!("{}: {problem}", mutant.bug)),
+            Err(problem) => Tally::failure(format!("{bug} {problem}")),
         });
     }
-    println!("{} caught, {} not caught", tally.passed, tally.failed);
-    Ok(tally)
+    println!("\n{} caught, {} not caught", tally.passed, tally.failed);
+    tally
 }
 
 fn list() -> Result<Vec<Mutant>> {
@@ -78,37 +125,68 @@ fn list() -> Result<Vec<Mutant>> {
     Ok(list.mutants)
 }
 
-/// Answers how the bug was caught, or that it was not.
-fn attempt(mutant: &Mutant, copy: &Path) -> Result<std::result::Result<String, String>> {
-    bring_up_to_date(copy)?;
-    let file = copy.join(&mutant.file);
-    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    fs::write(&file, mutant.applied(&text)?)?;
+/// Where simulators with bugs are built.
+struct Workshop {
+    place: PathBuf,
+    /// Held by whoever changes the copy of the sources and builds from it.
+    copy: Mutex<PathBuf>,
+}
 
-    let target = workspace::target().join("mutants/build");
-    let in_copy = |arguments: &[&str]| -> Result<Finished> {
-        let mut simulator = cargo(arguments);
-        simulator.current_dir(copy).env("CARGO_TARGET_DIR", &target);
-        listen(&mut simulator, LIMIT)
-    };
-    let built = in_copy(&["build", "--quiet", "--package", "metered-sim"])?;
-    if !built.success() {
-        bail!("it cannot be built: {}", built.text.trim());
+impl Workshop {
+    fn new() -> Self {
+        let place = workspace::target().join("mutants");
+        Self { copy: Mutex::new(place.join("sources")), place }
     }
-    for (start, seeds) in SEEDS {
-        let (start, seeds) = (start.to_string(), seeds.to_string());
-        let worlds =
-            ["run", "--quiet", "--package", "metered-sim", "--", "--start", &start, "--seeds", &seeds];
-        let worlds = in_copy(&worlds)?;
-        if worlds.out_of_time {
-            return Ok(Ok("worlds do not end".to_owned()));
-        }
-        if !worlds.success() {
-            let failure = worlds.text.lines().find(|line| line.starts_with("seed "));
-            return Ok(Ok(failure.unwrap_or("the simulator itself failed").chars().take(160).collect()));
-        }
+
+    fn attempt(&self, mutant: &Mutant, job: usize, seeds: u32) -> Outcome {
+        let program = self.place.join(format!("metered-sim-{job}{}", std::env::consts::EXE_SUFFIX));
+        let (mut build, mut worlds) = (Duration::ZERO, Duration::ZERO);
+        let mut attempt = || {
+            build = self.build(mutant, &program)?;
+            let start = Instant::now();
+            let end = explore(&program, seeds);
+            worlds = start.elapsed();
+            end
+        };
+        let end = attempt().unwrap_or_else(|error| Err(format!("{error:#}")));
+        Outcome { bug: mutant.bug.clone(), end, build, worlds }
     }
-    Ok(Err("no world shows it".to_owned()))
+
+    /// Builds a simulator with the bug. Answers how long that took, once it was its turn.
+    fn build(&self, mutant: &Mutant, program: &Path) -> Result<Duration> {
+        let copy = locked(&self.copy);
+        let start = Instant::now();
+        bring_up_to_date(&copy)?;
+        let file = copy.join(&mutant.file);
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        fs::write(&file, mutant.applied(&text)?)?;
+        let target = self.place.join("build");
+        let mut cargo = cargo(&["build", "--quiet", "--package", "metered-sim"]);
+        cargo.current_dir(&*copy).env("CARGO_TARGET_DIR", &target);
+        let built = listen(&mut cargo, LIMIT)?;
+        if !built.success() {
+            bail!("cannot be built: {}", built.text.trim());
+        }
+        let name = format!("debug/metered-sim{}", std::env::consts::EXE_SUFFIX);
+        fs::copy(target.join(name), program).context("cannot copy the simulator")?;
+        Ok(start.elapsed())
+    }
+}
+
+/// Runs worlds until one fails. Answers how the bug was caught, or that it was not.
+fn explore(program: &Path, seeds: u32) -> Result<std::result::Result<String, String>> {
+    let mut worlds = command(program);
+    worlds.args(["--fail-fast", "--jobs", "1", "--seeds", &seeds.to_string()]);
+    let worlds = listen(&mut worlds, LIMIT)?;
+    let failure = worlds.text.lines().find(|line| line.starts_with("seed ") && line.contains(" failed: "));
+    Ok(match failure {
+        Some(failure) => Ok(failure.chars().take(200).collect()),
+        None if worlds.out_of_time => Err("has worlds that did not end in time".to_owned()),
+        None if worlds.success() => Err(format!("is shown by none of {seeds} seeds")),
+        None => {
+            Err(format!("ended the simulator without a seed ({}): {}", worlds.status, worlds.text.trim()))
+        }
+    })
 }
 
 /// Makes the copy what the sources are. Files that are the same are left alone, and so need not be built again.
@@ -134,10 +212,18 @@ mod tests {
     fn every_bug_has_its_place_in_the_sources() {
         let mutants = list().unwrap();
         assert!(mutants.len() >= 10);
-        for mutant in mutants {
-            let text = fs::read_to_string(workspace::at(&mutant.file)).unwrap();
-            assert_ne!(mutant.applied(&text).unwrap(), text, "{}", mutant.bug);
-        }
+        let misplaced: Vec<String> = mutants
+            .iter()
+            .filter_map(|mutant| {
+                let text = fs::read_to_string(workspace::at(&mutant.file)).unwrap();
+                match mutant.applied(&text) {
+                    Ok(applied) if applied == text => Some(format!("{} (it changes nothing)", mutant.bug)),
+                    Ok(_) => None,
+                    Err(error) => Some(format!("{} ({error})", mutant.bug)),
+                }
+            })
+            .collect();
+        assert!(misplaced.is_empty(), "{misplaced:#?}");
     }
 
     #[test]

@@ -17,6 +17,11 @@ pub struct Options {
     /// Put deliberate bugs into a copy of the sources, and see that worlds fail with each of them
     #[arg(long)]
     mutants: bool,
+    #[command(flatten)]
+    mutant_options: mutants::Options,
+    /// Threads, or deliberate bugs at a time [default: one per core of the machine]
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Passed on to the simulator: --seed N, --seeds N, …
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
@@ -24,15 +29,24 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<ExitCode> {
     if options.mutants {
-        return Ok(if mutants::run()?.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        let tally = mutants::run(options.mutant_options, options.jobs.unwrap_or_else(cores))?;
+        return Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let mut simulator = simulator(&options.arguments);
+    if let Some(jobs) = options.jobs {
+        simulator.arg(format!("--jobs={jobs}"));
+    }
     let status = simulator.status()?;
     if !status.success() {
         say(format_args!("{} failed ({status})", describe(&simulator)));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How much the machine does at a time.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Counts the worlds of so many seeds. One that fails is printed.

@@ -24,8 +24,10 @@ struct Subscription {
     agreed: Wish,
     /// The requests since that, in their order, until they are answered.
     asked: Vec<(Number, Wish)>,
-    /// Replays that failed on this connection.
-    failures: u32,
+    /// The last replay that failed on this connection.
+    failed: Option<Number>,
+    /// How many have been made again.
+    retries: u32,
     retry_at: Option<Instant>,
 }
 
@@ -36,6 +38,17 @@ impl Subscription {
     fn wanted(&self) -> Wish {
         self.asked.last().map_or(self.agreed, |(_, wish)| *wish)
     }
+
+    /// Plans another replay, if nothing but one that failed asks for what is wanted. Answers whether there is one.
+    fn plan_retry(&mut self, now: Instant) -> bool {
+        let is_failed = self.asked.last().is_some_and(|(number, _)| Some(*number) == self.failed);
+        if !is_failed || self.retry_at.is_some() || self.retries == REPLAY_RETRIES {
+            return false;
+        }
+        self.retries += 1;
+        self.retry_at = Some(now.after(REPLAY_RETRY_DELAY_MS));
+        true
+    }
 }
 
 /// How a request about a channel ended.
@@ -45,6 +58,8 @@ pub(super) enum Answer {
     Refused,
     /// It may or may not have taken effect.
     Unknown,
+    /// It was a replay and may or may not have taken effect. It is nobody's call that has failed, and is made again.
+    Failed,
 }
 
 impl Subscriptions {
@@ -60,7 +75,8 @@ impl Subscriptions {
                 channel: channel.clone(),
                 agreed: None,
                 asked: vec![(request, wanted)],
-                failures: 0,
+                failed: None,
+                retries: 0,
                 retry_at: None,
             }),
         }
@@ -74,10 +90,16 @@ impl Subscriptions {
     }
 
     /// A request about a channel ended. What was asked for before one that the server did, or may have done, does not
-    /// matter any more.
-    pub(super) fn answered(&mut self, channel: &Channel, request: Number, answer: Answer) {
-        let Some(found) = self.find(channel) else { return };
-        let Some(at) = found.asked.iter().position(|(number, _)| *number == request) else { return };
+    /// matter any more. Answers whether a replay will follow.
+    pub(super) fn answered(
+        &mut self,
+        channel: &Channel,
+        request: Number,
+        answer: Answer,
+        now: Instant,
+    ) -> bool {
+        let Some(found) = self.find(channel) else { return false };
+        let Some(at) = found.asked.iter().position(|(number, _)| *number == request) else { return false };
         if answer == Answer::Refused {
             found.asked.remove(at);
         } else {
@@ -86,9 +108,15 @@ impl Subscriptions {
         if answer == Answer::Agreed {
             (_, found.agreed) = found.asked.remove(0);
         }
+        if answer == Answer::Failed {
+            found.failed = Some(request);
+        }
+        // What waits for an answer may yet be agreed to; a call that is refused leaves what was wanted before it.
+        let is_to_follow = found.plan_retry(now);
         if found.asked.is_empty() && found.agreed.is_none() {
             self.0.retain(|subscription| subscription.channel != *channel);
         }
+        is_to_follow
     }
 
     pub(super) fn clear(&mut self) {
@@ -103,7 +131,8 @@ impl Subscriptions {
         }
         let mut replays = Vec::new();
         for subscription in &mut self.0 {
-            subscription.failures = 0;
+            subscription.failed = None;
+            subscription.retries = 0;
             subscription.retry_at = None;
             let wanted = subscription.wanted();
             if !resumed {
@@ -126,18 +155,6 @@ impl Subscriptions {
             found.asked.retain(|(number, _)| *number != UNSENT);
             found.asked.push((request, wanted));
         }
-    }
-
-    /// A replay failed. Answers whether another will follow.
-    pub(super) fn schedule_retry(&mut self, channel: &Channel, request: Number, now: Instant) -> bool {
-        let Some(found) = self.find(channel) else { return false };
-        let is_latest = found.asked.last().is_some_and(|(number, _)| *number == request);
-        if !is_latest || found.failures >= REPLAY_RETRIES {
-            return false;
-        }
-        found.failures += 1;
-        found.retry_at = Some(now.after(REPLAY_RETRY_DELAY_MS));
-        true
     }
 
     pub(super) fn next_retry(&self) -> Option<Instant> {

@@ -115,6 +115,33 @@ fn a_replay_that_fails_after_the_application_has_asked_otherwise_is_not_tried_ag
 }
 
 #[test]
+fn a_replay_that_failed_is_tried_again_if_what_was_asked_otherwise_is_refused() {
+    let renewed = |hand: &mut Hand, replay_first: bool| {
+        let replay = json!({"type": "error", "requestId": "2", "code": "backend_error"});
+        let call = json!({"type": "error", "requestId": "3", "code": "backend_error"});
+        hand.call(subscribe("c"));
+        hand.drop_socket(1006);
+        hand.comes_back("me");
+        if replay_first {
+            hand.frame(replay.clone());
+        }
+        hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
+        if !replay_first {
+            hand.frame(replay);
+        }
+        hand.said();
+        hand.frame(call);
+        hand.said();
+        hand.pass(2_000);
+        hand.said_about("subscribe")
+    };
+    for replay_first in [true, false] {
+        let said = renewed(&mut Hand::connected(), replay_first);
+        assert_eq!(said, [r#"send s2 {"type":"subscribe","requestId":"4","channel":"c"}"#]);
+    }
+}
+
+#[test]
 fn an_unsubscribe_while_offline_holds() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));

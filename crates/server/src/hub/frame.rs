@@ -20,7 +20,8 @@ pub struct Frame {
 const HEADER_BYTES: usize = 10;
 
 impl Frame {
-    pub(super) fn encode(frame: &ServerFrame<RawJson>) -> Self {
+    /// What a server says, as it goes over the wire.
+    pub fn encode(frame: &ServerFrame<RawJson>) -> Self {
         // The text is written once, behind room for any header.
         let mut text = String::with_capacity(HEADER_BYTES + 182);
         text.push_str("\0\0\0\0\0\0\0\0\0\0");
