@@ -445,20 +445,18 @@ export class Host {
     this.#surface.emit("disconnected", { code, reason, willReconnect });
   }
 
-  message(channel, from, fromMetadata, data) {
-    this.#surface.emit("message", { channel, from, ...optional("fromMetadata", fromMetadata), data });
+  // Of these frames the core has read every field that is shown.
+
+  message({ channel, from, fromMetadata, data }, hasMetadata) {
+    this.#surface.emit("message", hasMetadata ? { channel, from, fromMetadata, data } : { channel, from, data });
   }
 
-  direct(from, fromMetadata, data) {
-    this.#surface.emit("direct", { from, ...optional("fromMetadata", fromMetadata), data });
+  direct({ from, fromMetadata, data }, hasMetadata) {
+    this.#surface.emit("direct", hasMetadata ? { from, fromMetadata, data } : { from, data });
   }
 
-  presence(channel, joined, left) {
+  presence({ channel, joined, left }) {
     this.#surface.emit("presence", { channel, joined, left });
-  }
-
-  presencePeer(list, peerId, metadata) {
-    list.push({ peerId, ...optional("metadata", metadata) });
   }
 
   serverError(code, requestId, message) {

@@ -265,11 +265,10 @@ fn candidate(value: Json) -> Option<Option<Candidate>> {
 
 /// Reads what an operation answered: a description, if it created one.
 fn outcome(value: &Json) -> Outcome {
-    let text = |field| value.field(field).and_then(|value| value.string());
-    let kind = match text(Field::Type).as_deref() {
+    let kind = match value.text(Field::Type).as_deref() {
         Some("offer") => SdpType::Offer,
         Some("answer") => SdpType::Answer,
         _ => return Outcome::Applied,
     };
-    Outcome::Created(Description { kind, sdp: text(Field::Sdp).unwrap_or_default() })
+    Outcome::Created(Description { kind, sdp: value.text(Field::Sdp).unwrap_or_default() })
 }

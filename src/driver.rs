@@ -13,7 +13,7 @@ use metered_core::{
     SocketEvent, SocketId, TokenFailure,
 };
 use metered_protocol::{
-    Candidate, ClientFrame, CloseCode, Description, PresencePeer, SdpType, Secret, ToJson,
+    Candidate, ClientFrame, CloseCode, Description, SdpType, Secret, ToJson,
 };
 use wasm_bindgen::prelude::*;
 
@@ -213,15 +213,14 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
             host.disconnected(code.0, reason, *will_reconnect);
         }
         SignallingEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
-        SignallingEvent::Message { channel, from, from_metadata, data } => {
-            host.message(channel.as_str(), from.as_str(), &value(from_metadata), &data.0);
+        // Their strings are shown as they came: the way back here and there costs as much as all the rest.
+        SignallingEvent::Message { from_metadata, frame: Json(frame), .. } => {
+            host.message(frame, from_metadata.is_some());
         }
-        SignallingEvent::Direct { from, from_metadata, data } => {
-            host.direct(from.as_str(), &value(from_metadata), &data.0);
+        SignallingEvent::Direct { from_metadata, frame: Json(frame), .. } => {
+            host.direct(frame, from_metadata.is_some());
         }
-        SignallingEvent::Presence { channel, joined, left } => {
-            host.presence(channel.as_str(), peer_list(host, joined), peer_list(host, left));
-        }
+        SignallingEvent::Presence { frame: Json(frame), .. } => host.presence(frame),
         SignallingEvent::ServerError { code, request_id, message } => {
             host.server_error(code.as_str(), request_id.as_deref(), message.as_deref());
         }
@@ -277,14 +276,6 @@ fn token_failure(failure: &TokenFailure<Json>) -> (u32, JsValue) {
         TokenFailure::NotAToken => (1, JsValue::UNDEFINED),
         TokenFailure::TimedOut => (2, JsValue::UNDEFINED),
     }
-}
-
-fn peer_list(host: &Host, peers: &[PresencePeer<Json>]) -> Array {
-    let list = Array::new();
-    for peer in peers {
-        host.presence_peer(&list, peer.peer_id.as_str(), &value(&peer.metadata));
-    }
-    list
 }
 
 fn ice_server_list(servers: &[Json]) -> Array {

@@ -16,21 +16,45 @@ thread_local! {
         ManuallyDrop::new(Field::ALL.iter().map(|field| field.name().into()).collect());
 }
 
-#[wasm_bindgen]
+// See `js/json.js`.
+#[wasm_bindgen(module = "/js/json.js")]
 extern "C" {
-    type Object;
-    #[wasm_bindgen(method, structural, indexing_getter)]
-    fn get(this: &Object, name: &JsValue) -> JsValue;
+    #[wasm_bindgen(js_name = field)]
+    fn field_of(value: &JsValue, name: &JsValue) -> JsValue;
+    #[wasm_bindgen(js_name = text)]
+    fn text_of(value: &JsValue, name: &JsValue) -> Option<String>;
+    #[wasm_bindgen(js_name = peers)]
+    fn peers_of(frame: &JsValue, name: &JsValue, max: usize) -> String;
+    #[wasm_bindgen(js_name = metadata)]
+    fn metadata_of(list: &JsValue, at: u32) -> JsValue;
+}
+
+fn with_name<T>(field: Field, read: impl FnOnce(&JsValue) -> T) -> T {
+    NAMES.with(|names| read(names.get(field as usize).unwrap_or(&JsValue::UNDEFINED)))
 }
 
 impl Value for Json {
     fn field(&self, field: Field) -> Option<Self> {
-        if !self.0.is_object() {
-            return None;
-        }
-        let object = self.0.unchecked_ref::<Object>();
-        let value = NAMES.with(|names| Some(object.get(names.get(field as usize)?)))?;
+        let value = with_name(field, |name| field_of(&self.0, name));
         (!value.is_undefined()).then_some(Json(value))
+    }
+
+    fn text(&self, field: Field) -> Option<String> {
+        with_name(field, |name| text_of(&self.0, name))
+    }
+
+    fn peers(&self, list: Field, max: usize, take: &mut dyn FnMut(&str, Option<Self>) -> bool) {
+        let ids = with_name(list, |name| peers_of(&self.0, name, max));
+        let Some(Json(list)) = self.field(list) else { return };
+        let mut at = 0;
+        for id in ids.split_terminator('\n') {
+            let metadata = metadata_of(&list, at);
+            if take(id, (!metadata.is_undefined()).then_some(Json(metadata))) {
+                at += 1;
+            } else {
+                list.unchecked_ref::<js_sys::Array>().splice(at, 1, &JsValue::UNDEFINED);
+            }
+        }
     }
 
     fn string(&self) -> Option<String> {
