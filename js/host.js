@@ -445,14 +445,10 @@ export class Host {
     this.#surface.emit("disconnected", { code, reason, willReconnect });
   }
 
-  // Of these frames the core has read every field that is shown.
-
-  message({ channel, from, fromMetadata, data }, hasMetadata) {
-    this.#surface.emit("message", hasMetadata ? { channel, from, fromMetadata, data } : { channel, from, data });
-  }
-
-  direct({ from, fromMetadata, data }, hasMetadata) {
-    this.#surface.emit("direct", hasMetadata ? { from, fromMetadata, data } : { from, data });
+  /** A `message` or `direct` frame. The core has read every field that is shown; and of `presence`. */
+  message({ type, channel, from, fromMetadata, data }, hasMetadata) {
+    const to = type === "message" && { channel };
+    this.#surface.emit(type, { ...to, from, ...(hasMetadata && { fromMetadata }), data });
   }
 
   presence({ channel, joined, left }) {

@@ -214,11 +214,9 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
         }
         SignallingEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
         // Their strings are shown as they came: the way back here and there costs as much as all the rest.
-        SignallingEvent::Message { from_metadata, frame: Json(frame), .. } => {
+        SignallingEvent::Message { from_metadata, frame: Json(frame), .. }
+        | SignallingEvent::Direct { from_metadata, frame: Json(frame), .. } => {
             host.message(frame, from_metadata.is_some());
-        }
-        SignallingEvent::Direct { from_metadata, frame: Json(frame), .. } => {
-            host.direct(frame, from_metadata.is_some());
         }
         SignallingEvent::Presence { frame: Json(frame), .. } => host.presence(frame),
         SignallingEvent::ServerError { code, request_id, message } => {

@@ -73,8 +73,6 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn message(this: &Host, frame: &JsValue, has_metadata: bool);
     #[wasm_bindgen(method)]
-    pub(crate) fn direct(this: &Host, frame: &JsValue, has_metadata: bool);
-    #[wasm_bindgen(method)]
     pub(crate) fn presence(this: &Host, frame: &JsValue);
     #[wasm_bindgen(method, js_name = serverError)]
     pub(crate) fn server_error(this: &Host, code: &str, request_id: Option<&str>, message: Option<&str>);

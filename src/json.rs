@@ -2,6 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
+use js_sys::Array;
 use metered_protocol::{Field, Value};
 use wasm_bindgen::prelude::*;
 
@@ -26,17 +27,22 @@ extern "C" {
     #[wasm_bindgen(js_name = peers)]
     fn peers_of(frame: &JsValue, name: &JsValue, max: usize) -> String;
     #[wasm_bindgen(js_name = metadata)]
-    fn metadata_of(list: &JsValue, at: u32) -> JsValue;
+    fn metadata_of(list: &Array, at: u32) -> JsValue;
+    #[wasm_bindgen(js_name = isObject)]
+    fn is_object(value: &JsValue) -> bool;
 }
 
 fn with_name<T>(field: Field, read: impl FnOnce(&JsValue) -> T) -> T {
     NAMES.with(|names| read(names.get(field as usize).unwrap_or(&JsValue::UNDEFINED)))
 }
 
+fn present(value: JsValue) -> Option<Json> {
+    (!value.is_undefined()).then_some(Json(value))
+}
+
 impl Value for Json {
     fn field(&self, field: Field) -> Option<Self> {
-        let value = with_name(field, |name| field_of(&self.0, name));
-        (!value.is_undefined()).then_some(Json(value))
+        present(with_name(field, |name| field_of(&self.0, name)))
     }
 
     fn text(&self, field: Field) -> Option<String> {
@@ -45,20 +51,20 @@ impl Value for Json {
 
     fn peers(&self, list: Field, max: usize, take: &mut dyn FnMut(&str, Option<Self>) -> bool) {
         let ids = with_name(list, |name| peers_of(&self.0, name, max));
-        let Some(Json(list)) = self.field(list) else { return };
+        let Some(list) = self.field(list) else { return };
+        let list = list.0.unchecked_ref::<Array>();
         let mut at = 0;
         for id in ids.split_terminator('\n') {
-            let metadata = metadata_of(&list, at);
-            if take(id, (!metadata.is_undefined()).then_some(Json(metadata))) {
+            if take(id, present(metadata_of(list, at))) {
                 at += 1;
             } else {
-                list.unchecked_ref::<js_sys::Array>().splice(at, 1, &JsValue::UNDEFINED);
+                list.splice(at, 1, &JsValue::UNDEFINED);
             }
         }
     }
 
     fn string(&self) -> Option<String> {
-        self.0.as_string()
+        text_of(&self.0, &JsValue::UNDEFINED)
     }
 
     fn number(&self) -> Option<f64> {
@@ -74,11 +80,11 @@ impl Value for Json {
     }
 
     fn is_object(&self) -> bool {
-        self.0.is_object() && !js_sys::Array::is_array(&self.0)
+        is_object(&self.0)
     }
 
     fn items(&self, max: usize) -> Option<Vec<Self>> {
-        let array = self.0.dyn_ref::<js_sys::Array>()?;
+        let array = self.0.dyn_ref::<Array>()?;
         Some((0..array.length()).take(max).map(|i| Json(array.get(i))).collect())
     }
 }
