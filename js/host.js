@@ -445,10 +445,19 @@ export class Host {
     this.#surface.emit("disconnected", { code, reason, willReconnect });
   }
 
-  /** A `message` or `direct` frame. The core has read every field that is shown; and of `presence`. */
+  /** A `message` or `direct` frame. What is shown of it, and of `presence`, is what the core has read. */
   message({ type, channel, from, fromMetadata, data }, hasMetadata) {
-    const to = type === "message" && { channel };
-    this.#surface.emit(type, { ...to, from, ...(hasMetadata && { fromMetadata }), data });
+    const isDirect = type === "direct";
+    let event;
+    if (this.#isRoom) {
+      event = { senderPeerId: from, data, kind: isDirect ? type : "broadcast" };
+      if (hasMetadata) event.senderMetadata = fromMetadata;
+      type = "data";
+    } else {
+      event = isDirect ? { from, data } : { channel, from, data };
+      if (hasMetadata) event.fromMetadata = fromMetadata;
+    }
+    this.#surface.emit(type, event);
   }
 
   presence({ channel, joined, left }) {
@@ -491,11 +500,6 @@ export class Host {
     peer._leave(metadata);
     this.#surface.emit("peer-left", { peer });
     peer._end(true);
-  }
-
-  data(senderPeerId, senderMetadata, data, isDirect) {
-    const kind = isDirect ? "direct" : "broadcast";
-    this.#surface.emit("data", { senderPeerId, data, kind, ...optional("senderMetadata", senderMetadata) });
   }
 
   terminal(code) {

@@ -8,13 +8,11 @@ use std::cell::{Cell, RefCell};
 
 use js_sys::{Array, JsString, Promise};
 use metered_core::{
-    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, DataKind, Event, Input,
-    Instant, Operation, OperationId, Output, Payload, RemoteEvent, RoomError, RoomEvent, SignallingEvent,
-    SocketEvent, SocketId, TokenFailure,
+    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, Event, Input, Instant,
+    Operation, OperationId, Output, Payload, RemoteEvent, RoomError, RoomEvent, SignallingEvent, SocketEvent,
+    SocketId, TokenFailure,
 };
-use metered_protocol::{
-    Candidate, ClientFrame, CloseCode, Description, SdpType, Secret, ToJson,
-};
+use metered_protocol::{Candidate, ClientFrame, CloseCode, Description, SdpType, Secret, ToJson};
 use wasm_bindgen::prelude::*;
 
 use crate::host::{self, Host, RtcPeerConnection};
@@ -252,8 +250,8 @@ fn emit_room(host: &Host, event: &RoomEvent<Json>) {
         RoomEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
         RoomEvent::PeerJoined(remote) => host.peer_joined(remote.0),
         RoomEvent::PeerLeft(remote, metadata) => host.peer_left(remote.0, &value(metadata)),
-        RoomEvent::Data { from, from_metadata, data, kind } => {
-            host.data(from.as_str(), &value(from_metadata), &data.0, *kind == DataKind::Direct);
+        RoomEvent::Data { from_metadata, frame: Json(frame), .. } => {
+            host.message(frame, from_metadata.is_some());
         }
         RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
         RoomEvent::Error(RoomError::ReconcileTimeout) => host.reconcile_timeout(),

@@ -89,8 +89,6 @@ extern "C" {
     #[wasm_bindgen(method, js_name = peerLeft)]
     pub(crate) fn peer_left(this: &Host, remote: u32, metadata: &JsValue);
     #[wasm_bindgen(method)]
-    pub(crate) fn data(this: &Host, from: &str, metadata: &JsValue, data: &JsValue, is_direct: bool);
-    #[wasm_bindgen(method)]
     pub(crate) fn terminal(this: &Host, code: u16);
     #[wasm_bindgen(method, js_name = reconcileTimeout)]
     pub(crate) fn reconcile_timeout(this: &Host);

@@ -200,10 +200,9 @@ fn peers<V: Value>(frame: &V, field: Field) -> Vec<PresencePeer<V>> {
     // One more than a room holds, so that the room can tell a full list from a cut one. Our own id may be in it.
     let mut peers = Vec::new();
     frame.peers(field, MAX_PEERS_PER_CHANNEL + 2, &mut |id, metadata| {
-        let peer = PeerId::parse(id).map(|peer_id| PresencePeer { peer_id, metadata });
-        let is_peer = peer.is_ok();
-        peers.extend(peer);
-        is_peer
+        let Ok(peer_id) = PeerId::parse(id) else { return false };
+        peers.push(PresencePeer { peer_id, metadata });
+        true
     });
     peers
 }
