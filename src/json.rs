@@ -54,7 +54,7 @@ impl Value for Json {
         let Some(list) = self.field(list) else { return };
         let list = list.0.unchecked_ref::<Array>();
         let mut at = 0;
-        for id in ids.split_terminator('\n') {
+        for id in ids.split_terminator(|c| c == '\n') {
             if take(id, present(metadata_of(list, at))) {
                 at += 1;
             } else {
