@@ -32,3 +32,8 @@ export const peers = (frame, name, max) => {
 
 /** The metadata of one of them. */
 export const metadata = (peers, at) => peers[at].metadata;
+
+/** Takes one of them out again. */
+export const remove = (peers, at) => {
+  peers.splice(at, 1);
+};

@@ -28,6 +28,8 @@ extern "C" {
     fn peers_of(frame: &JsValue, name: &JsValue, max: usize) -> String;
     #[wasm_bindgen(js_name = metadata)]
     fn metadata_of(list: &Array, at: u32) -> JsValue;
+    #[wasm_bindgen(js_name = remove)]
+    fn remove(list: &Array, at: u32);
     #[wasm_bindgen(js_name = isObject)]
     fn is_object(value: &JsValue) -> bool;
 }
@@ -49,6 +51,7 @@ impl Value for Json {
         with_name(field, |name| text_of(&self.0, name))
     }
 
+    #[expect(clippy::manual_pattern_char_comparison, reason = "a searcher for a char is more to download")]
     fn peers(&self, list: Field, max: usize, take: &mut dyn FnMut(&str, Option<Self>) -> bool) {
         let ids = with_name(list, |name| peers_of(&self.0, name, max));
         let Some(list) = self.field(list) else { return };
@@ -58,7 +61,7 @@ impl Value for Json {
             if take(id, present(metadata_of(list, at))) {
                 at += 1;
             } else {
-                list.splice(at, 1, &JsValue::UNDEFINED);
+                remove(list, at);
             }
         }
     }
