@@ -123,7 +123,7 @@ impl<V: Value> Signalling<V> {
         self.command(Command::OpenSocket(socket, url));
     }
 
-    /// `frame` as it came is `raw`.
+    /// Takes a frame, which as it came is `raw`.
     fn handle_frame(&mut self, now: Instant, socket: SocketId, frame: ServerFrame<V>, raw: V) {
         match (self.phase, frame) {
             (Phase::Opening(_), ServerFrame::Welcome(welcome)) => self.handle_welcome(now, socket, welcome),
