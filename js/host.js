@@ -445,20 +445,23 @@ export class Host {
     this.#surface.emit("disconnected", { code, reason, willReconnect });
   }
 
-  message(channel, from, fromMetadata, data) {
-    this.#surface.emit("message", { channel, from, ...optional("fromMetadata", fromMetadata), data });
+  /** A `message` or `direct` frame. What is shown of it, and of `presence`, is what the core has read. */
+  message({ type, channel, from, fromMetadata, data }, hasMetadata) {
+    const isDirect = type === "direct";
+    let event;
+    if (this.#isRoom) {
+      event = { senderPeerId: from, data, kind: isDirect ? type : "broadcast" };
+      if (hasMetadata) event.senderMetadata = fromMetadata;
+      type = "data";
+    } else {
+      event = isDirect ? { from, data } : { channel, from, data };
+      if (hasMetadata) event.fromMetadata = fromMetadata;
+    }
+    this.#surface.emit(type, event);
   }
 
-  direct(from, fromMetadata, data) {
-    this.#surface.emit("direct", { from, ...optional("fromMetadata", fromMetadata), data });
-  }
-
-  presence(channel, joined, left) {
+  presence({ channel, joined, left }) {
     this.#surface.emit("presence", { channel, joined, left });
-  }
-
-  presencePeer(list, peerId, metadata) {
-    list.push({ peerId, ...optional("metadata", metadata) });
   }
 
   serverError(code, requestId, message) {
@@ -497,11 +500,6 @@ export class Host {
     peer._leave(metadata);
     this.#surface.emit("peer-left", { peer });
     peer._end(true);
-  }
-
-  data(senderPeerId, senderMetadata, data, isDirect) {
-    const kind = isDirect ? "direct" : "broadcast";
-    this.#surface.emit("data", { senderPeerId, data, kind, ...optional("senderMetadata", senderMetadata) });
   }
 
   terminal(code) {

@@ -140,11 +140,11 @@ impl Client {
             happened::FRAME => Input::Socket(SocketId(id), SocketEvent::Frame(Json(value))),
             happened::GARBAGE => Input::Socket(SocketId(id), SocketEvent::Garbage),
             happened::CLOSED => {
-                let (code, reason) = (CloseCode(operation as u16), value.as_string().unwrap_or_default());
+                let (code, reason) = (CloseCode(operation as u16), Json(value).string().unwrap_or_default());
                 Input::Socket(SocketId(id), SocketEvent::Closed { code, reason })
             }
             happened::TOKEN => {
-                let token = value.as_string().map(Secret::new).ok_or(TokenFailure::NotAToken);
+                let token = Json(value).string().map(Secret::new).ok_or(TokenFailure::NotAToken);
                 Input::Token(op, token)
             }
             happened::TOKEN_FAILED => Input::Token(op, Err(TokenFailure::Threw(Json(value)))),
@@ -257,7 +257,7 @@ fn must(why: InvalidName) -> String {
 
 /// Reads an `RTCIceCandidate`, where null ends the candidates.
 fn candidate(value: Json) -> Option<Option<Candidate>> {
-    if !value.0.is_object() {
+    if !value.is_object() {
         return Some(None);
     }
     Candidate::parse(&value).ok().map(Some)
@@ -265,11 +265,10 @@ fn candidate(value: Json) -> Option<Option<Candidate>> {
 
 /// Reads what an operation answered: a description, if it created one.
 fn outcome(value: &Json) -> Outcome {
-    let text = |field| value.field(field).and_then(|value| value.string());
-    let kind = match text(Field::Type).as_deref() {
+    let kind = match value.text(Field::Type).as_deref() {
         Some("offer") => SdpType::Offer,
         Some("answer") => SdpType::Answer,
         _ => return Outcome::Applied,
     };
-    Outcome::Created(Description { kind, sdp: text(Field::Sdp).unwrap_or_default() })
+    Outcome::Created(Description { kind, sdp: value.text(Field::Sdp).unwrap_or_default() })
 }

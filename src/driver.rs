@@ -8,13 +8,11 @@ use std::cell::{Cell, RefCell};
 
 use js_sys::{Array, JsString, Promise};
 use metered_core::{
-    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, DataKind, Event, Input,
-    Instant, Operation, OperationId, Output, Payload, RemoteEvent, RoomError, RoomEvent, SignallingEvent,
-    SocketEvent, SocketId, TokenFailure,
+    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, Event, Input, Instant,
+    Operation, OperationId, Output, Payload, RemoteEvent, RoomError, RoomEvent, SignallingEvent, SocketEvent,
+    SocketId, TokenFailure,
 };
-use metered_protocol::{
-    Candidate, ClientFrame, CloseCode, Description, PresencePeer, SdpType, Secret, ToJson,
-};
+use metered_protocol::{Candidate, ClientFrame, CloseCode, Description, SdpType, Secret, ToJson};
 use wasm_bindgen::prelude::*;
 
 use crate::host::{self, Host, RtcPeerConnection};
@@ -213,15 +211,12 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
             host.disconnected(code.0, reason, *will_reconnect);
         }
         SignallingEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
-        SignallingEvent::Message { channel, from, from_metadata, data } => {
-            host.message(channel.as_str(), from.as_str(), &value(from_metadata), &data.0);
+        // Their strings are shown as they came: the way back here and there costs as much as all the rest.
+        SignallingEvent::Message { from_metadata, frame: Json(frame), .. }
+        | SignallingEvent::Direct { from_metadata, frame: Json(frame), .. } => {
+            host.message(frame, from_metadata.is_some());
         }
-        SignallingEvent::Direct { from, from_metadata, data } => {
-            host.direct(from.as_str(), &value(from_metadata), &data.0);
-        }
-        SignallingEvent::Presence { channel, joined, left } => {
-            host.presence(channel.as_str(), peer_list(host, joined), peer_list(host, left));
-        }
+        SignallingEvent::Presence { frame: Json(frame), .. } => host.presence(frame),
         SignallingEvent::ServerError { code, request_id, message } => {
             host.server_error(code.as_str(), request_id.as_deref(), message.as_deref());
         }
@@ -255,8 +250,8 @@ fn emit_room(host: &Host, event: &RoomEvent<Json>) {
         RoomEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
         RoomEvent::PeerJoined(remote) => host.peer_joined(remote.0),
         RoomEvent::PeerLeft(remote, metadata) => host.peer_left(remote.0, &value(metadata)),
-        RoomEvent::Data { from, from_metadata, data, kind } => {
-            host.data(from.as_str(), &value(from_metadata), &data.0, *kind == DataKind::Direct);
+        RoomEvent::Data { from_metadata, frame: Json(frame), .. } => {
+            host.message(frame, from_metadata.is_some());
         }
         RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
         RoomEvent::Error(RoomError::ReconcileTimeout) => host.reconcile_timeout(),
@@ -277,14 +272,6 @@ fn token_failure(failure: &TokenFailure<Json>) -> (u32, JsValue) {
         TokenFailure::NotAToken => (1, JsValue::UNDEFINED),
         TokenFailure::TimedOut => (2, JsValue::UNDEFINED),
     }
-}
-
-fn peer_list(host: &Host, peers: &[PresencePeer<Json>]) -> Array {
-    let list = Array::new();
-    for peer in peers {
-        host.presence_peer(&list, peer.peer_id.as_str(), &value(&peer.metadata));
-    }
-    list
 }
 
 fn ice_server_list(servers: &[Json]) -> Array {

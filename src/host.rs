@@ -71,13 +71,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn disconnected(this: &Host, code: u16, reason: &str, will_reconnect: bool);
     #[wasm_bindgen(method)]
-    pub(crate) fn message(this: &Host, channel: &str, from: &str, from_metadata: &JsValue, data: &JsValue);
+    pub(crate) fn message(this: &Host, frame: &JsValue, has_metadata: bool);
     #[wasm_bindgen(method)]
-    pub(crate) fn direct(this: &Host, from: &str, from_metadata: &JsValue, data: &JsValue);
-    #[wasm_bindgen(method)]
-    pub(crate) fn presence(this: &Host, channel: &str, joined: Array, left: Array);
-    #[wasm_bindgen(method, js_name = presencePeer)]
-    pub(crate) fn presence_peer(this: &Host, list: &Array, peer_id: &str, metadata: &JsValue);
+    pub(crate) fn presence(this: &Host, frame: &JsValue);
     #[wasm_bindgen(method, js_name = serverError)]
     pub(crate) fn server_error(this: &Host, code: &str, request_id: Option<&str>, message: Option<&str>);
     #[wasm_bindgen(method, js_name = goingAway)]
@@ -92,8 +88,6 @@ extern "C" {
     pub(crate) fn peer_joined(this: &Host, remote: u32);
     #[wasm_bindgen(method, js_name = peerLeft)]
     pub(crate) fn peer_left(this: &Host, remote: u32, metadata: &JsValue);
-    #[wasm_bindgen(method)]
-    pub(crate) fn data(this: &Host, from: &str, metadata: &JsValue, data: &JsValue, is_direct: bool);
     #[wasm_bindgen(method)]
     pub(crate) fn terminal(this: &Host, code: u16);
     #[wasm_bindgen(method, js_name = reconcileTimeout)]

@@ -2,6 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
+use js_sys::Array;
 use metered_protocol::{Field, Value};
 use wasm_bindgen::prelude::*;
 
@@ -16,25 +17,57 @@ thread_local! {
         ManuallyDrop::new(Field::ALL.iter().map(|field| field.name().into()).collect());
 }
 
-#[wasm_bindgen]
+// See `js/json.js`.
+#[wasm_bindgen(module = "/js/json.js")]
 extern "C" {
-    type Object;
-    #[wasm_bindgen(method, structural, indexing_getter)]
-    fn get(this: &Object, name: &JsValue) -> JsValue;
+    #[wasm_bindgen(js_name = field)]
+    fn field_of(value: &JsValue, name: &JsValue) -> JsValue;
+    #[wasm_bindgen(js_name = text)]
+    fn text_of(value: &JsValue, name: &JsValue) -> Option<String>;
+    #[wasm_bindgen(js_name = peers)]
+    fn peers_of(frame: &JsValue, name: &JsValue, max: usize) -> String;
+    #[wasm_bindgen(js_name = metadata)]
+    fn metadata_of(list: &Array, at: u32) -> JsValue;
+    #[wasm_bindgen(js_name = remove)]
+    fn remove(list: &Array, at: u32);
+    #[wasm_bindgen(js_name = isObject)]
+    fn is_object(value: &JsValue) -> bool;
+}
+
+fn with_name<T>(field: Field, read: impl FnOnce(&JsValue) -> T) -> T {
+    NAMES.with(|names| read(names.get(field as usize).unwrap_or(&JsValue::UNDEFINED)))
+}
+
+fn present(value: JsValue) -> Option<Json> {
+    (!value.is_undefined()).then_some(Json(value))
 }
 
 impl Value for Json {
     fn field(&self, field: Field) -> Option<Self> {
-        if !self.0.is_object() {
-            return None;
+        present(with_name(field, |name| field_of(&self.0, name)))
+    }
+
+    fn text(&self, field: Field) -> Option<String> {
+        with_name(field, |name| text_of(&self.0, name))
+    }
+
+    #[expect(clippy::manual_pattern_char_comparison, reason = "a searcher for a char is more to download")]
+    fn peers(&self, list: Field, max: usize, take: &mut dyn FnMut(&str, Option<Self>) -> bool) {
+        let ids = with_name(list, |name| peers_of(&self.0, name, max));
+        let Some(list) = self.field(list) else { return };
+        let list = list.0.unchecked_ref::<Array>();
+        let mut at = 0;
+        for id in ids.split_terminator(|c| c == '\n') {
+            if take(id, present(metadata_of(list, at))) {
+                at += 1;
+            } else {
+                remove(list, at);
+            }
         }
-        let object = self.0.unchecked_ref::<Object>();
-        let value = NAMES.with(|names| Some(object.get(names.get(field as usize)?)))?;
-        (!value.is_undefined()).then_some(Json(value))
     }
 
     fn string(&self) -> Option<String> {
-        self.0.as_string()
+        text_of(&self.0, &JsValue::UNDEFINED)
     }
 
     fn number(&self) -> Option<f64> {
@@ -50,11 +83,11 @@ impl Value for Json {
     }
 
     fn is_object(&self) -> bool {
-        self.0.is_object() && !js_sys::Array::is_array(&self.0)
+        is_object(&self.0)
     }
 
     fn items(&self, max: usize) -> Option<Vec<Self>> {
-        let array = self.0.dyn_ref::<js_sys::Array>()?;
+        let array = self.0.dyn_ref::<Array>()?;
         Some((0..array.length()).take(max).map(|i| Json(array.get(i))).collect())
     }
 }

@@ -223,6 +223,27 @@ test("a candidate of more than 1000 characters is not taken", async (t) => {
   assert.deepEqual(connections[0].candidates.map(({ candidate }) => candidate.length), [1000]);
 });
 
+test("of a frame handlers see what was read and nothing else", async (t) => {
+  const server = new FakeServer();
+  const client = new SignallingClient(options(server));
+  t.after(() => client.close());
+  await client.connect();
+  const [presence, message, direct] = ["presence", "message", "direct"].map((name) => record(client, name));
+  const bad = ["", "two\nlines", "\n", "\u0007", "é", "p".repeat(129), 5, null];
+  const junk = [...bad.map((peerId) => ({ peerId, metadata: { bad: true } })), null, "x", [], {}];
+  const [a, b] = [{ peerId: "a", metadata: { name: "A" } }, { peerId: "b" }];
+  const joined = [...junk, { ...a, more: 1 }, ...junk, { ...b, metadata: [] }, ...junk];
+  deliver(server.socket, { type: "presence", channel: "room", joined, left: junk, more: 1 });
+  deliver(server.socket, { type: "presence", channel: "room", joined: { 0: a, length: 1 } });
+  deliver(server.socket, { type: "message", channel: "room", from: "a", fromMetadata: [], data: 1, more: 1 });
+  deliver(server.socket, { type: "message", channel: "room", from: "a", fromMetadata: { name: "A" }, data: null });
+  deliver(server.socket, { type: "direct", channel: "room", from: "a", data: 2 });
+  deliver(server.socket, { type: "direct", from: "a\nb", data: 3 });
+  assert.deepEqual(presence.payloads, [{ channel: "room", joined: [a, b], left: [] }, { channel: "room", joined: [], left: [] }]);
+  assert.deepEqual(message.payloads, [{ channel: "room", from: "a", data: 1 }, { channel: "room", from: "a", fromMetadata: { name: "A" }, data: null }]);
+  assert.deepEqual(direct.payloads, [{ from: "a", data: 2 }]);
+});
+
 test("signals of peers who are not there, and of ourselves, are bounded and forgotten", async (t) => {
   const { server, direct, connections, peer } = await room(t);
   for (let i = 0; i < 5_000; i += 1) direct(offer("v=0\r\n".padEnd(4_000)), `stranger-${i}`);

@@ -152,6 +152,8 @@ pub enum SignallingEvent<V> {
         from_metadata: Option<V>,
         /// The payload.
         data: V,
+        /// The frame that it came in, of which a driver can show the application what the other fields say.
+        frame: V,
     },
     /// A message to our peer id.
     Direct {
@@ -161,6 +163,8 @@ pub enum SignallingEvent<V> {
         from_metadata: Option<V>,
         /// The payload.
         data: V,
+        /// The frame that it came in, of which a driver can show the application what the other fields say.
+        frame: V,
     },
     /// A channel's roster or a change of it.
     Presence {
@@ -170,6 +174,8 @@ pub enum SignallingEvent<V> {
         joined: Vec<PresencePeer<V>>,
         /// Who left.
         left: Vec<PresencePeer<V>>,
+        /// The frame that it came in, of which a driver can show the application what the other fields say.
+        frame: V,
     },
     /// An error that answers no request of ours.
     ServerError {
@@ -279,6 +285,8 @@ pub enum RoomEvent<V> {
         data: V,
         /// Whether it came to the whole room or to us alone.
         kind: DataKind,
+        /// The frame that it came in, of which a driver can show the application what the other fields say.
+        frame: V,
     },
     /// Something the application must react to.
     Error(RoomError<V>),

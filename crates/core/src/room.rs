@@ -255,7 +255,7 @@ impl<V: Value> Room<V> {
             SignallingEvent::Disconnected { code, reason, will_reconnect } => {
                 self.handle_disconnected(now, code, reason, will_reconnect, link);
             }
-            SignallingEvent::Presence { channel, joined, left }
+            SignallingEvent::Presence { channel, joined, left, .. }
                 if self.channel.as_ref() == Some(&channel) =>
             {
                 if self.state == RoomState::Joining {
@@ -268,15 +268,15 @@ impl<V: Value> Room<V> {
                     self.handle_presence(now, (joined, left), link);
                 }
             }
-            SignallingEvent::Direct { from, from_metadata, data } => match Signal::parse(&data) {
+            SignallingEvent::Direct { from, from_metadata, data, frame } => match Signal::parse(&data) {
                 Ok(Some(signal)) => self.handle_signal(now, from, signal, link),
-                Ok(None) => self.surface(from, from_metadata, data, DataKind::Direct, link),
+                Ok(None) => self.surface(from, from_metadata, data, DataKind::Direct, frame, link),
                 Err(_) => link.out.log(Level::Warn, "dropped a malformed signal"),
             },
-            SignallingEvent::Message { channel, from, from_metadata, data }
+            SignallingEvent::Message { channel, from, from_metadata, data, frame }
                 if self.channel.as_ref() == Some(&channel) =>
             {
-                self.surface(from, from_metadata, data, DataKind::Broadcast, link);
+                self.surface(from, from_metadata, data, DataKind::Broadcast, frame, link);
             }
             SignallingEvent::ServerError { code, message, .. } => {
                 const FATAL: [ErrorCode; 2] =
@@ -303,10 +303,11 @@ impl<V: Value> Room<V> {
         from_metadata: Option<V>,
         data: V,
         kind: DataKind,
+        frame: V,
         link: &mut Signalling<V>,
     ) {
         if self.find(&from).is_ok() {
-            link.out.event(Event::Room(RoomEvent::Data { from, from_metadata, data, kind }));
+            link.out.event(Event::Room(RoomEvent::Data { from, from_metadata, data, kind, frame }));
         } else {
             link.out.log(Level::Debug, "dropped a message of an absent peer");
         }

@@ -116,8 +116,10 @@ impl Channel {
 impl PeerId {
     /// Checks a peer id.
     pub fn parse(id: &str) -> Result<Self, InvalidName> {
-        check(id, MAX_PEER_ID_LENGTH)?;
-        if !id.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        // One look where there is nothing to complain of: a full room is 256 of them.
+        let is_printable = id.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if !is_printable || id.is_empty() || id.len() > MAX_PEER_ID_LENGTH {
+            check(id, MAX_PEER_ID_LENGTH)?;
             return Err(InvalidName::NotPrintableAscii);
         }
         Ok(Self(id.into()))

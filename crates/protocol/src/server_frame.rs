@@ -134,7 +134,7 @@ impl<V: Value> ServerFrame<V> {
             "error" => Self::Error {
                 code: ErrorCode(required_string(frame, Field::Code)?.into()),
                 request_id: request_id(frame),
-                message: frame.field(Field::Message).and_then(|m| m.string()),
+                message: frame.text(Field::Message),
             },
             "welcome" => Self::Welcome(Welcome::parse(frame)?),
             "going_away" => {
@@ -165,7 +165,7 @@ impl<V: Value> Welcome<V> {
             ice_servers,
             resume: optional(frame, Field::Resume).and_then(|resume| {
                 Some(Resume {
-                    token: Secret::new(resume.field(Field::Token)?.string()?),
+                    token: Secret::new(resume.text(Field::Token)?),
                     grace_ms: millis(&resume, Field::GraceMs)?,
                 })
             }),
@@ -185,7 +185,7 @@ fn peer_id<V: Value>(frame: &V, field: Field) -> Result<PeerId, Malformed> {
 }
 
 fn request_id<V: Value>(frame: &V) -> Option<RequestId> {
-    RequestId::parse(&frame.field(Field::RequestId)?.string()?).ok()
+    RequestId::parse(&frame.text(Field::RequestId)?).ok()
 }
 
 fn metadata<V: Value>(value: &V, field: Field) -> Option<V> {
@@ -198,15 +198,13 @@ fn millis<V: Value>(value: &V, field: Field) -> Option<u64> {
 
 fn peers<V: Value>(frame: &V, field: Field) -> Vec<PresencePeer<V>> {
     // One more than a room holds, so that the room can tell a full list from a cut one. Our own id may be in it.
-    let list = frame.field(field).and_then(|v| v.items(MAX_PEERS_PER_CHANNEL + 2)).unwrap_or_default();
-    list.iter()
-        .filter_map(|peer| {
-            Some(PresencePeer {
-                peer_id: PeerId::parse(&peer.field(Field::PeerId)?.string()?).ok()?,
-                metadata: metadata(peer, Field::Metadata),
-            })
-        })
-        .collect()
+    let mut peers = Vec::new();
+    frame.peers(field, MAX_PEERS_PER_CHANNEL + 2, &mut |id, metadata| {
+        let Ok(peer_id) = PeerId::parse(id) else { return false };
+        peers.push(PresencePeer { peer_id, metadata });
+        true
+    });
+    peers
 }
 
 impl<V: ToJson> ToJson for ServerFrame<V> {

@@ -185,7 +185,7 @@ impl Candidate {
     /// Reads an `RTCIceCandidateInit`.
     pub fn parse<V: Value>(value: &V) -> Result<Self, Malformed> {
         let candidate = required_string(value, Field::Candidate)?;
-        let text = |field| optional(value, field).and_then(|v| v.string());
+        let text = |field| value.text(field);
         let (sdp_mid, username_fragment) = (text(Field::SdpMid), text(Field::UsernameFragment));
         let longest = [Some(&candidate), sdp_mid.as_ref(), username_fragment.as_ref()];
         if longest.into_iter().flatten().any(|s| s.len() > MAX_CANDIDATE_LENGTH) {
@@ -209,7 +209,7 @@ impl<V: Value> Signal<V> {
         if let Some(meta) = data.field(Field::TrackMeta) {
             return Ok(Some(Self::TrackMeta(TrackMeta::parse(&meta)?)));
         }
-        match data.field(Field::Type).and_then(|t| t.string()).as_deref() {
+        match data.text(Field::Type).as_deref() {
             Some("rtc-description") => {
                 let description = data.field(Field::Description).ok_or(Malformed(Field::Description))?;
                 Ok(Some(Self::Description(Description::parse(&description)?)))
@@ -225,7 +225,7 @@ impl<V: Value> Signal<V> {
 
 impl<V: Value> TrackMeta<V> {
     fn parse(meta: &V) -> Result<Self, Malformed> {
-        let text = |field| optional(meta, field).and_then(|v| v.string());
+        let text = |field| meta.text(field);
         let metadata = optional(meta, Field::Metadata);
         if metadata.as_ref().is_some_and(|metadata| !metadata.is_object()) {
             return Err(Malformed(Field::Metadata));
@@ -237,7 +237,7 @@ impl<V: Value> TrackMeta<V> {
 
 impl Description {
     fn parse<V: Value>(value: &V) -> Result<Self, Malformed> {
-        let kind = match value.field(Field::Type).and_then(|t| t.string()).as_deref() {
+        let kind = match value.text(Field::Type).as_deref() {
             Some("offer") => SdpType::Offer,
             Some("answer") => SdpType::Answer,
             _ => return Err(Malformed(Field::Type)),

@@ -12,6 +12,23 @@ pub trait Value: Clone {
     /// The named field, if this is an object that has it and it is not `undefined`.
     fn field(&self, field: Field) -> Option<Self>;
 
+    /// The named field's text, if this is an object and the field a string.
+    fn text(&self, field: Field) -> Option<String> {
+        self.field(field)?.string()
+    }
+
+    /// Hands the id and the metadata of each of the first `max` peers in a list of this frame to `take`, which
+    /// answers whether that is an id. What is no peer at all is passed over.
+    ///
+    /// A platform whose values are shared may leave those peers in the list and nothing else, to show it as it is.
+    fn peers(&self, list: Field, max: usize, take: &mut dyn FnMut(&str, Option<Self>) -> bool) {
+        for peer in self.field(list).and_then(|list| list.items(max)).unwrap_or_default() {
+            if let Some(id) = peer.text(Field::PeerId) {
+                take(&id, peer.field(Field::Metadata).filter(Self::is_object));
+            }
+        }
+    }
+
     /// The text, if this is a string.
     fn string(&self) -> Option<String>;
 
@@ -46,7 +63,7 @@ impl std::error::Error for Malformed {}
 
 /// A field's text, or a [`Malformed`] that names the field.
 pub(crate) fn required_string<V: Value>(value: &V, field: Field) -> Result<String, Malformed> {
-    value.field(field).and_then(|v| v.string()).ok_or(Malformed(field))
+    value.text(field).ok_or(Malformed(field))
 }
 
 /// Answers a field's value, treating `null` as absent.

@@ -53,7 +53,7 @@ impl<V: Value> Signalling<V> {
             SocketEvent::Frame(frame) => {
                 self.liveness.heard(now);
                 match ServerFrame::parse(&frame) {
-                    Ok(frame) => self.handle_frame(now, socket, frame),
+                    Ok(parsed) => self.handle_frame(now, socket, parsed, frame),
                     Err(_) => {
                         self.lose_count();
                         self.log(Level::Warn, "dropped a malformed frame");
@@ -123,7 +123,8 @@ impl<V: Value> Signalling<V> {
         self.command(Command::OpenSocket(socket, url));
     }
 
-    fn handle_frame(&mut self, now: Instant, socket: SocketId, frame: ServerFrame<V>) {
+    /// Takes a frame, which as it came is `raw`.
+    fn handle_frame(&mut self, now: Instant, socket: SocketId, frame: ServerFrame<V>, raw: V) {
         match (self.phase, frame) {
             (Phase::Opening(_), ServerFrame::Welcome(welcome)) => self.handle_welcome(now, socket, welcome),
             (Phase::Opening(_), _) => self.log(Level::Warn, "ignored a frame before the welcome"),
@@ -148,15 +149,15 @@ impl<V: Value> Signalling<V> {
             }
             (_, ServerFrame::Message { channel, from, from_metadata, data }) => {
                 self.count_frame();
-                self.event(SignallingEvent::Message { channel, from, from_metadata, data });
+                self.event(SignallingEvent::Message { channel, from, from_metadata, data, frame: raw });
             }
             (_, ServerFrame::Direct { from, from_metadata, data }) => {
                 self.count_frame();
-                self.event(SignallingEvent::Direct { from, from_metadata, data });
+                self.event(SignallingEvent::Direct { from, from_metadata, data, frame: raw });
             }
             (_, ServerFrame::Presence { channel, joined, left }) => {
                 self.count_frame();
-                self.event(SignallingEvent::Presence { channel, joined, left });
+                self.event(SignallingEvent::Presence { channel, joined, left, frame: raw });
             }
             (_, ServerFrame::GoingAway { retry_after_ms }) => {
                 self.event(SignallingEvent::GoingAway { retry_after_ms });

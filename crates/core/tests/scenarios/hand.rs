@@ -379,7 +379,7 @@ fn say_event(event: Event<Json>) -> String {
                 format!("message {from}@{channel} {data}")
             }
             SignallingEvent::Direct { from, data, .. } => format!("direct {from} {data}"),
-            SignallingEvent::Presence { channel, joined, left } => {
+            SignallingEvent::Presence { channel, joined, left, .. } => {
                 format!("presence {channel} +{} -{}", ids(&joined), ids(&left))
             }
             SignallingEvent::ServerError { code, .. } => format!("server error {code}"),

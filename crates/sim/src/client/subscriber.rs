@@ -45,7 +45,7 @@ impl Client {
                 self.watch.messages.surfaced(kernel, who, &data);
                 self.surfaced.push(data);
             }
-            SignallingEvent::Presence { channel, joined, left } => {
+            SignallingEvent::Presence { channel, joined, left, .. } => {
                 self.watch.presence.changed(&channel, &joined, &left);
                 self.acquaintances.extend(joined.into_iter().map(|peer| peer.peer_id));
                 let surplus = self.acquaintances.len().saturating_sub(8);
