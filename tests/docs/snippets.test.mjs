@@ -114,7 +114,8 @@ const crates = readdirSync(join(root, "crates")).map((name) => readFileSync(join
 const programs = {
   "cargo xtask": ([command, ...words]) => {
     assert.match(help(xtask), new RegExp(`^  ${command} `, "m"), `there is no ${command}`);
-    const text = help(xtask, command);
+    const path = command === "bench" ? [command, words.shift()] : [command];
+    const text = help(xtask, ...path);
     knows(text, words);
     const parts = words.includes("--only") ? words[words.indexOf("--only") + 1].split(",") : [];
     for (const part of parts.filter((each) => each && each !== "PART")) assert.match(text, new RegExp(`^ +- ${part}:`, "m"), `there is no part ${part}`);
