@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { exitCode } from "../support/child.mjs";
 import { testPages } from "../browser/test-page.mjs";
 import { KEY, startServer } from "../support/server.mjs";
-import { beside, count, report } from "../support/soak.mjs";
+import { beside, count, isSoak, report } from "../support/soak.mjs";
 
 const pages = testPages({ flags: ["--js-flags=--expose-gc", "--enable-precise-memory-info"] });
 const long = { timeout: 1_500_000 };
@@ -80,14 +80,18 @@ test("peers that join and leave, and channels that open and close, leave nothing
   assert.ok(results[1].listeners <= results[0].listeners, `${results[0].listeners} listeners, then ${results[1].listeners}`);
 });
 
-test("peers that join and leave, and channels that open and close, leave nothing in Node", long, async (t) => {
-  const server = await startServer();
-  t.after(() => server.kill());
-  const access = { apiKey: KEY, url: server.url };
-  const child = fork(beside("cycles-in-node.mjs"), [JSON.stringify({ access, steps: STEPS })]);
-  const results = await new Promise((resolve, reject) => {
-    child.once("message", resolve);
-    exitCode(child).then((code) => reject(new Error(`it ended with ${code}`)));
+// `@roamhq/wrtc` aborts now and then while so many connections are collected on command. What Node keeps of a few is judged
+// in tests/node/leaks.test.mjs; this one belongs to the soak.
+if (isSoak) {
+  test("peers that join and leave, and channels that open and close, leave nothing in Node", long, async (t) => {
+    const server = await startServer();
+    t.after(() => server.kill());
+    const access = { apiKey: KEY, url: server.url };
+    const child = fork(beside("cycles-in-node.mjs"), [JSON.stringify({ access, steps: STEPS })]);
+    const results = await new Promise((resolve, reject) => {
+      child.once("message", resolve);
+      exitCode(child).then((code) => reject(new Error(`it ended with ${code}`)));
+    });
+    check(t, { keepsChannels: true }, results);
   });
-  check(t, { keepsChannels: true }, results);
-});
+}
