@@ -78,8 +78,12 @@ pub fn from_env(name: &str) -> Option<PathBuf> {
 
 /// Whether this is a Debian on which we may install packages.
 pub fn can_install() -> bool {
-    let root = process::read(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    root && on_path("apt-get").is_some()
+    is_root() && on_path("apt-get").is_some()
+}
+
+/// Whether we may do everything.
+pub fn is_root() -> bool {
+    process::read(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
 /// Installs Debian's packages.

@@ -12,8 +12,8 @@ use anyhow::{Result, bail};
 
 use super::{Bench, Tally, node};
 use crate::browser::Kind;
-use crate::process::{self, cargo, command, on_path, say};
-use crate::programs::{COTURN, IPROUTE};
+use crate::process::{self, cargo, on_path, say};
+use crate::programs::{COTURN, IPROUTE, is_root};
 use crate::workspace;
 
 const DIRECTORY: &str = "tests/soak";
@@ -62,8 +62,7 @@ fn run(bench: &Bench, limit: Duration, prepare: impl Fn(&mut Command)) -> Result
 
 /// Why there can be no network of our own here, if so.
 fn no_network() -> Result<Option<&'static str>> {
-    let is_root = process::read(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !is_root || !Path::new("/dev/net/tun").exists() {
+    if !is_root() || !Path::new("/dev/net/tun").exists() {
         return Ok(Some("only root on a Linux with /dev/net/tun can make networks"));
     }
     if on_path("python3").is_none() || on_path("openssl").is_none() {
