@@ -1,5 +1,5 @@
-// The wasm file travels inside the bundle as text: the frequent byte values as one character each, the
-// others as two. How the text is made, and why so, is told by crates/xtask/src/inline.rs.
+// The wasm file travels inside the bundle as text in two halves: in each the frequent byte values as one
+// character each, the others as two. How it is made, and why so, is told by crates/xtask/src/inline.rs.
 //
 // What the text says are the bytes of the wasm file, sorted into streams. Which bytes went into which, and
 // what the code below must know of wasm, is told by crates/xtask/src/streams.rs.
@@ -11,8 +11,9 @@ const LABELS = 3;
 const CALLS = 4;
 const LOCALS = 5;
 const OFFSETS = 6;
+const ADDRESSES = 7;
 // The first of those of the constants, which go by the instruction that follows.
-const CONSTANTS = 7;
+const CONSTANTS = 8;
 
 // Where the first operand of an instruction comes from: from this stream for opcodes from the one to the
 // other. Other instructions have none, apart from the constants of floating point.
@@ -36,28 +37,26 @@ const OPERANDS = [
 // characters come first, at -2 and -1.
 const place = (code) => code - 34 - (code > 34) - (code > 60) - (code > 92);
 
-// Turns the text back into bytes. `singles` holds the byte values of the characters that stand alone, as
-// hex digits; the remaining values follow in ascending order.
-const decode = (text, singles) => {
+// Turns a text back into bytes, from `to` on, and returns where they end. `singles` holds the byte values of
+// the characters that stand alone, as hex digits; the remaining values follow in ascending order.
+const decode = ({ text, singles }, bytes, to) => {
   const values = singles.match(/../g).map((hex) => parseInt(hex, 16));
   const alone = values.length;
   for (let value = 0; value < 256; value++) if (!values.includes(value)) values.push(value);
 
-  const codes = new TextEncoder().encode(text);
-  const places = Int8Array.from({ length: 127 }, (_, code) => place(code));
-  const bytes = new Uint8Array(codes.length);
-  for (let from = 0, to = 0; from < codes.length; to++) {
-    let index = places[codes[from++]];
-    if (index < 0) index = alone * (index + 3) + places[codes[from++]];
+  for (let from = 0; from < text.length; to++) {
+    let index = place(text.charCodeAt(from++));
+    if (index < 0) index = alone * (index + 3) + place(text.charCodeAt(from++));
     bytes[to] = values[index];
   }
-  return bytes;
+  return to;
 };
 
 // Puts the wasm file together again. `size` is its size, `sizes` are those of the streams, which stand one
 // after the other, `head` is the number of bytes before the first function, `functions` that of the functions.
-export const unpack = ({ text, singles, size, sizes, head, functions }) => {
-  const bytes = decode(text, singles);
+export const unpack = ({ halves, size, sizes, head, functions }) => {
+  const bytes = new Uint8Array(size);
+  halves.reduce((to, half) => decode(half, bytes, to), 0);
   let end = 0;
   const next = sizes.map((length) => (end += length) - length);
   const wasm = new Uint8Array(size);
@@ -65,6 +64,7 @@ export const unpack = ({ text, singles, size, sizes, head, functions }) => {
 
   const operands = new Uint8Array(256);
   for (const [stream, first, last] of OPERANDS) operands.fill(stream, first, last + 1);
+  const loads = new Uint8Array(256).fill(1, 0x28, 0x36);
 
   // Copies from a stream: some bytes.
   const copy = (stream, count) => {
@@ -86,6 +86,7 @@ export const unpack = ({ text, singles, size, sizes, head, functions }) => {
     const opcode = (wasm[at++] = bytes[next[OPCODES]++]);
     let stream = operands[opcode];
     if (stream === CONSTANTS) stream += bytes[next[OPCODES]] >> 2;
+    if (opcode === 0x20 && loads[bytes[next[OPCODES]]]) stream = ADDRESSES;
     if (stream === OFFSETS) at++;
     const operand = stream > 0 ? number(stream) : 0;
     if (opcode > 0x1f && opcode < 0x43) return 0;
