@@ -15,7 +15,7 @@ import { startServer } from "./support/server.mjs";
 
 const RATES = [60, 1_000, 10_000];
 const LENGTHS = [64, 16 * 1024];
-const READERS = [1, 8];
+const READERS = [1, 2, 4, 8];
 /** How long the slow reader's process runs and is stopped, in milliseconds. */
 const [RUNS_MS, STOPS_MS] = [50, 200];
 

@@ -64,7 +64,7 @@ await program("recovery", { rounds: 9 }, async ({ rounds, quick, take }) => {
   const server = await startServer();
   for (const count of quick ? [2] : [2, 8]) {
     const answers = await takeTurns({
-      base: "official", rounds, warmups: 1,
+      base: "official", rounds: count > 2 ? Math.max(3, Math.ceil(rounds / 2)) : rounds, warmups: 1,
       variants: { official: () => crash("official", server, count), ours: () => crash("ours", server, count) },
     });
     const table = (figure, title, unit, goals) => {
