@@ -1,5 +1,5 @@
 // How many frames of a data track arrive, and how old they are then: for several rates, lengths and audiences, each reader
-// in a process of its own. Of eight readers one is slow: its process is stopped for four fifths of the time.
+// in a process of its own. Of several readers one is slow: its process is stopped for four fifths of the time.
 //
 // Ages are from `tryPush` to the reader's `read`, in milliseconds, on one machine and by one clock.
 

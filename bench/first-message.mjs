@@ -34,14 +34,19 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
     },
   };
   let warm = await openPage(browser, server);
-  places["in one page of Chromium, warm"] = async (which, size) => (await warm.run("first-message", "meet", which, access, size)).all;
+  const WARM_PAGE = "in one page of Chromium, warm";
+  places[WARM_PAGE] = async (which, size, ahead) => (await warm.run("first-message", "meet", which, access, size, ahead)).all;
 
   for (const [place, measure] of Object.entries(places)) {
     for (const [size, part] of quick ? [[2, 1]] : SIZES) {
+      // With both ends of 120 connections in one process, @roamhq/wrtc runs out of files to open.
+      if (size > 8 && place.includes("Node")) continue;
       await compare({
         rounds: Math.max(3, Math.round(rounds * part)), warmups: place.endsWith("cold") ? 0 : 1,
         title: `From join() of ${size} peers until every pair has echoed a byte, ${place}`, unit: "ms", base: "official",
-        variants: { official: () => measure("official", size), ours: () => measure("ours", size) },
+        variants: { official: () => measure("official", size), ours: () => measure("ours", size),
+          // What could be gained at most by connections that are made while nobody is there yet.
+          ...(place === WARM_PAGE && { "ours, connections made ahead": () => measure("ours", size, true) }) },
         goals: { ours: 0.8 },
       });
       // A page keeps what its closed connections were made of until it is collected.

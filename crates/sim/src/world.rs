@@ -52,7 +52,16 @@ impl World {
         let troubled = plan.fault_gap.is_some();
         let (network, webrtc) = (Network::default(), Webrtc::default());
         Self {
-            out: Outside { kernel, network, webrtc, plan, troubled, busy: true, settled: false, clock: Duration::default },
+            out: Outside {
+                kernel,
+                network,
+                webrtc,
+                plan,
+                troubled,
+                busy: true,
+                settled: false,
+                clock: Duration::default,
+            },
             server,
             clients,
             channel,

@@ -47,7 +47,9 @@ impl Client {
                 self.surfaced.push(data);
             }
             SignallingEvent::Presence { channel, frame, .. } => {
-                let Ok(ServerFrame::Presence { joined, left, .. }) = ServerFrame::parse(&frame) else { return };
+                let Ok(ServerFrame::Presence { joined, left, .. }) = ServerFrame::parse(&frame) else {
+                    return;
+                };
                 self.watch.presence.changed(&channel, &joined, &left);
                 self.acquaintances.extend(joined.into_iter().map(|peer| peer.peer_id));
                 let surplus = self.acquaintances.len().saturating_sub(8);

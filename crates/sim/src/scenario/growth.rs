@@ -71,7 +71,9 @@ pub fn grow(count: usize, clock: fn() -> Duration) -> Result<Growth, String> {
 
 fn run_until(world: &mut World, end: Instant) -> Result<(), String> {
     while world.out.kernel.now < end {
-        let Some(event) = world.out.kernel.advance() else { return Err("nothing happens any more".to_owned()) };
+        let Some(event) = world.out.kernel.advance() else {
+            return Err("nothing happens any more".to_owned());
+        };
         world.handle(event);
         if let Some(violation) = world.out.kernel.violation() {
             return Err(violation.to_string());
