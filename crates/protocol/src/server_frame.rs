@@ -425,4 +425,15 @@ mod tests {
         assert!(joined.len() <= MAX_PEERS_PER_CHANNEL + 2);
         assert!(left.is_empty());
     }
+
+    #[test]
+    fn who_keeps_no_roster_is_told_of_no_peers() {
+        let frame = json!({"type": "presence", "channel": "c", "joined": [{"peerId": "a"}], "left": [{"peerId": "b"}]});
+        let channel = Channel::parse("c").unwrap();
+        assert_eq!(
+            ServerFrame::parse_without_peers(&frame),
+            Ok(ServerFrame::Presence { channel, joined: vec![], left: vec![] })
+        );
+        assert!(ServerFrame::parse_without_peers(&json!({"type": "presence"})).is_err());
+    }
 }

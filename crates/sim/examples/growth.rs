@@ -2,6 +2,8 @@
 //!
 //! Time is that of the core alone, by the clock; memory is what is free once the core is gone.
 
+#![expect(clippy::disallowed_types, reason = "a measurement's own time, not a world's")]
+
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,6 @@ use serde_json::json;
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-#[expect(clippy::disallowed_methods, reason = "a measurement, which no world sees")]
 fn clock() -> Duration {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     BEGIN.get_or_init(Instant::now).elapsed()

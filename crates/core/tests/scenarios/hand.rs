@@ -381,7 +381,7 @@ fn say_event(event: Event<Json>) -> String {
             SignallingEvent::Direct { from, data, .. } => format!("direct {from} {data}"),
             SignallingEvent::Presence { channel, frame, .. } => {
                 let Ok(ServerFrame::Presence { joined, left, .. }) = ServerFrame::parse(&frame) else {
-                    panic!("a presence that is none: {frame}")
+                    return format!("no presence: {frame}");
                 };
                 format!("presence {channel} +{} -{}", ids(&joined), ids(&left))
             }
