@@ -259,7 +259,7 @@ await program("calls", { rounds: 21 }, async ({ quick, compare }) => {
   const { centrifuge: _, ...bare } = clients;
   await compare({
     title: `Presence of ${PEERS} peers, from its frame to the handler`, unit: "µs", base: "official",
-    variants: each(bare, presented, quick ? 10 : 100), goals: { ours: 1 },
+    variants: each(bare, presented, quick ? 10 : 1_000), goals: { ours: 1 },
   });
   await compare({
     title: `Presence of ${PEERS} peers, until each is a RemotePeer`, unit: "µs", base: "official",

@@ -2,9 +2,9 @@
 //
 // The peer that is measured has a process of its own; the others share one. Processor time and memory are those of the
 // whole process, `@roamhq/wrtc`'s native threads included. For larger rooms there is the simulator, whose cores are the
-// same: `cargo run --release -p metered-sim -- --help`.
+// same: there it is the core alone that is measured.
 
-import { fork } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -85,6 +85,14 @@ const grow = async (which, url, others) => {
   return { cpu: join.cpu / others, rss: join.rss / others, message: (messages.cpu * 1_000) / (2 * expected) };
 };
 
+/** What the simulator says of rooms of these sizes. */
+const simulated = (sizes) => {
+  const args = ["run", "--release", "--quiet", "--package", "metered-sim", "--example", "growth", "--", ...sizes.map(String)];
+  const { status, stdout } = spawnSync("cargo", args, { cwd: fileURLToPath(new URL("..", import.meta.url)), encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  if (status !== 0) throw new Error(`the simulator ended with ${status}`);
+  return JSON.parse(stdout);
+};
+
 const main = () => program("growth", { rounds: 5 }, async ({ rounds, quick, take }) => {
   const server = await startServer();
   const rows = [];
@@ -105,6 +113,13 @@ const main = () => program("growth", { rounds: 5 }, async ({ rounds, quick, take
     columns: ["", "peers", "processor ms to join", "MiB more", "processor µs per message sent or received"], rows,
   });
   await server.kill();
+  const cores = simulated(quick ? [2, 8] : [2, 4, 8, 16, 32, 64, 256]);
+  take({
+    title: "The core of one peer that joins a room in the simulator",
+    columns: ["peers", "inputs", "outputs", "µs to join", "µs per other", "KiB held", "KiB per other", "µs per message", "events of the world"],
+    rows: cores.map(({ peers, inputs, outputs, joinUs, messageUs, bytes, events }) =>
+      [peers, inputs, outputs, joinUs, joinUs / (peers - 1), bytes / 1024, bytes / 1024 / (peers - 1), messageUs / (peers - 1), events]),
+  });
 });
 
 await (process.send ? members(...process.argv.slice(2, 5), Number(process.argv[5])) : main());

@@ -1,7 +1,8 @@
 // All comparisons of the client, one after another: what they print, in target/bench/client.json, and as a picture in
 // target/bench/client.svg.
 //
-// Each program has a process of its own, because native objects and compiled code of one would count for the next.
+// Each program has a process of its own, because native objects and compiled code of one would count for the next. Names of
+// programs among the arguments choose those.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,13 +15,16 @@ const inFolder = (path) => fileURLToPath(new URL(path, import.meta.url));
 const folder = inFolder("../target/bench");
 mkdirSync(folder, { recursive: true });
 
+const [chosen, passed] = [[], []];
+for (const argument of process.argv.slice(2)) (PROGRAMS.includes(argument) ? chosen : passed).push(argument);
+
 const results = [];
 const failed = [];
-for (const name of PROGRAMS) {
+for (const name of chosen.length > 0 ? chosen : PROGRAMS) {
   const file = `${folder}/${name}.json`;
   rmSync(file, { force: true });
   console.log(`\n# ${name}`);
-  const { status } = spawnSync(process.execPath, [inFolder(`${name}.mjs`), ...process.argv.slice(2), "--json", file], { stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [inFolder(`${name}.mjs`), ...passed, "--json", file], { stdio: "inherit" });
   if (status === 0) results.push(JSON.parse(readFileSync(file, "utf8")));
   else failed.push(name);
 }

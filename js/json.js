@@ -19,14 +19,16 @@ export const text = (value, name) => {
  */
 export const peers = (frame, name, max) => {
   let ids = "";
-  const items = frame[name];
-  const kept = (frame[name] = []);
-  for (const item of Array.isArray(items) ? items.slice(0, max) : []) {
+  const list = Array.isArray(frame[name]) ? frame[name] : (frame[name] = []);
+  if (list.length > max) list.length = max;
+  let kept = 0;
+  for (const item of list) {
     const { peerId, metadata } = item ?? {};
     if (typeof peerId !== "string" || peerId.includes("\n")) continue;
     ids += `${peerId}\n`;
-    kept.push(isObject(metadata) ? { peerId, metadata } : { peerId });
+    list[kept++] = isObject(metadata) ? { peerId, metadata } : { peerId };
   }
+  list.length = kept;
   return ids;
 };
 

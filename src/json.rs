@@ -3,7 +3,7 @@
 use std::mem::ManuallyDrop;
 
 use js_sys::Array;
-use metered_protocol::{Field, Value};
+use metered_protocol::{Field, TakePeer, Value};
 use wasm_bindgen::prelude::*;
 
 /// A JavaScript value: inbound something that `JSON.parse` made, outbound JSON text.
@@ -52,13 +52,13 @@ impl Value for Json {
     }
 
     #[expect(clippy::manual_pattern_char_comparison, reason = "a searcher for a char is more to download")]
-    fn peers(&self, list: Field, max: usize, take: &mut dyn FnMut(&str, Option<Self>) -> bool) {
+    fn peers(&self, list: Field, max: usize, take: &mut TakePeer<'_, Self>) {
         let ids = with_name(list, |name| peers_of(&self.0, name, max));
         let Some(list) = self.field(list) else { return };
         let list = list.0.unchecked_ref::<Array>();
         let mut at = 0;
         for id in ids.split_terminator(|c| c == '\n') {
-            if take(id, present(metadata_of(list, at))) {
+            if take(id, &|| present(metadata_of(list, at))) {
                 at += 1;
             } else {
                 remove(list, at);

@@ -2,14 +2,22 @@
 
 import { createChannel, loadSdk } from "./sdks.mjs";
 
+/** Connections that have gathered candidates before anybody needs one. */
+const gathered = async (count) => {
+  const ready = Array.from({ length: count }, () => new RTCPeerConnection({ iceCandidatePoolSize: 1 }));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return { rtcPeerConnectionFactory: (config) => ready.pop() ?? new RTCPeerConnection(config) };
+};
+
 /**
  * From `join()` on all of so many peers, until each pair has opened a data channel and a byte has come back through it:
- * in milliseconds, as `all`. `joined` is when `join()` had resolved everywhere.
+ * in milliseconds, as `all`. `joined` is when `join()` had resolved everywhere. With `ahead`, which is for pages, each has its
+ * connections before it joins.
  */
-export const meet = async (which, access, count) => {
+export const meet = async (which, access, count, ahead = false) => {
   const { newPeer, DataChannel } = await loadSdk(which, access);
   const channel = `bench-${crypto.randomUUID()}`;
-  const peers = Array.from({ length: count }, () => newPeer());
+  const peers = await Promise.all(Array.from({ length: count }, async () => newPeer(ahead ? await gathered(count - 1) : undefined)));
   const pairs = (count * (count - 1)) / 2;
   const begin = performance.now();
   let joined;

@@ -11,15 +11,16 @@ import { compare } from "./rounds.mjs";
 setFlagsFromString("--expose-gc");
 globalThis.gc ??= runInNewContext("gc");
 
-const usage = (name) => `node bench/${name}.mjs [--rounds N] [--quick] [--json FILE]
+const usage = (name) => `node bench/${name}.mjs [--rounds N] [--only TEXT] [--quick] [--json FILE]
 
   --rounds N   how often everything is measured (odd numbers are best)
+  --only TEXT  measures only the comparisons that have TEXT in their title
   --quick      three rounds of less, to see that it works: its figures mean nothing
   --json FILE  writes the tables to a file as well`;
 
 const options = (name, usual) => {
   const { values } = parseArgs({
-    options: { rounds: { type: "string" }, quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean" } },
+    options: { rounds: { type: "string" }, only: { type: "string" }, quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean" } },
   });
   if (values.help) {
     console.log(usage(name));
@@ -27,7 +28,7 @@ const options = (name, usual) => {
   }
   const rounds = Number(values.rounds ?? (values.quick ? 3 : usual));
   if (!(Number.isInteger(rounds) && rounds >= 3)) throw new TypeError("--rounds must be an integer >= 3");
-  return { rounds, quick: values.quick ?? false, json: values.json };
+  return { rounds, only: values.only?.toLowerCase(), quick: values.quick ?? false, json: values.json };
 };
 
 const figure = (value) => (Number.isFinite(value) ? value.toLocaleString("en", { maximumSignificantDigits: 3 }) : "");
@@ -71,16 +72,17 @@ const machine = () => ({
  * process ends with it, whatever native objects are left.
  */
 export const program = async (name, { rounds: usual = 15 } = {}, measure) => {
-  const { rounds, quick, json } = options(name, usual);
+  const { rounds, only, quick, json } = options(name, usual);
   const tables = [];
   const take = (table) => {
     (table.columns ? printFigures : printComparison)(table);
     tables.push(table);
   };
+  const isWanted = ({ title }) => only === undefined || title.toLowerCase().includes(only);
   const began = machine();
   // Whatever ends this process, those that it has started end too.
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
-  await measure({ rounds, quick, take, compare: async (settings) => take(await compare({ rounds, ...settings })) });
+  await measure({ rounds, quick, take, compare: async (settings) => isWanted(settings) && take(await compare({ rounds, ...settings })) });
   if (json) writeFileSync(json, `${JSON.stringify({ name, command: `node bench/${name}.mjs --rounds ${rounds}${quick ? " --quick" : ""}`, machine: began, tables }, null, 1)}\n`);
   process.exit();
 };

@@ -170,7 +170,7 @@ pub enum SignallingEvent<V> {
     Presence {
         /// The channel.
         channel: Channel,
-        /// Who joined.
+        /// Who joined. Where there is no room that has to know them, both lists are empty: `frame` has them.
         joined: Vec<PresencePeer<V>>,
         /// Who left.
         left: Vec<PresencePeer<V>>,

@@ -116,13 +116,19 @@ impl Channel {
 impl PeerId {
     /// Checks a peer id.
     pub fn parse(id: &str) -> Result<Self, InvalidName> {
+        Self::check(id)?;
+        Ok(Self(id.into()))
+    }
+
+    /// Checks a peer id that nobody keeps.
+    pub(crate) fn check(id: &str) -> Result<(), InvalidName> {
         // One look where there is nothing to complain of: a full room is 256 of them.
         let is_printable = id.bytes().all(|b| (0x20..0x7f).contains(&b));
         if !is_printable || id.is_empty() || id.len() > MAX_PEER_ID_LENGTH {
             check(id, MAX_PEER_ID_LENGTH)?;
             return Err(InvalidName::NotPrintableAscii);
         }
-        Ok(Self(id.into()))
+        Ok(())
     }
 }
 

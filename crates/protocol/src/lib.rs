@@ -47,7 +47,7 @@ pub use secret::Secret;
 pub use server_frame::{PresencePeer, Resume, ServerFrame, Welcome};
 pub use signal::{Candidate, Description, Fingerprint, Generation, SdpType, Signal, TrackMeta};
 pub use url::{InvalidUrl, ServerUrl};
-pub use value::{Malformed, Value};
+pub use value::{Malformed, TakePeer, Value};
 
 #[cfg(feature = "serde")]
 pub use client_frame::{ClientFrameError, RawJson};

@@ -111,6 +111,15 @@ impl<V: Value> ServerFrame<V> {
     /// Extra fields are ignored, optional fields of a wrong type count as absent; only what a frame cannot do
     /// without makes it [`Malformed`]. Peers of a presence whose ids break the rules are left out.
     pub fn parse(frame: &V) -> Result<Self, Malformed> {
+        Self::read(frame, true)
+    }
+
+    /// Reads a frame for somebody who keeps no roster: the lists of a presence are checked and remain empty.
+    pub fn parse_without_peers(frame: &V) -> Result<Self, Malformed> {
+        Self::read(frame, false)
+    }
+
+    fn read(frame: &V, with_peers: bool) -> Result<Self, Malformed> {
         let kind = required_string(frame, Field::Type)?;
         Ok(match kind.as_str() {
             "message" => Self::Message {
@@ -127,8 +136,8 @@ impl<V: Value> ServerFrame<V> {
             "ack" => Self::Ack { request_id: request_id(frame).ok_or(Malformed(Field::RequestId))? },
             "presence" => Self::Presence {
                 channel: channel(frame)?,
-                joined: peers(frame, Field::Joined),
-                left: peers(frame, Field::Left),
+                joined: peers(frame, Field::Joined, with_peers),
+                left: peers(frame, Field::Left, with_peers),
             },
             "pong" => Self::Pong,
             "error" => Self::Error {
@@ -196,12 +205,15 @@ fn millis<V: Value>(value: &V, field: Field) -> Option<u64> {
     value.field(field)?.number().filter(|n| *n >= 0.0).map(|n| n as u64)
 }
 
-fn peers<V: Value>(frame: &V, field: Field) -> Vec<PresencePeer<V>> {
+fn peers<V: Value>(frame: &V, field: Field, keep: bool) -> Vec<PresencePeer<V>> {
     // One more than a room holds, so that the room can tell a full list from a cut one. Our own id may be in it.
     let mut peers = Vec::new();
     frame.peers(field, MAX_PEERS_PER_CHANNEL + 2, &mut |id, metadata| {
+        if !keep {
+            return PeerId::check(id).is_ok();
+        }
         let Ok(peer_id) = PeerId::parse(id) else { return false };
-        peers.push(PresencePeer { peer_id, metadata });
+        peers.push(PresencePeer { peer_id, metadata: metadata() });
         true
     });
     peers
@@ -412,5 +424,16 @@ mod tests {
         assert_eq!(joined[0], PresencePeer { peer_id: peer("a"), metadata: None });
         assert!(joined.len() <= MAX_PEERS_PER_CHANNEL + 2);
         assert!(left.is_empty());
+    }
+
+    #[test]
+    fn who_keeps_no_roster_is_told_of_no_peers() {
+        let frame = json!({"type": "presence", "channel": "c", "joined": [{"peerId": "a"}], "left": [{"peerId": "b"}]});
+        let channel = Channel::parse("c").unwrap();
+        assert_eq!(
+            ServerFrame::parse_without_peers(&frame),
+            Ok(ServerFrame::Presence { channel, joined: vec![], left: vec![] })
+        );
+        assert!(ServerFrame::parse_without_peers(&json!({"type": "presence"})).is_err());
     }
 }

@@ -17,14 +17,14 @@ pub trait Value: Clone {
         self.field(field)?.string()
     }
 
-    /// Hands the id and the metadata of each of the first `max` peers in a list of this frame to `take`, which
-    /// answers whether that is an id. What is no peer at all is passed over.
+    /// Hands the id of each of the first `max` peers in a list of this frame to `take`, with a function that reads its
+    /// metadata. `take` answers whether that is an id. What is no peer at all is passed over.
     ///
     /// A platform whose values are shared may leave those peers in the list and nothing else, to show it as it is.
-    fn peers(&self, list: Field, max: usize, take: &mut dyn FnMut(&str, Option<Self>) -> bool) {
+    fn peers(&self, list: Field, max: usize, take: &mut TakePeer<'_, Self>) {
         for peer in self.field(list).and_then(|list| list.items(max)).unwrap_or_default() {
             if let Some(id) = peer.text(Field::PeerId) {
-                take(&id, peer.field(Field::Metadata).filter(Self::is_object));
+                take(&id, &|| peer.field(Field::Metadata).filter(Self::is_object));
             }
         }
     }
@@ -47,6 +47,9 @@ pub trait Value: Clone {
     /// The first `max` items, if this is an array.
     fn items(&self, max: usize) -> Option<Vec<Self>>;
 }
+
+/// What is handed to it of a peer: the id, and a function that reads the metadata. Answers whether that is an id.
+pub type TakePeer<'a, V> = dyn FnMut(&str, &dyn Fn() -> Option<V>) -> bool + 'a;
 
 /// A frame or signal that does not say what its type promises: the field that is missing or of a wrong kind.
 /// Never its value.

@@ -256,6 +256,49 @@ impl Plan {
         self
     }
 
+    /// A room of so many browsers in which nothing goes wrong. All come at once, but the last one, who comes after so many
+    /// milliseconds.
+    pub fn mesh(count: usize, last_after: u64) -> Self {
+        let clients = (1..=count).map(|nth| ClientPlan {
+            sdk: Sdk::Ours,
+            login: Login::Key,
+            stack: Stack::Browser,
+            start: if nth == count { last_after } else { 0 },
+            habits: Habits::default(),
+        });
+        Self {
+            role: Role::Peer,
+            clients: clients.collect(),
+            opener: Opener::Lower,
+            latency: (1, 5),
+            spikes: 0,
+            step: (0, 2),
+            gathering: (0, 5),
+            candidates: (2, 2),
+            strict_candidates: false,
+            lateness: 0,
+            sloppy_driver: false,
+            reentrant: false,
+            swapped_acks: 0,
+            presence_lag: (0, 0),
+            resume_grace: 15_000,
+            quiet_at: 0,
+            fault_gap: None,
+            refusals: 0,
+            token_failures: 0,
+            act_gap: None,
+            comings_and_goings: false,
+            mischief: Mischief::default(),
+            kept_frames: Limits::default().resume_session_frames,
+            channels: Limits::default().channels_per_connection,
+            forbidden_channel: false,
+            sleeps: false,
+            lost_signals: 0,
+            repeated_signals: 0,
+            steady: false,
+        }
+    }
+
     /// What only a room has in which just the signalling breaks.
     fn steady(mut self) -> Self {
         for client in &mut self.clients {

@@ -1,5 +1,7 @@
 //! The world: clients, the server, the sockets between them, and the faults that strike.
 
+use std::time::Duration;
+
 use metered_core::Instant;
 use metered_protocol::{Channel, CloseCode};
 
@@ -30,6 +32,11 @@ impl World {
         let mut kernel = Kernel::new(seed, settings.print);
         let plan = Plan::draw(&mut kernel.dice, role, settings);
         kernel.note(format_args!("seed {seed}: {plan:?}"));
+        Self::of(plan, kernel)
+    }
+
+    /// The world of a plan, before anything has happened.
+    pub fn of(plan: Plan, mut kernel: Kernel) -> Self {
         let channel = app::channel("room");
         let mut clients = Vec::new();
         for client in 0..plan.clients.len() {
@@ -45,7 +52,16 @@ impl World {
         let troubled = plan.fault_gap.is_some();
         let (network, webrtc) = (Network::default(), Webrtc::default());
         Self {
-            out: Outside { kernel, network, webrtc, plan, troubled, busy: true, settled: false },
+            out: Outside {
+                kernel,
+                network,
+                webrtc,
+                plan,
+                troubled,
+                busy: true,
+                settled: false,
+                clock: Duration::default,
+            },
             server,
             clients,
             channel,

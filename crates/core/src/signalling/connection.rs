@@ -52,7 +52,12 @@ impl<V: Value> Signalling<V> {
             }
             SocketEvent::Frame(frame) => {
                 self.liveness.heard(now);
-                match ServerFrame::parse(&frame) {
+                // A client without a room shows the frame and knows nobody.
+                let parsed = match self.news {
+                    Some(_) => ServerFrame::parse(&frame),
+                    None => ServerFrame::parse_without_peers(&frame),
+                };
+                match parsed {
                     Ok(parsed) => self.handle_frame(now, socket, parsed, frame),
                     Err(_) => {
                         self.lose_count();

@@ -10,7 +10,7 @@ use metered_core::{
     SignallingEvent, SocketEvent, SocketId,
 };
 use metered_protocol::{
-    Candidate, Channel, CloseCode, Description, PeerId, SdpType, Secret, ServerUrl, encode_frame,
+    Candidate, Channel, CloseCode, Description, PeerId, SdpType, Secret, ServerFrame, ServerUrl, encode_frame,
 };
 use serde_json::{Value as Json, json};
 
@@ -379,7 +379,10 @@ fn say_event(event: Event<Json>) -> String {
                 format!("message {from}@{channel} {data}")
             }
             SignallingEvent::Direct { from, data, .. } => format!("direct {from} {data}"),
-            SignallingEvent::Presence { channel, joined, left, .. } => {
+            SignallingEvent::Presence { channel, frame, .. } => {
+                let Ok(ServerFrame::Presence { joined, left, .. }) = ServerFrame::parse(&frame) else {
+                    return format!("no presence: {frame}");
+                };
                 format!("presence {channel} +{} -{}", ids(&joined), ids(&left))
             }
             SignallingEvent::ServerError { code, .. } => format!("server error {code}"),

@@ -16,18 +16,29 @@ use crate::webrtc::Owner;
 
 impl Client {
     pub(super) fn input(&mut self, out: &mut Outside, input: Input<Json>) {
+        let begin = (out.clock)();
         self.core.handle_input(out.kernel.now, input);
+        self.cost.inputs += 1;
+        self.cost.time += (out.clock)() - begin;
         if self.polling {
             // A handler has called: the loop that is already polling goes on.
             return;
         }
         self.polling = true;
-        while let Some(output) = self.core.poll_output() {
+        loop {
+            let begin = (out.clock)();
+            let output = self.core.poll_output();
+            self.cost.time += (out.clock)() - begin;
+            let Some(output) = output else { break };
+            self.cost.outputs += 1;
             self.carry_out(out, output);
         }
         self.polling = false;
         self.watch.settled(&mut out.kernel, self.who, &self.core);
-        if let Some(due) = self.core.poll_timeout()
+        let begin = (out.clock)();
+        let due = self.core.poll_timeout();
+        self.cost.time += (out.clock)() - begin;
+        if let Some(due) = due
             && self.wakes.insert(due)
         {
             let late = out.kernel.dice.between((0, out.plan.lateness));

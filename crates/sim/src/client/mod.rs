@@ -10,6 +10,7 @@ mod sleep;
 mod subscriber;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use metered_core::{
     Call, CallId, Config, ConnectionEvent, ConnectionId, ConnectionState, Core, Credential, Input, Instant,
@@ -46,6 +47,19 @@ pub struct Outside {
     pub busy: bool,
     /// Everybody is with everybody, and nothing shall go wrong any more.
     pub settled: bool,
+    /// Tells what a core's work takes, where somebody wants to know: no world depends on it.
+    pub clock: fn() -> Duration,
+}
+
+/// What a client's core has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Inputs that it was given.
+    pub inputs: u64,
+    /// Outputs that it has answered.
+    pub outputs: u64,
+    /// How long both took it, by [`Outside::clock`].
+    pub time: Duration,
 }
 
 /// A client.
@@ -55,6 +69,8 @@ pub struct Client {
     pub who: Who,
     /// Its core.
     pub core: Core<Json>,
+    /// What that has done.
+    pub cost: Cost,
     /// The watch over it.
     pub watch: Watch,
     role: Role,
@@ -115,6 +131,7 @@ impl Client {
                 Role::Peer => Core::room(config, seed),
                 Role::Client => Core::signalling(config, seed),
             },
+            cost: Cost::default(),
             watch: Watch::new(role, &plan, world.lateness),
             role,
             plan,

@@ -1,6 +1,7 @@
 //! The application on a `SignallingClient`: it subscribes, publishes and sends.
 
 use metered_core::{Call, SignallingEvent, SignallingState};
+use metered_protocol::ServerFrame;
 use serde_json::Value as Json;
 
 use super::{Client, Outside};
@@ -45,7 +46,10 @@ impl Client {
                 self.watch.messages.surfaced(kernel, who, &data);
                 self.surfaced.push(data);
             }
-            SignallingEvent::Presence { channel, joined, left, .. } => {
+            SignallingEvent::Presence { channel, frame, .. } => {
+                let Ok(ServerFrame::Presence { joined, left, .. }) = ServerFrame::parse(&frame) else {
+                    return;
+                };
                 self.watch.presence.changed(&channel, &joined, &left);
                 self.acquaintances.extend(joined.into_iter().map(|peer| peer.peer_id));
                 let surplus = self.acquaintances.len().saturating_sub(8);

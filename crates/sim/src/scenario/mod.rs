@@ -10,6 +10,7 @@
 //! A seed stands for two worlds, one of each kind.
 
 mod clients;
+pub mod growth;
 mod rooms;
 
 use std::collections::BTreeSet;

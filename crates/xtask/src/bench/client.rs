@@ -10,6 +10,9 @@ use crate::process::{self, command};
 
 #[derive(clap::Args)]
 pub struct Options {
+    /// Only this program, by its name in `bench/`: may be given several times
+    #[arg(long, value_name = "PROGRAM", value_parser = ["calls", "wire", "first-message", "recovery", "growth", "data-tracks"])]
+    only: Vec<String>,
     /// How many rounds each program makes; by default each has its own number
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
@@ -22,7 +25,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     package::build()?;
     let [server, _load] = contestant::build()?;
     let mut programs = command("node");
-    programs.arg("bench/index.mjs").env("METERED_SERVER_BIN", server);
+    programs.arg("bench/index.mjs").args(&options.only).env("METERED_SERVER_BIN", server);
     if let Some(rounds) = options.rounds {
         programs.args(["--rounds", &rounds.to_string()]);
     }
