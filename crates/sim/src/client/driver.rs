@@ -14,6 +14,9 @@ use crate::plan::{Login, Plan, Sdk};
 use crate::watch::Watch;
 use crate::webrtc::Owner;
 
+/// So many outputs are more than any input has, those of what handlers call meanwhile among them.
+const OUTPUTS_OF_AN_INPUT: u64 = 100_000;
+
 impl Client {
     pub(super) fn input(&mut self, out: &mut Outside, input: Input<Json>) {
         self.core.handle_input(out.kernel.now, input);
@@ -22,7 +25,13 @@ impl Client {
             return;
         }
         self.polling = true;
-        while let Some(output) = self.core.poll_output() {
+        for count in 0.. {
+            let Some(output) = self.core.poll_output() else { break };
+            if count == OUTPUTS_OF_AN_INPUT {
+                let what = format!("{} has answered {count} times, at last by {output:?}", self.who);
+                out.kernel.violated("every input is dealt with in the end", what);
+                break;
+            }
             self.carry_out(out, output);
         }
         self.polling = false;
