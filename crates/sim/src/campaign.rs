@@ -83,7 +83,8 @@ pub fn campaign(seeds: std::ops::Range<u64>, settings: Settings, jobs: usize, en
     tally
 }
 
-/// Names the seeds that do not end, with whatever tests make of what is printed. Their threads cannot be stopped.
+/// Names the seeds that do not end: on stderr itself, since a test keeps what it prints to itself until it ends. Their
+/// threads cannot be stopped.
 fn give_up(seeds: &BTreeSet<u64>) -> ! {
     let mut stderr = std::io::stderr();
     for seed in seeds {

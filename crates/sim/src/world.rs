@@ -296,9 +296,7 @@ impl World {
         }
         self.out.kernel.soon(gap, Event::Fault);
     }
-}
 
-impl World {
     /// One end of a connection is closed, by its page or because its stack has died.
     ///
     /// Nobody does so to the Python SDK (see [`crate::client`]), and no page to one whose other end has nothing to offer:
