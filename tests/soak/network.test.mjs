@@ -16,8 +16,11 @@ import { until } from "../support/wait.mjs";
 
 const KEY = { keyId: "sk_id_soak", secret: "the secret of a soak test" };
 
-/** The files of a server that is reached by TLS, since nobody connects to another machine without. */
-const configuration = (t, address) => {
+/**
+ * The files of a server that is reached by TLS, since nobody connects to another machine without. It gives up who is silent
+ * for `idleMs`, and the sessions of those whom it has given up after `graceMs`.
+ */
+const configuration = (t, address, { idleMs, graceMs }) => {
   const directory = mkdtempSync(join(tmpdir(), "metered-network-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const [cert, key, config] = ["cert.pem", "key.pem", "server.toml"].map((name) => join(directory, name));
@@ -37,17 +40,18 @@ const configuration = (t, address) => {
     secret = "${KEY.secret}"
     [limits]
     connections_per_address = 0
+    idle_timeout_ms = ${idleMs}
     [resume]
-    grace_ms = 120000
+    grace_ms = ${graceMs}
   `);
   return config;
 };
 
 /** A room of two of these kinds, each on its host, and the server and a relay on another. */
-const connected = async (t, kinds, { relayOnly = false, seconds = 7_200 } = {}) => {
+const connected = async (t, kinds, { relayOnly = false, seconds = 7_200, idleMs = 90_000, graceMs = 120_000 } = {}) => {
   const network = await startNetwork(t);
   const [{ address, command }, ...hosts] = [await network.host("s"), await network.host("a"), await network.host("b")];
-  const server = await startServer(0, { config: configuration(t, address), command });
+  const server = await startServer(0, { config: configuration(t, address, { idleMs, graceMs }), command });
   t.after(() => server.kill());
   const turn = relayOnly && await startTurn({ address, command });
   t.after(() => turn && turn.stop());
@@ -130,4 +134,17 @@ test("a page and a program lose nothing while packets are lost, late and out of 
   const { there, back } = await settleAccounts(t, peers, { packetsLost: dropped });
   assert.ok(dropped > 0);
   assert.equal(there.missingAndTold + back.missingAndTold, 0);
+});
+
+test("a program whose network is gone without a word is given up by the server, gives the server up, and comes back", long, async (t) => {
+  const { hosts, peers } = await connected(t, ["node", "node"], { idleMs: 3_000, graceMs: 0 });
+  await hosts[0].set(both(CUT));
+  // No packet says to either of them that the other is out of reach: only their own timeouts can.
+  const limit = 60_000;
+  await until(async () => Object.keys((await peers[1].glance()).remotes).length === 0, "the server has noticed", limit);
+  await until(async () => (await peers[0].glance()).state === "reconnecting", "the program has noticed", limit);
+  await hosts[0].set();
+  await together(peers);
+  await talked(peers, 20);
+  await settleAccounts(t, peers, { mayForget: true });
 });

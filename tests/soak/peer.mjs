@@ -13,6 +13,6 @@ const me = await keepLedger(room, {
   webSocketFactory: (url) => new WebSocket(url, { rejectUnauthorized: false }),
   rtcPeerConnectionFactory: (config) => new wrtc.RTCPeerConnection({ ...config, iceTransportPolicy: relayOnly ? "relay" : "all" }),
 });
-const answers = { glance: () => glance(me), stop: () => me.stop(), ledger: () => me.ledger, leap };
+const answers = { glance: () => glance(me), stop: () => me.stop(), ledger: () => me.ledger, leap, now: () => Date.now() };
 process.on("message", ({ id, what }) => process.send({ id, value: answers[what]() ?? null }));
 process.send("joined");

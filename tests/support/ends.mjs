@@ -56,7 +56,8 @@ const node = async (t, { host, room, options }) => {
     child.send({ id, what });
     return (await within(answer, `the program's ${what}`)).value;
   };
-  return { kind: "Node", glance: () => ask("glance"), stop: () => ask("stop"), ledger: () => ask("ledger"), leap: () => ask("leap"), pids: [child.pid] };
+  const [pids, now] = [[child.pid], () => ask("now")];
+  return { kind: "Node", glance: () => ask("glance"), stop: () => ask("stop"), ledger: () => ask("ledger"), leap: () => ask("leap"), now, pids };
 };
 
 /** The processes that a process has started, and those that they have. */

@@ -1,9 +1,9 @@
 //! Perfect negotiation of one `RTCPeerConnection` (W3C WebRTC, section 10.7), as a machine of single steps.
 //!
 //! A step is one asynchronous method of the connection. At most one is under way; whatever arrives meanwhile,
-//! from the remote or from the connection, waits in a queue. That replaces the flags that the pattern needs in
-//! JavaScript: `makingOffer` and `isSettingRemoteAnswerPending` are states here, and an offer that arrives
-//! during either is judged when the step is over.
+//! from the remote or from the connection, waits in a queue, but for a description from another connection. That
+//! replaces the flags that the pattern needs in JavaScript: `makingOffer` and `isSettingRemoteAnswerPending` are
+//! states here, and an offer that arrives during either is judged when the step is over.
 //!
 //! ```text
 //!  offer needed                                          answer
@@ -237,6 +237,15 @@ impl<E> Negotiation<E> {
 
     /// The remote sent something.
     pub(crate) fn received(&mut self, signal: RemoteSignal, ids: &mut u32) {
+        if let RemoteSignal::Description(description) = &signal
+            && self.under_way.is_some()
+            && self.is_from_another_connection(description)
+        {
+            // The step may never end: a page that closes a connection leaves its promises pending. What waits for it is of
+            // the connection that is gone.
+            self.inbox = Queue::new();
+            return self.replace(description.clone());
+        }
         if self.inbox.len() >= QUEUED_SIGNALS {
             self.log("dropped a signal: too many wait");
             return;

@@ -11,10 +11,12 @@ impl<T: Ord + Copy> Timers<T> {
         Self(Vec::new())
     }
 
-    /// Sets or moves a deadline.
+    /// Sets or moves a deadline. At the end of time there is none: from there, nothing could be put off any more.
     pub(crate) fn set(&mut self, timer: T, at: Instant) {
         self.stop(timer);
-        self.0.push((timer, at));
+        if at < Instant(u64::MAX) {
+            self.0.push((timer, at));
+        }
     }
 
     /// Clears a deadline, if it is set.
@@ -44,6 +46,15 @@ impl<T: Ord + Copy> Timers<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timer_that_is_set_again_at_the_end_of_time_does_not_expire_for_ever() {
+        let mut timers = Timers::new();
+        let end = Instant(u64::MAX);
+        timers.set('a', Instant(5));
+        timers.set('a', end.after(1));
+        assert_eq!((timers.next(), timers.expired(end)), (None, None));
+    }
 
     #[test]
     fn timers_expire_in_order_once_and_not_before_their_time() {

@@ -92,6 +92,12 @@ impl fmt::Display for Violation {
 /// When time begins. Not at 0: the core must not take that for a moment at which something happened.
 pub const START: Instant = Instant(1_000);
 
+/// So many events of one moment are more than the largest room has when all come at once: time does not go on.
+const EVENTS_OF_A_MOMENT: u64 = 1_000_000;
+
+/// So many of the last of them say what goes round.
+const ROUND: u64 = 1_000;
+
 /// What was seen how often.
 pub type Sights = BTreeMap<&'static str, u64>;
 
@@ -109,6 +115,10 @@ pub struct Kernel {
     /// What was seen how often: whether a world is as rich as it should be.
     pub sights: Sights,
     queue: Queue<Event>,
+    /// How many events this moment has had.
+    of_this_moment: u64,
+    /// What the last of them were, if they are too many, and how often.
+    going_round: BTreeMap<String, u64>,
     violation: Option<Violation>,
 }
 
@@ -122,6 +132,8 @@ impl Kernel {
             events: 0,
             sights: Sights::new(),
             queue: Queue::default(),
+            of_this_moment: 0,
+            going_round: BTreeMap::new(),
             violation: None,
         }
     }
@@ -145,9 +157,24 @@ impl Kernel {
     /// Goes on to the next event.
     pub fn advance(&mut self) -> Option<Event> {
         let (at, event) = self.queue.pop()?;
+        self.of_this_moment = if at == self.now { self.of_this_moment + 1 } else { 0 };
         self.now = at;
         self.events += 1;
+        if self.of_this_moment > EVENTS_OF_A_MOMENT - ROUND {
+            self.goes_round(&event);
+        }
         Some(event)
+    }
+
+    fn goes_round(&mut self, event: &Event) {
+        let name = format!("{event:?}").chars().take(80).collect();
+        *self.going_round.entry(name).or_default() += 1;
+        if self.of_this_moment >= EVENTS_OF_A_MOMENT {
+            let mut often: Vec<_> = std::mem::take(&mut self.going_round).into_iter().collect();
+            often.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            often.truncate(5);
+            self.violated("time goes on", format!("of the last {ROUND} events of this moment: {often:?}"));
+        }
     }
 
     /// Adds a line to the record.

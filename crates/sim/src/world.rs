@@ -11,7 +11,7 @@ use crate::kernel::{Event, Kernel, START, Who};
 use crate::network::{ClientEnd, Cut, Down, LinkId, Network};
 use crate::plan::{Plan, Role, Settings};
 use crate::server::{Restart, Server};
-use crate::webrtc::Webrtc;
+use crate::webrtc::{Knowing, Webrtc};
 
 /// Everything there is.
 #[derive(Debug)]
@@ -277,8 +277,9 @@ impl World {
                 let how = *out.kernel.dice.pick(&[Restart::Graceful, Restart::Crash]);
                 server.restart(&mut out.kernel, &mut out.network, &out.plan, how);
             }
-            60..68 if out.plan.role == Role::Peer => out.webrtc.blip(&mut out.kernel),
-            68..75 if out.plan.role == Role::Peer => out.webrtc.break_path(&mut out.kernel, &out.plan),
+            60..65 if out.plan.role == Role::Peer => out.webrtc.blip(&mut out.kernel),
+            65..70 if out.plan.role == Role::Peer => out.webrtc.break_path(&mut out.kernel, &out.plan),
+            70..75 if out.plan.role == Role::Peer => self.close_one_end(),
             60..72 if out.plan.sleeps => {
                 let index = out.kernel.dice.below(clients.len());
                 let range = *out.kernel.dice.pick(&[(1_000, 10_000), (5_000, 60_000), (30_000, 120_000)]);
@@ -310,6 +311,30 @@ impl World {
             _ => {}
         }
         self.out.kernel.soon(gap, Event::Fault);
+    }
+
+    /// One end of a connection is closed, by its page or because its stack has died.
+    ///
+    /// Nobody does so to the Python SDK (see [`crate::client`]), and no page to one whose other end has nothing to offer:
+    /// who has closed its own connection and hears nothing does not miss it.
+    fn close_one_end(&mut self) {
+        let Self { out, clients, .. } = self;
+        let mut closable = Vec::new();
+        for (one, other) in out.webrtc.pairs() {
+            let of = |pc| {
+                let who = out.webrtc.connection(pc)?.owner.who;
+                clients.get(who.client).filter(|client| client.who == who && !client.is_python())
+            };
+            let (Some(here), Some(there)) = (of(one), of(other)) else { continue };
+            closable.push((one, there.opens_channels_to(here, out.plan.opener)));
+        }
+        if closable.is_empty() {
+            return;
+        }
+        let (pc, is_missed) = *out.kernel.dice.pick(&closable);
+        let told: &[Knowing] = &[Knowing::TheEnd, Knowing::Both, Knowing::TheOtherEnd];
+        let knowing = *out.kernel.dice.pick(if is_missed { told } else { &told[..2] });
+        out.webrtc.close_one_end(&mut out.kernel, pc, knowing);
     }
 }
 

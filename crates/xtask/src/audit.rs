@@ -28,19 +28,20 @@ pub fn run() -> Result<Tally> {
     let deny = CARGO_DENY.ensure()?;
     let mut tally = Tally::default();
     tally.check(command(&deny).args(["--offline", "--workspace", "check", "bans", "licenses", "sources"]));
-    ask(&mut tally, command(&deny).args(["--workspace", "check", "advisories"]))?;
-    ask(&mut tally, command("npm").args(["audit", "--package-lock-only"]))?;
+    ask(&mut tally, "crates", command(&deny).args(["--workspace", "check", "advisories"]))?;
+    ask(&mut tally, "npm packages", command("npm").args(["audit", "--package-lock-only"]))?;
     Ok(tally)
 }
 
-/// Runs a command that asks a list.
-fn ask(tally: &mut Tally, question: &mut Command) -> Result<()> {
+/// Runs a command that asks the list of what is known of some `packages`.
+fn ask(tally: &mut Tally, packages: &str, question: &mut Command) -> Result<()> {
     let finished = tee(question, LIMIT)?;
     let what = describe(question);
     if finished.success() {
         tally.add(Tally::success());
     } else if finished.out_of_time || UNREACHABLE.iter().any(|sign| finished.text.contains(sign)) {
-        tally.leave_out(what, "its list cannot be reached from here");
+        let search = format_args!("the search for known weaknesses in {packages} ({what})");
+        tally.leave_out(search, "its list cannot be reached from here");
     } else {
         tally.fail(format!("{what} has found something"));
     }

@@ -14,6 +14,14 @@ pub const COTURN: Program = Program {
     missing: "it needs coturn (Debian: `sudo apt-get install coturn`)",
 };
 
+/// What sets the clock of the day for one program.
+pub const FAKETIME: Program = Program {
+    names: &["faketime"],
+    variable: "FAKETIME_PATH",
+    package: "faketime",
+    missing: "it needs faketime (Debian: `sudo apt-get install faketime`)",
+};
+
 /// What makes networks out of namespaces.
 pub const IPROUTE: Program = Program {
     names: &["ip"],

@@ -64,6 +64,21 @@ fn the_offer_of_another_connection_is_the_news_that_was_waited_for() {
 }
 
 #[test]
+fn a_step_that_never_ends_because_the_page_has_closed_the_connection_keeps_no_other_waiting() {
+    let mut hand = connected();
+    hand.description("bob", &sdp(SdpType::Offer, "bob"));
+    hand.remote_candidate("bob", "of the old connection");
+    assert_eq!(hand.steps_under_way(), 1);
+    hand.description("bob", &sdp(SdpType::Offer, "bob-again"));
+    assert_eq!(hand.said_about("reset"), ["r1 reset"]);
+    hand.remote_candidate("bob", "of the new connection");
+    hand.steps_succeed();
+    let said = hand.said();
+    let said_of = |text: &str| said.iter().filter(|line| line.contains(text)).count();
+    assert_eq!((said_of("of the old"), said_of("of the new")), (0, 1), "{said:#?}");
+}
+
+#[test]
 fn an_offer_of_nothing_comes_from_another_connection_too() {
     let mut hand = connected();
     hand.description("bob", &Description { kind: SdpType::Offer, sdp: "v=0\r\na=group:BUNDLE \r\n".into() });

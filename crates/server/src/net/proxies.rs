@@ -91,4 +91,99 @@ mod tests {
             assert_eq!(client(&["10.0.0.0/8"], "10.1.2.3", forwarded), "10.1.2.3");
         }
     }
+
+    const CASES: u64 = 20_000;
+
+    /// An address that is trusted by [`networks`], or one that is not.
+    fn address(random: &mut fastrand::Rng, trusted: bool) -> IpAddr {
+        let (low, wide) = (random.u8(..), random.u16(..));
+        match (trusted, random.bool()) {
+            (true, true) => IpAddr::from([10, random.u8(..), 0, low]),
+            (true, false) => IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, wide]),
+            (false, true) => IpAddr::from([198, 51, 100, low]),
+            (false, false) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, wide]),
+        }
+    }
+
+    fn networks() -> TrustedProxies {
+        TrustedProxies(["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap()).into())
+    }
+
+    /// An address in one of the ways in which proxies write it.
+    fn written(random: &mut fastrand::Rng, address: IpAddr) -> String {
+        let spaces = " ".repeat(random.usize(..3));
+        let text = match (address, random.u8(..4)) {
+            (IpAddr::V4(address), 0) => address.to_ipv6_mapped().to_string(),
+            (IpAddr::V6(address), 0) => format!("[{address}]"),
+            (_, 1) => SocketAddr::new(address, random.u16(..)).to_string(),
+            _ => address.to_string(),
+        };
+        format!("{spaces}{text}{spaces}")
+    }
+
+    /// What anybody may have sent ahead of what proxies add.
+    fn hearsay(random: &mut fastrand::Rng) -> String {
+        match random.u8(..4) {
+            0 => {
+                let length = random.usize(..20);
+                let any = |_| char::from(*random.choice(b"0123456789.:[]_ fF\t;=/").unwrap());
+                (0..length).map(any).collect()
+            }
+            1 => "unknown".to_owned(),
+            kind => {
+                let address = address(random, kind == 2);
+                written(random, address)
+            }
+        }
+    }
+
+    /// Entries as header lines, with several in some of them.
+    fn lines(random: &mut fastrand::Rng, entries: &[String]) -> HeaderMap {
+        let mut lines = vec![String::new()];
+        for (place, entry) in entries.iter().enumerate() {
+            match (place, random.bool()) {
+                (0, _) => {}
+                (_, true) => lines.push(String::new()),
+                (_, false) => lines.last_mut().unwrap().push(','),
+            }
+            lines.last_mut().unwrap().push_str(entry);
+        }
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn whatever_a_client_claims_it_is_known_by_the_address_that_the_first_trusted_proxy_saw() {
+        for seed in 0..CASES {
+            let random = &mut fastrand::Rng::with_seed(seed);
+            let client = address(random, false);
+            let proxies: Vec<_> = (0..random.usize(..4)).map(|_| address(random, true)).collect();
+            let mut entries: Vec<_> = (0..random.usize(..4)).map(|_| hearsay(random)).collect();
+            let mut from = client;
+            for proxy in proxies {
+                entries.push(written(random, from));
+                from = proxy;
+            }
+            let headers = lines(random, &entries);
+            assert_eq!(networks().client(from, &headers), client, "seed {seed}: {entries:?} from {from}");
+        }
+    }
+
+    #[test]
+    fn no_header_makes_an_address_that_nobody_has_named() {
+        for seed in 0..CASES {
+            let random = &mut fastrand::Rng::with_seed(seed);
+            let entries: Vec<_> = (0..random.usize(..6)).map(|_| hearsay(random)).collect();
+            let is_trusted = random.bool();
+            let from = address(random, is_trusted);
+            let client = networks().client(from, &lines(random, &entries));
+            let is_named = entries.iter().any(|entry| {
+                parse_entry(entry.trim()).is_some_and(|address| address.to_canonical() == client)
+            });
+            assert!(client == from || is_named, "seed {seed}: {entries:?} from {from} made {client}");
+        }
+    }
 }

@@ -14,6 +14,9 @@ use crate::plan::{Login, Plan, Sdk};
 use crate::watch::Watch;
 use crate::webrtc::Owner;
 
+/// So many outputs are more than any input has, those of what handlers call meanwhile among them.
+const OUTPUTS_OF_AN_INPUT: u64 = 100_000;
+
 impl Client {
     pub(super) fn input(&mut self, out: &mut Outside, input: Input<Json>) {
         let begin = (out.clock)();
@@ -25,11 +28,16 @@ impl Client {
             return;
         }
         self.polling = true;
-        loop {
+        for count in 0.. {
             let begin = (out.clock)();
             let output = self.core.poll_output();
             self.cost.time += (out.clock)() - begin;
             let Some(output) = output else { break };
+            if count == OUTPUTS_OF_AN_INPUT {
+                let what = format!("{} has answered {count} times, at last by {output:?}", self.who);
+                out.kernel.violated("every input is dealt with in the end", what);
+                break;
+            }
             self.cost.outputs += 1;
             self.carry_out(out, output);
         }

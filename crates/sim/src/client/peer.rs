@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::{Client, Outside};
 use crate::app::App;
 use crate::kernel::Event;
+use crate::plan::Opener;
 use crate::webrtc::PcId;
 
 /// What an application sends over one connection at most: with some hundreds of sections, a description is longer than
@@ -108,6 +109,14 @@ impl Client {
             if let Some(connection) = connection {
                 self.python_added(out, connection);
             }
+        }
+    }
+
+    /// Whether the application opens a channel on each connection to another client.
+    pub fn opens_channels_to(&self, other: &Self, opener: Opener) -> bool {
+        match (self.core.peer_id(), other.core.peer_id()) {
+            (Some(own), Some(theirs)) => App::opens(opener, own, theirs),
+            _ => false,
         }
     }
 

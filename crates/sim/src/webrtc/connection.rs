@@ -27,8 +27,10 @@ pub struct PeerConnection {
     pub signaling: Signaling,
     /// When the application has last asked for something that may have to be negotiated.
     pub asked: Instant,
-    /// `close()` was called.
+    /// `close()` was called, by the driver or behind its back, or the stack has died.
     pub closed: bool,
+    /// The driver has closed it, and listens no more.
+    pub released: bool,
     /// Operations, the first of them under way.
     pub chain: VecDeque<(OperationId, Operation)>,
     /// `[[NegotiationNeeded]]`
@@ -61,6 +63,7 @@ impl PeerConnection {
             signaling,
             asked: now,
             closed: false,
+            released: false,
             chain: VecDeque::new(),
             negotiation_needed: false,
             update_when_empty: false,

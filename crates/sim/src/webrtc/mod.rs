@@ -20,6 +20,7 @@ use crate::plan::{Plan, Stack};
 pub use connection::{Owner, PeerConnection};
 pub use sdp::Sdp;
 use signaling::{Rejection, Signaling};
+pub use transport::Knowing;
 
 /// A connection's name in the whole world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +117,7 @@ impl Webrtc {
     pub fn create_channel(&mut self, kernel: &mut Kernel, id: PcId) {
         self.last += 1;
         let channel = ChannelId(self.last);
-        let Some(pc) = self.connections.get_mut(&id) else { return };
+        let Some(pc) = self.open_one(id) else { return };
         kernel.note(format_args!("{} createDataChannel on pc {}", pc.owner.who, id.0));
         let is_first = !std::mem::replace(&mut pc.signaling.has_channels, true);
         pc.asked = kernel.now;
@@ -131,31 +132,47 @@ impl Webrtc {
 
     /// `addTransceiver()`
     pub fn add_transceiver(&mut self, kernel: &mut Kernel, id: PcId) {
-        let Some(pc) = self.connections.get_mut(&id) else { return };
+        let Some(pc) = self.open_one(id) else { return };
         kernel.note(format_args!("{} addTransceiver on pc {}", pc.owner.who, id.0));
         pc.asked = kernel.now;
         pc.signaling.transceivers.push(None);
         self.update_flag(kernel, id);
     }
 
-    /// `close()`
+    /// A connection on which something can be begun: on one that is closed, methods throw.
+    fn open_one(&mut self, id: PcId) -> Option<&mut PeerConnection> {
+        self.connections.get_mut(&id).filter(|pc| !pc.closed)
+    }
+
+    /// `close()` by the driver.
     pub fn close(&mut self, kernel: &mut Kernel, id: PcId) {
         if let Some(pc) = self.connections.get_mut(&id) {
-            pc.closed = true;
-            pc.epoch += 1;
-            let partner = pc.partner.take();
-            pc.channels.clear();
-            if let Some(partner) = partner {
-                self.lose_partner(kernel, partner);
-            }
+            pc.released = true;
         }
+        if let Some(partner) = self.shut(id) {
+            self.lose_partner(kernel, partner);
+        }
+    }
+
+    /// Ends a connection. Answers the other end.
+    fn shut(&mut self, id: PcId) -> Option<PcId> {
+        let pc = self.connections.get_mut(&id)?;
+        pc.closed = true;
+        pc.epoch += 1;
+        pc.channels.clear();
+        pc.partner.take()
     }
 
     /// Lets something happen. Answers what the connection tells its owner.
     pub fn handle(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId, event: PcEvent) -> Option<Report> {
         let pc = self.connections.get_mut(&id)?;
         let owner = pc.owner;
-        if pc.closed && !plan.sloppy_driver {
+        if pc.released && !plan.sloppy_driver {
+            return None;
+        }
+        // Who is closed behind the driver's back only rejects, and says at most that it is closed.
+        let is_last_word = matches!(event, PcEvent::Step | PcEvent::Transport(_, ConnectionState::Closed));
+        if pc.closed && !pc.released && !is_last_word {
             return None;
         }
         let report = match event {
@@ -191,7 +208,7 @@ impl Webrtc {
     fn start_step(&mut self, kernel: &mut Kernel, plan: &Plan, id: PcId) {
         let Some(pc) = self.connections.get_mut(&id) else { return };
         let Some((_, operation)) = pc.chain.front() else { return };
-        let accepted = pc.signaling.check(operation).is_ok();
+        let accepted = !pc.closed && pc.signaling.check(operation).is_ok();
         if accepted && matches!(operation, Operation::SetLocal(_)) {
             self.gather(kernel, plan, id);
         }
@@ -203,6 +220,9 @@ impl Webrtc {
         let (op, operation) = pc.chain.front().cloned()?;
         if pc.closed {
             pc.chain.pop_front();
+            if !pc.chain.is_empty() {
+                self.start_step(kernel, plan, id);
+            }
             let rejection = Json::from("InvalidStateError: the connection is closed");
             return Some(ConnectionEvent::Done(op, Err(rejection)));
         }

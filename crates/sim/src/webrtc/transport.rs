@@ -3,7 +3,7 @@
 
 use metered_core::ConnectionState;
 
-use super::{ChannelId, PcEvent, PcId, Webrtc};
+use super::{ChannelId, PcEvent, PcId, PeerConnection, Webrtc};
 use crate::kernel::{Event, Kernel};
 use crate::plan::Plan;
 
@@ -13,8 +13,30 @@ const HANDSHAKE: (u64, u64) = (0, 300);
 const ICE_TIMEOUT: (u64, u64) = (15_000, 30_000);
 /// From a partner's end to `disconnected`.
 const DISCONNECTED: (u64, u64) = (10, 7_000);
+/// From a partner's goodbye, or the end of the own stack, to its being told.
+const GOODBYE: (u64, u64) = (0, 500);
 /// From there to `failed`.
 const FAILED: (u64, u64) = (10_000, 25_000);
+
+/// Who is told that one end of a connection was closed. Its own driver is not if the page has called `close()`: that fires
+/// no event. The other end is not if nothing could be sent any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Knowing {
+    TheOtherEnd,
+    TheEnd,
+    Both,
+}
+
+impl Knowing {
+    fn sight(self) -> &'static str {
+        match self {
+            Self::TheOtherEnd => "connection that was closed by its page",
+            Self::TheEnd => "connection whose stack has died",
+            Self::Both => "connection whose stack has died with a goodbye",
+        }
+    }
+}
 
 impl Webrtc {
     /// Looks whether a connection can connect, after something about it has changed.
@@ -68,7 +90,8 @@ impl Webrtc {
         epoch: u32,
         state: ConnectionState,
     ) -> bool {
-        let Some(pc) = self.connections.get_mut(&id).filter(|pc| pc.epoch == epoch && !pc.closed) else {
+        let may_be = |pc: &PeerConnection| !pc.closed || state == ConnectionState::Closed;
+        let Some(pc) = self.connections.get_mut(&id).filter(|pc| pc.epoch == epoch && may_be(pc)) else {
             return false;
         };
         pc.transport = state;
@@ -139,12 +162,7 @@ impl Webrtc {
 
     /// The path between two connections breaks for good: an address has changed. Only an ICE restart finds another.
     pub fn break_path(&mut self, kernel: &mut Kernel, plan: &Plan) {
-        let connected: Vec<(PcId, PcId)> = self
-            .connections
-            .iter()
-            .filter(|(_, pc)| !pc.closed && pc.transport == ConnectionState::Connected)
-            .filter_map(|(id, pc)| Some((*id, pc.partner?)))
-            .collect();
+        let connected = self.pairs();
         if connected.is_empty() {
             return;
         }
@@ -155,6 +173,36 @@ impl Webrtc {
                 pc.exhausted = pc.signaling.local.current.as_ref().and_then(|local| local.ufrag.clone());
             }
             self.lose_partner(kernel, id);
+        }
+    }
+
+    /// The connections that are connected, each with its other end.
+    pub fn pairs(&self) -> Vec<(PcId, PcId)> {
+        let connected = self
+            .connections
+            .iter()
+            .filter(|(_, pc)| pc.transport == ConnectionState::Connected && !pc.closed);
+        connected.filter_map(|(id, pc)| Some((*id, pc.partner?))).collect()
+    }
+
+    /// One end of a connection is closed behind the back of its driver, and whatever it was asked for and has not done is
+    /// never done. Who is told of that, `knowing` says.
+    pub fn close_one_end(&mut self, kernel: &mut Kernel, id: PcId, knowing: Knowing) {
+        let Some(other) = self.shut(id) else { return };
+        kernel.saw(knowing.sight());
+        kernel.note(format_args!("     pc {} is closed, {knowing:?}", id.0));
+        if let Some(pc) = self.connections.get_mut(&id) {
+            pc.chain.clear();
+            if knowing != Knowing::TheOtherEnd {
+                kernel.soon(GOODBYE, Event::Pc(id, PcEvent::Transport(pc.epoch, ConnectionState::Closed)));
+            }
+        }
+        self.lose_partner(kernel, other);
+        if let Some(pc) = self.connections.get_mut(&other)
+            && knowing != Knowing::TheEnd
+        {
+            pc.epoch += 1;
+            kernel.soon(GOODBYE, Event::Pc(other, PcEvent::Transport(pc.epoch, ConnectionState::Closed)));
         }
     }
 

@@ -4,7 +4,7 @@
 //! The programs are those of `tests/soak`. In a test run they do little of each; `cargo xtask soak` has them do all of
 //! it, with the server as it is released, and write their figures to `target/soak/`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use anyhow::{Result, bail};
 use super::{Bench, Tally, node};
 use crate::browser::Kind;
 use crate::process::{self, cargo, on_path, say};
-use crate::programs::{COTURN, IPROUTE, is_root};
+use crate::programs::{COTURN, FAKETIME, IPROUTE, is_root};
 use crate::workspace;
 
 const DIRECTORY: &str = "tests/soak";
@@ -45,10 +45,11 @@ fn run(bench: &Bench, limit: Duration, prepare: impl Fn(&mut Command)) -> Result
     }
     let mut tally = Tally::default();
     let mut files = workspace::files_in(DIRECTORY, ".test.mjs");
-    if let Some(why) = no_network()? {
-        let is_network = |file: &PathBuf| file.ends_with("network.test.mjs");
-        files.retain(|file| !is_network(file));
-        tally.leave_out(format_args!("{DIRECTORY}/network.test.mjs"), why);
+    for (name, why) in [("network.test.mjs", no_network()?), ("clocks.test.mjs", FAKETIME.find()?.err())] {
+        if let Some(why) = why {
+            files.retain(|file| !file.ends_with(name));
+            tally.leave_out(format_args!("{DIRECTORY}/{name}"), why);
+        }
     }
     tally.add(bench.with_server(|server| {
         node::run_within(limit, &files, |node| {
