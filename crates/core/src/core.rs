@@ -91,8 +91,8 @@ impl<V: Value> Core<V> {
 
     /// When [`Input::Timeout`] is due, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let room = self.room.as_ref().and_then(Room::poll_timeout);
-        self.signalling.poll_timeout().into_iter().chain(room).min()
+        let room = self.room.as_ref().map_or(Instant::NEVER, Room::poll_timeout);
+        Some(self.signalling.poll_timeout().min(room)).filter(|at| *at != Instant::NEVER)
     }
 
     /// `SignallingClient.state`.

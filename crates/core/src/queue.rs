@@ -35,24 +35,8 @@ impl<T> Queue<T> {
         self.front.pop()
     }
 
-    /// The item that is the next to come out.
-    pub(crate) fn first(&self) -> Option<&T> {
-        self.front.last().or(self.back.first())
-    }
-
-    /// Of the items that fit, the one that went in last.
-    pub(crate) fn latest(&mut self, is: impl Fn(&T) -> bool) -> Option<&mut T> {
-        self.back.iter_mut().rev().chain(&mut self.front).find(|item| is(item))
-    }
-
     pub(crate) fn any(&self, is: impl Fn(&T) -> bool) -> bool {
         self.front.iter().chain(&self.back).any(is)
-    }
-
-    /// Drops what does not fit.
-    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        self.front.retain(&keep);
-        self.back.retain(&keep);
     }
 }
 
@@ -73,11 +57,10 @@ mod tests {
         assert_eq!(queue.len(), 6);
         queue.push_front(99);
         assert!(queue.any(|&i| i == 9) && !queue.any(|&i| i == 0));
-        queue.retain(|&i| i != 5);
         while let Some(i) = queue.pop() {
             out.push(i);
         }
-        assert_eq!(out, [0, 1, 2, 3, 99, 4, 6, 7, 8, 9]);
+        assert_eq!(out, [0, 1, 2, 3, 99, 4, 5, 6, 7, 8, 9]);
         assert_eq!(queue.pop(), None);
     }
 }

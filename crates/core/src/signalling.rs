@@ -25,13 +25,13 @@ mod requests;
 mod subscriptions;
 
 use fastrand::Rng;
-use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, RequestId, Secret, Signal, ToJson, Value};
+use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, RequestId, Secret, Signal, Value};
 
 use crate::config::Config;
 use crate::ids::{CallId, OperationId, SocketId};
 use crate::input::Measured;
 use crate::output::{CallError, Command, Event, JsonText, Level, Payload, SignallingEvent, SignallingState};
-use crate::timers::Timers;
+use crate::timers::{Timer, Timers};
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
 use pace::Pace;
@@ -67,18 +67,6 @@ pub(crate) enum RoomRequest {
 pub(crate) enum News<V> {
     Event(SignallingEvent<V>),
     Done(RoomRequest, Result<(), CallError<V>>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    TokenProvider,
-    Welcome,
-    Backoff,
-    Liveness,
-    Acks,
-    Replay,
-    Refresh,
-    Pace,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +118,7 @@ pub(crate) struct Signalling<V> {
     /// When the ping was sent that no pong has answered yet.
     pinged: Option<Instant>,
     pace: Pace,
-    timers: Timers<Timer>,
+    timers: Timers,
     last_id: u32,
     /// What is to be done. The room puts its own here too, so that there is one order.
     pub(crate) out: Outbox<V>,
@@ -198,9 +186,8 @@ impl<V: Value> Signalling<V> {
         self.news.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let flush = self.closing.iter().map(|closing| closing.deadline);
-        self.timers.next().into_iter().chain(flush).min()
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        self.closing.iter().fold(self.timers.next(), |next, closing| next.min(closing.deadline))
     }
 
     // ---- calls
@@ -326,22 +313,18 @@ impl<V: Value> Signalling<V> {
         if self.state != SignallingState::Connected {
             return;
         }
-        while let Some((to, signal)) = self.pace.pop(now) {
-            let again = self.session.is_some().then(|| (to.clone(), signal.clone()));
+        loop {
             let number = self.requests.next();
-            let mut text = String::new();
-            signal.write_json(&mut text);
+            let Some((to, text)) = self.pace.pop(now, number, self.session.is_some()) else { break };
             let bytes = text.len();
             let frame = ClientFrame::Send { to, data: Payload::Signal(JsonText(text)), request_id: None };
             self.request(now, Origin::Signal, None, bytes, frame);
             // One that is too long does not leave.
-            if self.requests.next() != number {
-                self.pace.leaves(number, again);
+            if self.requests.next() == number {
+                self.pace.refused(number);
             }
         }
-        if let Some(at) = self.pace.next() {
-            self.timers.set(Timer::Pace, at);
-        }
+        self.timers.set(Timer::Pace, self.pace.next());
     }
 
     /// Sends a frame that is answered. `payload_bytes` counts towards the server's limit.
@@ -407,10 +390,7 @@ impl<V: Value> Signalling<V> {
     }
 
     fn rearm_acks(&mut self) {
-        match self.requests.next_deadline() {
-            Some(at) => self.timers.set(Timer::Acks, at),
-            None => self.timers.stop(Timer::Acks),
-        }
+        self.timers.set(Timer::Acks, self.requests.next_deadline());
     }
 
     fn replay(&mut self, now: Instant, channel: Channel, wish: Wish) {
@@ -426,9 +406,7 @@ impl<V: Value> Signalling<V> {
     }
 
     fn rearm_replays(&mut self) {
-        if let Some(at) = self.subscriptions.next_retry() {
-            self.timers.set(Timer::Replay, at);
-        }
+        self.timers.set(Timer::Replay, self.subscriptions.next_retry());
     }
 
     // ---- small change

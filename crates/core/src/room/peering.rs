@@ -93,9 +93,9 @@ impl<V: Value> Room<V> {
     pub(super) fn handle_remote_timeouts(&mut self, now: Instant, link: &mut Signalling<V>) {
         for at in 0..self.remotes.len() {
             if let Some(remote) = self.remotes.get_mut(at)
-                && remote.answer_due.is_some_and(|due| due <= now)
+                && remote.answer_due.is_due(now)
             {
-                remote.answer_due = None;
+                remote.answer_due = Instant::NEVER;
                 remote.negotiation.answer_timed_out(&mut self.last_id);
                 self.act(now, at, link);
             }
@@ -137,10 +137,10 @@ impl<V: Value> Room<V> {
                     link.send_signal(now, remote.peer_id.clone(), signal, true);
                 }
                 Action::Withdrawn(is_first) => link.forget_offer(&remote.peer_id, is_first),
-                Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
-                Action::AwaitCandidate => remote.answer_due = Some(now.after(CANDIDATE_TIMEOUT_MS)),
+                Action::AwaitAnswer => remote.answer_due = now.after(ANSWER_TIMEOUT_MS),
+                Action::AwaitCandidate => remote.answer_due = now.after(CANDIDATE_TIMEOUT_MS),
                 Action::AnswerSettled => {
-                    remote.answer_due = None;
+                    remote.answer_due = Instant::NEVER;
                     remote.ladder.answered(now, remote.state());
                 }
                 Action::NegotiationError(error) => {

@@ -32,8 +32,6 @@ pub(super) struct Snapshot {
     pub(super) patience: Option<Instant>,
 }
 
-const NEVER: Instant = Instant(u64::MAX);
-
 impl<V: Value> Room<V> {
     pub(super) fn handle_connected(
         &mut self,
@@ -95,8 +93,10 @@ impl<V: Value> Room<V> {
             }
             RoomState::Reconnecting if will_reconnect => {
                 // An attempt that failed, or a connection that did not last until its snapshot.
-                if let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.deadline != NEVER) {
-                    snapshot.deadline = NEVER;
+                if let Some(snapshot) =
+                    self.snapshot.as_mut().filter(|snapshot| snapshot.deadline != Instant::NEVER)
+                {
+                    snapshot.deadline = Instant::NEVER;
                     self.dropped_at = now;
                 }
             }
@@ -124,15 +124,16 @@ impl<V: Value> Room<V> {
         }
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let remotes = self.remotes.iter().flat_map(|remote| {
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        let mut next = self.snapshot.as_ref().map_or(Instant::NEVER, |snapshot| snapshot.deadline);
+        for remote in &self.remotes {
+            next = next.min(remote.answer_due);
             // Without the server nobody is missing, and ladders wait where `climb` does nothing.
-            let is_joined = self.state == RoomState::Joined;
-            let rung = remote.ladder.next().filter(|_| is_joined && remote.missing_until.is_none());
-            [remote.answer_due, remote.missing_until.filter(|_| is_joined), rung]
-        });
-        let snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.deadline).filter(|at| *at != NEVER);
-        remotes.flatten().chain(snapshot).min()
+            if self.state == RoomState::Joined {
+                next = next.min(remote.missing_until.unwrap_or_else(|| remote.ladder.next()));
+            }
+        }
+        next
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
@@ -143,7 +144,7 @@ impl<V: Value> Room<V> {
         {
             self.remove(at, link);
         }
-        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.deadline <= now) {
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.deadline.is_due(now)) {
             self.ask_again(now, link);
         }
     }
@@ -157,7 +158,7 @@ impl<V: Value> Room<V> {
             let origin = Origin::Room(RoomRequest::Unwatched);
             link.subscribe(now, origin, channel.clone(), self.include_sender_metadata);
         } else {
-            snapshot.deadline = NEVER;
+            snapshot.deadline = Instant::NEVER;
             link.out.event(Event::Room(RoomEvent::Error(RoomError::ReconcileTimeout)));
         }
     }

@@ -17,7 +17,7 @@ pub(crate) struct Remote<V> {
     pub(crate) metadata: Option<V>,
     pub(crate) negotiation: Negotiation<V>,
     /// When the answer to our offer is overdue, or our first candidate, for which an offer of theirs waits.
-    pub(super) answer_due: Option<Instant>,
+    pub(super) answer_due: Instant,
     /// Attempts to bring a failed connection back.
     pub(super) ladder: Ladder,
     /// Until when it may be missing from the roster of a server that has just come back.
@@ -40,7 +40,7 @@ impl<V> Remote<V> {
             connection,
             metadata,
             negotiation: Negotiation::new(polite),
-            answer_due: None,
+            answer_due: Instant::NEVER,
             ladder: Ladder::default(),
             missing_until: None,
             state: RemoteState::Idle,
@@ -60,7 +60,7 @@ impl<V> Remote<V> {
     /// Starts over with a new connection.
     pub(super) fn renew(&mut self, connection: ConnectionId, polite: bool) {
         self.connection = connection;
-        self.answer_due = None;
+        self.answer_due = Instant::NEVER;
         self.ladder = Ladder::default();
         self.has_connected = false;
         self.negotiation = Negotiation::new(polite);

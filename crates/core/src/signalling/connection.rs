@@ -6,11 +6,12 @@ use metered_protocol::{
 
 use super::liveness::Verdict;
 use super::pace::Pace;
-use super::{Closing, Phase, Session, Signalling, Timer};
+use super::{Closing, Phase, Session, Signalling};
 use crate::config::Credential;
 use crate::ids::{OperationId, SocketId};
 use crate::input::{SocketEvent, TokenFailure};
 use crate::output::{CallError, Command, Connected, Level, SignallingEvent, SignallingState};
+use crate::timers::Timer;
 use crate::{Instant, limits};
 
 impl<V: Value> Signalling<V> {
@@ -206,9 +207,7 @@ impl<V: Value> Signalling<V> {
     }
 
     fn rearm_liveness(&mut self) {
-        if let Some(at) = self.liveness.next_check() {
-            self.timers.set(Timer::Liveness, at);
-        }
+        self.timers.set(Timer::Liveness, self.liveness.next_check());
     }
 
     fn handle_welcome(&mut self, now: Instant, socket: SocketId, welcome: Welcome<V>) {

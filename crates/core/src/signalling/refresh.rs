@@ -6,11 +6,12 @@
 
 use metered_protocol::{CloseCode, Secret, Value, Welcome};
 
-use super::{Phase, Signalling, Timer};
+use super::{Phase, Signalling};
 use crate::config::Credential;
 use crate::ids::OperationId;
 use crate::input::TokenFailure;
 use crate::output::{Command, SignallingEvent, SignallingState};
+use crate::timers::Timer;
 use crate::{Instant, limits};
 
 #[derive(Debug, Default)]

@@ -67,12 +67,12 @@ impl Requests {
         std::mem::take(&mut self.waiting)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.first().map(Request::deadline)
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.waiting.first().map_or(Instant::NEVER, Request::deadline)
     }
 
     /// Takes a request whose time is up.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Request> {
-        (self.next_deadline()? <= now).then(|| self.waiting.remove(0))
+        self.next_deadline().is_due(now).then(|| self.waiting.remove(0))
     }
 }

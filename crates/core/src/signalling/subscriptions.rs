@@ -28,7 +28,7 @@ struct Subscription {
     failed: Option<Number>,
     /// How many have been made again.
     retries: u32,
-    retry_at: Option<Instant>,
+    retry_at: Instant,
 }
 
 /// The number of what was asked for without a request.
@@ -42,11 +42,11 @@ impl Subscription {
     /// Plans another replay, if nothing but one that failed asks for what is wanted. Answers whether there is one.
     fn plan_retry(&mut self, now: Instant) -> bool {
         let is_failed = self.asked.last().is_some_and(|(number, _)| Some(*number) == self.failed);
-        if !is_failed || self.retry_at.is_some() || self.retries == REPLAY_RETRIES {
+        if !is_failed || self.retry_at != Instant::NEVER || self.retries == REPLAY_RETRIES {
             return false;
         }
         self.retries += 1;
-        self.retry_at = Some(now.after(REPLAY_RETRY_DELAY_MS));
+        self.retry_at = now.after(REPLAY_RETRY_DELAY_MS);
         true
     }
 }
@@ -68,7 +68,7 @@ impl Subscriptions {
         match self.find(channel) {
             Some(found) => {
                 found.asked.push((request, wanted));
-                found.retry_at = None;
+                found.retry_at = Instant::NEVER;
             }
             None if wanted.is_none() => {}
             None => self.0.push(Subscription {
@@ -77,7 +77,7 @@ impl Subscriptions {
                 asked: vec![(request, wanted)],
                 failed: None,
                 retries: 0,
-                retry_at: None,
+                retry_at: Instant::NEVER,
             }),
         }
     }
@@ -133,7 +133,7 @@ impl Subscriptions {
         for subscription in &mut self.0 {
             subscription.failed = None;
             subscription.retries = 0;
-            subscription.retry_at = None;
+            subscription.retry_at = Instant::NEVER;
             let wanted = subscription.wanted();
             if !resumed {
                 subscription.agreed = None;
@@ -157,15 +157,15 @@ impl Subscriptions {
         }
     }
 
-    pub(super) fn next_retry(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|subscription| subscription.retry_at).min()
+    pub(super) fn next_retry(&self) -> Instant {
+        self.0.iter().fold(Instant::NEVER, |next, subscription| next.min(subscription.retry_at))
     }
 
     /// Takes a channel whose retry is due.
     pub(super) fn due_retry(&mut self, now: Instant) -> Option<(Channel, Wish)> {
-        let is_due = |subscription: &&mut Subscription| subscription.retry_at.is_some_and(|at| at <= now);
+        let is_due = |subscription: &&mut Subscription| subscription.retry_at.is_due(now);
         let subscription = self.0.iter_mut().find(is_due)?;
-        subscription.retry_at = None;
+        subscription.retry_at = Instant::NEVER;
         Some((subscription.channel.clone(), subscription.wanted()))
     }
 
