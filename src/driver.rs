@@ -8,11 +8,11 @@ use std::cell::{Cell, RefCell};
 
 use js_sys::{Array, JsString, Promise};
 use metered_core::{
-    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, Event, Input, Instant,
-    Operation, OperationId, Output, Payload, RemoteEvent, RoomError, RoomEvent, SignallingEvent, SocketEvent,
+    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, Event, FrameText, Input,
+    Instant, Operation, OperationId, Output, RemoteEvent, RoomError, RoomEvent, SignallingEvent, SocketEvent,
     SocketId, TokenFailure,
 };
-use metered_protocol::{Candidate, ClientFrame, CloseCode, Description, SdpType, Secret, ToJson};
+use metered_protocol::{Candidate, CloseCode, Description, SdpType, Secret, ToJson};
 use wasm_bindgen::prelude::*;
 
 use crate::host::{self, Host, RtcPeerConnection};
@@ -142,17 +142,11 @@ fn candidate_init(candidate: &Option<Candidate>) -> Result<JsValue, JsValue> {
 }
 
 /// A frame's text. The user's payload is spliced in without entering linear memory.
-fn text(frame: &ClientFrame<Payload<Json>>) -> JsValue {
-    match frame.head() {
-        (head, None) => head.into(),
-        (head, Some(Payload::User(Json(payload)))) => {
-            JsString::from(head).concat(payload).concat(&"}".into()).into()
-        }
-        (mut head, Some(Payload::Signal(text))) => {
-            text.write_json(&mut head);
-            head.push('}');
-            head.into()
-        }
+fn text(frame: &FrameText<Json>) -> JsValue {
+    let head = JsString::from(frame.head.as_str());
+    match &frame.payload {
+        None => head.into(),
+        Some(Json(payload)) => head.concat(payload).concat(&"}".into()).into(),
     }
 }
 
@@ -166,10 +160,10 @@ fn settle(host: &Host, call: CallId, result: &Result<(), CallError<Json>>) {
             host.reject_token(call, kind, &error);
         }
         CallError::Server { code, request_id, message } => {
-            host.reject_server(call, code.as_str(), request_id, message.as_deref());
+            host.reject_server(call, code.as_str(), request_id.as_str(), message.as_deref());
         }
         CallError::AckTimeout { request_id, timeout_ms } => {
-            host.reject_ack_timeout(call, request_id, *timeout_ms as f64);
+            host.reject_ack_timeout(call, request_id.as_str(), *timeout_ms as f64);
         }
         CallError::Oversized { size, cap } => host.reject_oversized(call, *size, *cap),
         CallError::NotConnected => host.reject(call, reject::NOT_CONNECTED),
@@ -218,7 +212,8 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
         }
         SignallingEvent::Presence { frame: Json(frame), .. } => host.presence(frame),
         SignallingEvent::ServerError { code, request_id, message } => {
-            host.server_error(code.as_str(), request_id.as_deref(), message.as_deref());
+            let request_id = request_id.as_ref().map(|id| id.as_str());
+            host.server_error(code.as_str(), request_id, message.as_deref());
         }
         SignallingEvent::GoingAway { retry_after_ms } => host.going_away(*retry_after_ms as f64),
         SignallingEvent::TokenProviderError { consecutive_failures, failure } => {

@@ -154,8 +154,8 @@ impl<V: Value> Core<V> {
                 signalling.subscribe(now, origin, channel, include_sender_metadata);
             }
             Call::Unsubscribe { channel } => signalling.unsubscribe(now, origin, channel),
-            Call::Publish { channel, data } => signalling.publish(now, origin, channel, data),
-            Call::SendTo { to, data } => signalling.send(now, origin, to, data),
+            Call::Publish { channel, data } => signalling.publish(now, origin, &channel, data),
+            Call::SendTo { to, data } => signalling.send(now, origin, &to, data),
             Call::Join { .. } | Call::Broadcast { .. } => {
                 signalling.out.settle(id, Err(CallError::InvalidState));
             }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use metered_protocol::{
-    Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, PeerId, PresencePeer, Secret, ToJson,
+    Candidate, Channel, CloseCode, Description, ErrorCode, PeerId, PresencePeer, RequestId, Secret, ToJson,
     TrackMeta,
 };
 
@@ -38,7 +38,7 @@ pub enum Command<V> {
     /// Open a WebSocket. A constructor that throws is reported as closed with 1006.
     OpenSocket(SocketId, Secret),
     /// Send a frame on an open socket.
-    SendFrame(SocketId, ClientFrame<Payload<V>>),
+    SendFrame(SocketId, FrameText<V>),
     /// Close a socket. Its `Closed` is still reported.
     CloseSocket(SocketId, CloseCode, String),
     /// Ask the token provider.
@@ -82,13 +82,23 @@ pub enum Operation {
     AddCandidate(Option<Candidate>),
 }
 
-/// The payload of an outbound frame.
+/// The text of an outbound frame: `head`, or with a payload of the user's, `head`, that as JSON text, and `}`.
 #[derive(Clone, Debug)]
-pub enum Payload<V> {
-    /// The user's.
-    User(V),
-    /// A signal of ours for another peer, as text.
-    Signal(JsonText),
+pub struct FrameText<V> {
+    /// The text, up to the payload if there is one.
+    pub head: String,
+    /// The payload.
+    pub payload: Option<V>,
+}
+
+impl<V: ToJson> ToJson for FrameText<V> {
+    fn write_json(&self, out: &mut String) {
+        out.push_str(&self.head);
+        if let Some(payload) = &self.payload {
+            payload.write_json(out);
+            out.push('}');
+        }
+    }
 }
 
 /// JSON text.
@@ -98,15 +108,6 @@ pub struct JsonText(pub String);
 impl ToJson for JsonText {
     fn write_json(&self, out: &mut String) {
         out.push_str(&self.0);
-    }
-}
-
-impl<V: ToJson> ToJson for Payload<V> {
-    fn write_json(&self, out: &mut String) {
-        match self {
-            Self::User(value) => value.write_json(out),
-            Self::Signal(text) => text.write_json(out),
-        }
     }
 }
 
@@ -182,7 +183,7 @@ pub enum SignallingEvent<V> {
         /// The code.
         code: ErrorCode,
         /// The request that it names, which nobody waits for any more.
-        request_id: Option<String>,
+        request_id: Option<RequestId>,
         /// Words for a developer.
         message: Option<String>,
     },
@@ -411,7 +412,7 @@ pub enum CallError<V> {
         /// The code.
         code: ErrorCode,
         /// The request's id.
-        request_id: String,
+        request_id: RequestId,
         /// Words for a developer.
         message: Option<String>,
     },
@@ -422,7 +423,7 @@ pub enum CallError<V> {
     /// `AckTimeoutError`: the server did not answer.
     AckTimeout {
         /// The request's id.
-        request_id: String,
+        request_id: RequestId,
         /// How long we waited, in milliseconds.
         timeout_ms: u64,
     },

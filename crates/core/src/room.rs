@@ -175,7 +175,7 @@ impl<V: Value> Room<V> {
     ) {
         match (&self.channel, self.state) {
             (Some(channel), RoomState::Joined) => {
-                link.publish(now, Origin::Call(call), channel.clone(), data);
+                link.publish(now, Origin::Call(call), channel, data);
             }
             _ => link.out.settle(call, Err(CallError::Send(SendRefusal::NotJoined))),
         }
@@ -194,7 +194,7 @@ impl<V: Value> Room<V> {
         } else if self.local_id.as_ref() == Some(&to) {
             link.out.settle(call, Err(CallError::Send(SendRefusal::SelfSend)));
         } else {
-            link.send(now, Origin::Call(call), to, data);
+            link.send(now, Origin::Call(call), &to, data);
         }
     }
 

@@ -25,12 +25,14 @@ mod requests;
 mod subscriptions;
 
 use fastrand::Rng;
-use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, RequestId, Secret, Signal, Value};
+use metered_protocol::{Channel, ClientRequest, CloseCode, PeerId, RequestId, Secret, Signal, Value};
 
 use crate::config::Config;
 use crate::ids::{CallId, OperationId, SocketId};
 use crate::input::Measured;
-use crate::output::{CallError, Command, Event, JsonText, Level, Payload, SignallingEvent, SignallingState};
+use crate::output::{
+    CallError, Command, Event, FrameText, JsonText, Level, SignallingEvent, SignallingState,
+};
 use crate::timers::{Timer, Timers};
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
@@ -69,12 +71,20 @@ pub(crate) enum News<V> {
     Done(RoomRequest, Result<(), CallError<V>>),
 }
 
+/// What a request carries.
+enum Payload<V> {
+    Nothing,
+    /// JSON text.
+    Signal(String),
+    User(Measured<V>),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// No connection, and none wanted. `idle` or `closed`.
     Down,
     /// Waiting for a token.
-    FetchingToken(OperationId),
+    FetchingToken,
     /// Waiting for the welcome.
     Opening(SocketId),
     /// Welcomed.
@@ -105,6 +115,8 @@ pub(crate) struct Signalling<V> {
     attempts: u32,
     /// A delay that the last close code demands.
     delay_floor_ms: u64,
+    /// The token that is asked for, to connect or, once connected, to come back with.
+    fetching: Option<OperationId>,
     token_failures: u32,
     /// Sockets that `close()` closed, and who waits for them.
     closing: Vec<Closing>,
@@ -148,6 +160,7 @@ impl<V: Value> Signalling<V> {
             connecting: None,
             attempts: 0,
             delay_floor_ms: 0,
+            fetching: None,
             token_failures: 0,
             closing: Vec::new(),
             session: None,
@@ -267,24 +280,20 @@ impl<V: Value> Signalling<V> {
     }
 
     fn request_about(&mut self, now: Instant, origin: Origin, channel: Channel, wish: Wish) {
-        let about = Some(channel.clone());
-        let frame = match wish {
-            Some(include_sender_metadata) => {
-                ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata }
-            }
-            None => ClientFrame::Unsubscribe { channel, request_id: None },
+        let request = match wish {
+            Some(include_sender_metadata) => ClientRequest::Subscribe(&channel, include_sender_metadata),
+            None => ClientRequest::Unsubscribe(&channel),
         };
-        self.request(now, origin, about, 0, frame);
+        let about = Some(channel.clone());
+        self.request(now, origin, about, request, Payload::Nothing);
     }
 
-    pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: Channel, data: Measured<V>) {
-        let frame = ClientFrame::Publish { channel, data: Payload::User(data.value), request_id: None };
-        self.request(now, origin, None, data.bytes, frame);
+    pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: &Channel, data: Measured<V>) {
+        self.request(now, origin, None, ClientRequest::Publish(channel), Payload::User(data));
     }
 
-    pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: PeerId, data: Measured<V>) {
-        let frame = ClientFrame::Send { to, data: Payload::User(data.value), request_id: None };
-        self.request(now, origin, None, data.bytes, frame);
+    pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: &PeerId, data: Measured<V>) {
+        self.request(now, origin, None, ClientRequest::Send(to), Payload::User(data));
     }
 
     /// Sends a signal of the negotiation, when it is its turn. Without a connection it waits for the session to be
@@ -316,9 +325,7 @@ impl<V: Value> Signalling<V> {
         loop {
             let number = self.requests.next();
             let Some((to, text)) = self.pace.pop(now, number, self.session.is_some()) else { break };
-            let bytes = text.len();
-            let frame = ClientFrame::Send { to, data: Payload::Signal(JsonText(text)), request_id: None };
-            self.request(now, Origin::Signal, None, bytes, frame);
+            self.request(now, Origin::Signal, None, ClientRequest::Send(&to), Payload::Signal(text));
             // One that is too long does not leave.
             if self.requests.next() == number {
                 self.pace.refused(number);
@@ -327,31 +334,37 @@ impl<V: Value> Signalling<V> {
         self.timers.set(Timer::Pace, self.pace.next());
     }
 
-    /// Sends a frame that is answered. `payload_bytes` counts towards the server's limit.
+    /// Sends a frame that is answered.
     fn request(
         &mut self,
         now: Instant,
         origin: Origin,
         about: Option<Channel>,
-        payload_bytes: usize,
-        mut frame: ClientFrame<Payload<V>>,
+        request: ClientRequest<'_>,
+        payload: Payload<V>,
     ) {
         let Phase::Connected(socket) = self.phase else {
             self.done(origin, Err(CallError::NotConnected));
             return;
         };
-        frame.set_request_id(RequestId::numbered(self.requests.next()));
-        if payload_bytes > 0 {
-            // The server measures the whole frame. One byte closes the object.
-            let size = payload_bytes.saturating_add(frame.head().0.len() + 1);
-            if size > self.max_message_size {
-                self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
-                return;
+        let mut head = request.head(Some(&RequestId::numbered(self.requests.next())));
+        let (size, payload) = match payload {
+            Payload::Nothing => (0, None),
+            Payload::Signal(text) => {
+                head.push_str(&text);
+                head.push('}');
+                (head.len(), None)
             }
+            // The server measures the whole frame. One byte closes the object.
+            Payload::User(data) => (data.bytes.saturating_add(head.len() + 1), Some(data.value)),
+        };
+        if size > self.max_message_size {
+            self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
+            return;
         }
         self.requests.insert(origin, about, now);
         self.rearm_acks();
-        self.out.command(Command::SendFrame(socket, frame));
+        self.out.command(Command::SendFrame(socket, FrameText { head, payload }));
     }
 
     // ---- requests and replay
@@ -414,7 +427,7 @@ impl<V: Value> Signalling<V> {
     fn socket(&self) -> Option<SocketId> {
         match self.phase {
             Phase::Opening(socket) | Phase::Connected(socket) => Some(socket),
-            Phase::Down | Phase::FetchingToken(_) | Phase::Waiting { .. } => None,
+            Phase::Down | Phase::FetchingToken | Phase::Waiting { .. } => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The life of a connection: token, socket, welcome, frames, silence, close, and the way back.
 
 use metered_protocol::{
-    ClientFrame, CloseCode, ErrorCode, Retry, Secret, ServerFrame, ServerUrl, Value, Welcome,
+    ClientRequest, CloseCode, ErrorCode, Retry, Secret, ServerFrame, ServerUrl, Value, Welcome,
 };
 
 use super::liveness::Verdict;
@@ -10,7 +10,7 @@ use super::{Closing, Phase, Session, Signalling};
 use crate::config::Credential;
 use crate::ids::{OperationId, SocketId};
 use crate::input::{SocketEvent, TokenFailure};
-use crate::output::{CallError, Command, Connected, Level, SignallingEvent, SignallingState};
+use crate::output::{CallError, Command, Connected, FrameText, Level, SignallingEvent, SignallingState};
 use crate::timers::Timer;
 use crate::{Instant, limits};
 
@@ -21,19 +21,32 @@ impl<V: Value> Signalling<V> {
         op: OperationId,
         token: Result<Secret, TokenFailure<V>>,
     ) {
-        let Some(token) = self.take_renewal(now, op, token) else { return };
-        if self.phase != Phase::FetchingToken(op) {
-            return;
+        if self.fetching == Some(op) {
+            self.take_token(now, token);
         }
+    }
+
+    /// The token that was asked for is here, to connect with or to come back with in time; or it is not to be had.
+    fn take_token(&mut self, now: Instant, token: Result<Secret, TokenFailure<V>>) {
+        self.fetching = None;
         self.timers.stop(Timer::TokenProvider);
-        match token {
-            Ok(token) if !token.expose().is_empty() => {
+        let is_connected = matches!(self.phase, Phase::Connected(_));
+        let failure = match token {
+            Ok(token) if token.expose().is_empty() => TokenFailure::NotAToken,
+            Ok(token) => {
                 self.token_failures = 0;
-                let url = self.config.url.with_token(&token);
-                self.open(now, url);
+                return match is_connected {
+                    true => self.renewed(now, token),
+                    false => self.open(now, self.config.url.with_token(&token)),
+                };
             }
-            Ok(_) => self.token_failed(now, TokenFailure::NotAToken),
-            Err(failure) => self.token_failed(now, failure),
+            Err(failure) => failure,
+        };
+        if is_connected {
+            self.count_token_failure(failure);
+            self.renewal_failed(now);
+        } else {
+            self.token_failed(now, failure);
         }
     }
 
@@ -67,10 +80,7 @@ impl<V: Value> Signalling<V> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
-                Timer::TokenProvider if self.is_renewing() => {
-                    self.renewal_failed(now, TokenFailure::TimedOut)
-                }
-                Timer::TokenProvider => self.token_failed(now, TokenFailure::TimedOut),
+                Timer::TokenProvider => self.take_token(now, Err(TokenFailure::TimedOut)),
                 Timer::Welcome => self.give_up(now, "no welcome"),
                 Timer::Backoff => self.attempt(now),
                 Timer::Liveness => self.check_liveness(now),
@@ -99,19 +109,19 @@ impl<V: Value> Signalling<V> {
             None => SignallingState::Reconnecting,
         });
         match &self.config.credential {
-            Credential::ApiKey(key) => {
-                let url = self.config.url.with_key(key);
-                self.open(now, url);
+            Credential::ApiKey(key) => self.open(now, self.config.url.with_key(key)),
+            Credential::TokenProvider => {
+                self.phase = Phase::FetchingToken;
+                self.fetch_token(now);
             }
-            Credential::TokenProvider => self.phase = Phase::FetchingToken(self.fetch_token(now)),
         }
     }
 
-    pub(super) fn fetch_token(&mut self, now: Instant) -> OperationId {
+    pub(super) fn fetch_token(&mut self, now: Instant) {
         let op = OperationId::next(&mut self.last_id);
         self.timers.set(Timer::TokenProvider, now.after(self.config.token_provider_timeout_ms));
+        self.fetching = Some(op);
         self.command(Command::FetchToken(op));
-        op
     }
 
     pub(super) fn open(&mut self, now: Instant, mut url: Secret) {
@@ -137,8 +147,7 @@ impl<V: Value> Signalling<V> {
                 }
             }
             (_, ServerFrame::Error { code, request_id, message }) => {
-                let request_id = request_id.map(|id| id.as_str().to_owned());
-                let request = request_id.as_deref().and_then(|id| self.requests.take(id));
+                let request = request_id.as_ref().and_then(|id| self.requests.take(id.as_str()));
                 match (request, request_id) {
                     (Some(request), Some(request_id)) => {
                         self.answered(now, request, Err(CallError::Server { code, request_id, message }));
@@ -203,7 +212,10 @@ impl<V: Value> Signalling<V> {
 
     fn ping(&mut self, now: Instant, socket: SocketId) {
         self.pinged.get_or_insert(now);
-        self.command(Command::SendFrame(socket, ClientFrame::Ping { request_id: None }));
+        self.command(Command::SendFrame(
+            socket,
+            FrameText { head: ClientRequest::Ping.head(None), payload: None },
+        ));
     }
 
     fn rearm_liveness(&mut self) {
@@ -297,7 +309,7 @@ impl<V: Value> Signalling<V> {
     }
 
     /// Tells the application of a token provider that keeps failing.
-    pub(super) fn count_token_failure(&mut self, failure: TokenFailure<V>) {
+    fn count_token_failure(&mut self, failure: TokenFailure<V>) {
         self.token_failures += 1;
         let consecutive_failures = self.token_failures;
         if consecutive_failures >= limits::TOKEN_FAILURES_BEFORE_EVENT {
@@ -338,6 +350,7 @@ impl<V: Value> Signalling<V> {
     /// Ends everything that belongs to the present connection or attempt.
     pub(super) fn leave_connection(&mut self) {
         self.phase = Phase::Down;
+        self.fetching = None;
         self.timers.clear();
         self.refresh.stop();
         self.pace.interrupt();

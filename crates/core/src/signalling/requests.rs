@@ -27,8 +27,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn id(&self) -> String {
-        RequestId::numbered(self.number).as_str().to_owned()
+    pub(super) fn id(&self) -> RequestId {
+        RequestId::numbered(self.number)
     }
 
     /// How long ago it was sent, in milliseconds.

@@ -10,7 +10,7 @@ use metered_core::{
     SignallingEvent, SocketEvent, SocketId,
 };
 use metered_protocol::{
-    Candidate, Channel, CloseCode, Description, PeerId, SdpType, Secret, ServerUrl, encode_frame,
+    Candidate, Channel, CloseCode, Description, PeerId, SdpType, Secret, ServerUrl, ToJson,
 };
 use serde_json::{Value as Json, json};
 
@@ -306,7 +306,11 @@ impl Hand {
                 self.socket = socket;
                 format!("open s{} {}", socket.0, url.expose())
             }
-            Command::SendFrame(socket, frame) => format!("send s{} {}", socket.0, encode_frame(&frame)),
+            Command::SendFrame(socket, frame) => {
+                let mut line = format!("send s{} ", socket.0);
+                frame.write_json(&mut line);
+                line
+            }
             Command::CloseSocket(socket, code, reason) => format!("close s{} {} {reason}", socket.0, code.0),
             Command::FetchToken(op) => {
                 self.token = op;
