@@ -159,8 +159,9 @@ fn settle(host: &Host, call: CallId, result: &Result<(), CallError<Json>>) {
             let (kind, error) = token_failure(failure);
             host.reject_token(call, kind, &error);
         }
-        CallError::Server { code, request_id, message } => {
-            host.reject_server(call, code.as_str(), request_id.as_str(), message.as_deref());
+        CallError::Server(error) => {
+            let request_id = error.request_id.as_ref().map_or("", |id| id.as_str());
+            host.reject_server(call, error.code.as_str(), request_id, error.message.as_deref());
         }
         CallError::AckTimeout { request_id, timeout_ms } => {
             host.reject_ack_timeout(call, request_id.as_str(), *timeout_ms as f64);
@@ -206,14 +207,13 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
         }
         SignallingEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
         // Their strings are shown as they came: the way back here and there costs as much as all the rest.
-        SignallingEvent::Message { from_metadata, frame: Json(frame), .. }
-        | SignallingEvent::Direct { from_metadata, frame: Json(frame), .. } => {
-            host.message(frame, from_metadata.is_some());
+        SignallingEvent::Message { message, frame: Json(frame) } => {
+            host.message(frame, message.from_metadata.is_some());
         }
         SignallingEvent::Presence { frame: Json(frame), .. } => host.presence(frame),
-        SignallingEvent::ServerError { code, request_id, message } => {
-            let request_id = request_id.as_ref().map(|id| id.as_str());
-            host.server_error(code.as_str(), request_id, message.as_deref());
+        SignallingEvent::ServerError(error) => {
+            let request_id = error.request_id.as_ref().map(|id| id.as_str());
+            host.server_error(error.code.as_str(), request_id, error.message.as_deref());
         }
         SignallingEvent::GoingAway { retry_after_ms } => host.going_away(*retry_after_ms as f64),
         SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
@@ -223,15 +223,15 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
     }
 }
 
-fn emit_connected(host: &Host, connected: &Connected<Json>) {
+fn emit_connected(host: &Host, Connected { welcome, is_reconnect }: &Connected<Json>) {
     host.connected(
-        connected.peer_id.as_str(),
-        connected.server_time,
-        connected.expires_at,
-        connected.is_reconnect,
-        connected.max_message_size,
-        ice_server_list(&connected.ice_servers),
-        connected.resumed,
+        welcome.peer_id.as_str(),
+        welcome.server_time,
+        welcome.expires_at,
+        *is_reconnect,
+        welcome.max_message_size,
+        ice_server_list(&welcome.ice_servers),
+        welcome.resumed,
     );
 }
 
@@ -245,13 +245,13 @@ fn emit_room(host: &Host, event: &RoomEvent<Json>) {
         RoomEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
         RoomEvent::PeerJoined(remote) => host.peer_joined(remote.0),
         RoomEvent::PeerLeft(remote, metadata) => host.peer_left(remote.0, &value(metadata)),
-        RoomEvent::Data { from_metadata, frame: Json(frame), .. } => {
-            host.message(frame, from_metadata.is_some());
+        RoomEvent::Data { message, frame: Json(frame) } => {
+            host.message(frame, message.from_metadata.is_some());
         }
         RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
         RoomEvent::Error(RoomError::ReconcileTimeout) => host.reconcile_timeout(),
-        RoomEvent::Error(RoomError::Server(code, message)) => {
-            host.server_error(code.as_str(), None, message.as_deref());
+        RoomEvent::Error(RoomError::Server(error)) => {
+            host.server_error(error.code.as_str(), None, error.message.as_deref());
         }
         RoomEvent::Error(RoomError::TokenProvider(failures, failure)) => {
             let (kind, error) = token_failure(failure);

@@ -45,8 +45,8 @@ pub use input::{
     Call, ConnectionEvent, ConnectionState, Input, Measured, Outcome, SocketEvent, TokenFailure,
 };
 pub use output::{
-    CallError, Command, Connected, DataKind, Event, FrameText, JsonText, Level, Operation, Output,
-    RemoteEvent, RemoteState, RoomError, RoomEvent, RoomState, SendRefusal, SignallingEvent, SignallingState,
+    CallError, Command, Connected, Event, FrameText, JsonText, Level, Operation, Output, RemoteEvent,
+    RemoteState, RoomError, RoomEvent, RoomState, SendRefusal, SignallingEvent, SignallingState,
 };
 pub use send_gate::{Admission, SendGate};
 pub use time::Instant;

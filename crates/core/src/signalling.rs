@@ -381,7 +381,7 @@ impl<V: Value> Signalling<V> {
             let answer = match (&result, &origin) {
                 (Ok(()), _) => Answer::Agreed,
                 (Err(_), Origin::Replay) => Answer::Failed,
-                (Err(CallError::Server { .. }), _) => Answer::Refused,
+                (Err(CallError::Server(_)), _) => Answer::Refused,
                 (Err(_), _) => Answer::Unknown,
             };
             if self.subscriptions.answered(&channel, number, answer, now) {

@@ -44,7 +44,7 @@ pub use fields::Field;
 pub use ids::{Channel, InvalidName, PeerId, RequestId};
 pub use json::{ToJson, write_number, write_string};
 pub use secret::Secret;
-pub use server_frame::{PresencePeer, Resume, ServerFrame, Welcome};
+pub use server_frame::{Message, PresencePeer, Resume, ServerError, ServerFrame, Welcome};
 pub use signal::{Candidate, Description, Fingerprint, Generation, SdpType, Signal, TrackMeta};
 pub use url::{InvalidUrl, ServerUrl};
 pub use value::{Malformed, Value};

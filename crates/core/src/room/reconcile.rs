@@ -14,12 +14,12 @@
 //!
 //! A snapshot that does not come is asked for again, [`SNAPSHOT_REQUESTS`] times.
 
-use metered_protocol::{CloseCode, Retry, Value, write_number};
+use metered_protocol::{CloseCode, Retry, Value, Welcome, write_number};
 
 use super::Room;
 use crate::Instant;
 use crate::limits::{SNAPSHOT_REQUESTS, SNAPSHOT_TIMEOUT_MS};
-use crate::output::{Command, Connected, Event, Level, RoomError, RoomEvent, RoomState};
+use crate::output::{Command, Event, Level, RoomError, RoomEvent, RoomState};
 use crate::signalling::{Origin, RoomRequest, Signalling};
 
 /// The snapshot that a room waits for after a reconnect.
@@ -33,16 +33,11 @@ pub(super) struct Snapshot {
 }
 
 impl<V: Value> Room<V> {
-    pub(super) fn handle_connected(
-        &mut self,
-        now: Instant,
-        connected: Connected<V>,
-        link: &mut Signalling<V>,
-    ) {
-        let is_known = self.local_id.as_ref() == Some(&connected.peer_id);
-        self.local_id = Some(connected.peer_id);
-        if !connected.ice_servers.is_empty() {
-            self.ice_servers = connected.ice_servers;
+    pub(super) fn handle_connected(&mut self, now: Instant, welcome: Welcome<V>, link: &mut Signalling<V>) {
+        let is_known = self.local_id.as_ref() == Some(&welcome.peer_id);
+        self.local_id = Some(welcome.peer_id);
+        if !welcome.ice_servers.is_empty() {
+            self.ice_servers = welcome.ice_servers.into();
             for remote in &mut self.remotes {
                 remote.ladder.new_servers(now);
                 link.out.command(Command::SetIceServers(remote.connection, self.ice_servers.clone()));
@@ -53,11 +48,11 @@ impl<V: Value> Room<V> {
         }
         // Who was seen to leave before a roster came, is not unseen by another return.
         let was_kept = self.snapshot.as_ref().is_none_or(|snapshot| snapshot.patience.is_some());
-        let patience = connected
-            .resume_grace_ms
-            .filter(|grace_ms| is_known && was_kept && now.since(self.dropped_at) < *grace_ms)
-            .map(|grace_ms| now.after(grace_ms));
-        if connected.resumed {
+        let patience = welcome
+            .resume
+            .filter(|resume| is_known && was_kept && now.since(self.dropped_at) < resume.grace_ms)
+            .map(|resume| now.after(resume.grace_ms));
+        if welcome.resumed {
             // That somebody has come back may be among what we missed.
             let soon = now.after(SNAPSHOT_TIMEOUT_MS);
             let patience = self.snapshot.iter_mut().map(|snapshot| &mut snapshot.patience);

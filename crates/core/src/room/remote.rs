@@ -2,11 +2,13 @@
 
 use metered_protocol::PeerId;
 
+use super::actor::Actor;
 use super::ladder::Ladder;
 use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionState;
 use crate::negotiation::Negotiation;
 use crate::output::{Event, RemoteEvent, RemoteState};
+use crate::signalling::Signalling;
 use crate::{Instant, Outbox};
 
 #[derive(Debug)]
@@ -15,7 +17,7 @@ pub(crate) struct Remote<V> {
     pub(crate) peer_id: PeerId,
     pub(crate) connection: ConnectionId,
     pub(crate) metadata: Option<V>,
-    pub(crate) negotiation: Negotiation<V>,
+    pub(crate) negotiation: Negotiation,
     /// When the answer to our offer is overdue, or our first candidate, for which an offer of theirs waits.
     pub(super) answer_due: Instant,
     /// Attempts to bring a failed connection back.
@@ -55,6 +57,27 @@ impl<V> Remote<V> {
     /// Whether its connection has been connected: if it is not now, it can be restarted.
     pub(super) fn has_connected(&self) -> bool {
         self.has_connected
+    }
+
+    /// The negotiation and what it acts on.
+    pub(super) fn negotiation<'a>(
+        &'a mut self,
+        now: Instant,
+        last_id: &'a mut u32,
+        link: &'a mut Signalling<V>,
+    ) -> (&'a mut Negotiation, Actor<'a, V>) {
+        let actor = Actor {
+            now,
+            last_id,
+            remote: self.id,
+            peer_id: &self.peer_id,
+            connection: self.connection,
+            state: self.state,
+            answer_due: &mut self.answer_due,
+            ladder: &mut self.ladder,
+            link,
+        };
+        (&mut self.negotiation, actor)
     }
 
     /// Starts over with a new connection.

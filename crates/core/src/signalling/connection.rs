@@ -146,24 +146,18 @@ impl<V: Value> Signalling<V> {
                     self.answered(now, request, Ok(()));
                 }
             }
-            (_, ServerFrame::Error { code, request_id, message }) => {
-                let request = request_id.as_ref().and_then(|id| self.requests.take(id.as_str()));
-                match (request, request_id) {
-                    (Some(request), Some(request_id)) => {
-                        self.answered(now, request, Err(CallError::Server { code, request_id, message }));
-                    }
+            (_, ServerFrame::Error(error)) => {
+                let id = error.request_id.as_ref();
+                match id.and_then(|id| self.requests.take(id.as_str())) {
+                    Some(request) => self.answered(now, request, Err(CallError::Server(error))),
                     // The answer to a ping, from a server that has none.
-                    (_, None) if code == ErrorCode::UNKNOWN_TYPE => {}
-                    (_, request_id) => self.event(SignallingEvent::ServerError { code, request_id, message }),
+                    None if id.is_none() && error.code == ErrorCode::UNKNOWN_TYPE => {}
+                    None => self.event(SignallingEvent::ServerError(error)),
                 }
             }
-            (_, ServerFrame::Message { channel, from, from_metadata, data }) => {
+            (_, ServerFrame::Message(message)) => {
                 self.count_frame();
-                self.event(SignallingEvent::Message { channel, from, from_metadata, data, frame: raw });
-            }
-            (_, ServerFrame::Direct { from, from_metadata, data }) => {
-                self.count_frame();
-                self.event(SignallingEvent::Direct { from, from_metadata, data, frame: raw });
+                self.event(SignallingEvent::Message { message, frame: raw });
             }
             (_, ServerFrame::Presence { channel, joined, left }) => {
                 self.count_frame();
@@ -239,25 +233,16 @@ impl<V: Value> Signalling<V> {
             self.pace = Pace::new();
             self.pace.start(now);
         }
-        let resume_grace_ms = welcome.resume.as_ref().map(|resume| resume.grace_ms);
-        self.session = welcome.resume.map(|resume| Session { token: resume.token, seen });
+        self.session = welcome.resume.clone().map(|resume| Session { token: resume.token, seen });
         self.transition(SignallingState::Connected);
         let connecting = self.connecting.take();
         let is_reconnect = connecting.is_none();
         if let Some(origin) = connecting {
             self.done(origin, Ok(()));
         }
-        self.event(SignallingEvent::Connected(Connected {
-            peer_id: welcome.peer_id,
-            expires_at: welcome.expires_at,
-            server_time: welcome.server_time,
-            max_message_size: welcome.max_message_size,
-            ice_servers: welcome.ice_servers.into(),
-            is_reconnect,
-            resumed: welcome.resumed,
-            resume_grace_ms,
-        }));
-        let replays = self.subscriptions.start_replay(welcome.resumed, self.config.auto_resubscribe);
+        let resumed = welcome.resumed;
+        self.event(SignallingEvent::Connected(Connected { welcome, is_reconnect }));
+        let replays = self.subscriptions.start_replay(resumed, self.config.auto_resubscribe);
         for (channel, wish) in replays {
             self.replay(now, channel, wish);
         }

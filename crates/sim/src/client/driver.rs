@@ -222,7 +222,7 @@ fn show_error(error: &CallError<Json>) -> &'static str {
     match error {
         CallError::Connect(..) => "SignallingConnectError",
         CallError::Token(_) => "no token for the first attempt",
-        CallError::Server { .. } => "ServerRequestError",
+        CallError::Server(_) => "ServerRequestError",
         CallError::NotConnected => "NotConnectedError",
         CallError::Disconnected => "DisconnectedError",
         CallError::AckTimeout { .. } => "AckTimeoutError",
