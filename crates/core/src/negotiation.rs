@@ -42,7 +42,6 @@ use crate::limits::{
     UNANSWERED_OFFERS,
 };
 use crate::output::{Operation, RemoteEvent};
-use crate::queue::Queue;
 use crate::room::Actor;
 
 /// A description without a section.
@@ -76,7 +75,7 @@ enum Step {
 #[derive(Debug)]
 struct Held {
     offer: Description,
-    candidates: Vec<Option<Candidate>>,
+    candidates: Vec<RemoteSignal>,
 }
 
 #[derive(Debug)]
@@ -94,7 +93,7 @@ pub(crate) struct Negotiation {
     /// The generation of our side that was agreed on.
     generation: Option<Generation>,
     held: Option<Held>,
-    inbox: Queue<RemoteSignal>,
+    inbox: Vec<RemoteSignal>,
     /// Candidates of ours that must not overtake the description they belong to.
     outbox: Vec<Option<Candidate>>,
     /// Candidates of the remote that came before its first description.
@@ -127,7 +126,7 @@ impl Negotiation {
             restart_needed: false,
             generation: None,
             held: None,
-            inbox: Queue::new(),
+            inbox: Vec::new(),
             outbox: Vec::new(),
             early: Vec::new(),
             candidates: 0,
@@ -149,8 +148,8 @@ impl Negotiation {
 
     /// What is left to another connection, and to a new machine for that: the remote's description, which comes from
     /// another connection than the one we negotiated with or needs another one of ours, and what has come after it.
-    pub(crate) fn take_replacement(&mut self) -> Option<Queue<RemoteSignal>> {
-        self.replaced.then(|| std::mem::replace(&mut self.inbox, Queue::new()))
+    pub(crate) fn take_replacement(&mut self) -> Option<Vec<RemoteSignal>> {
+        self.replaced.then(|| std::mem::take(&mut self.inbox))
     }
 
     /// `negotiationneeded` fired.
@@ -268,7 +267,7 @@ impl Negotiation {
             (Step::CreatingOffer, Outcome::Created(offer)) => {
                 // The remote was faster, and we would take this offer back at once: do not set it. It stays
                 // needed until an exchange has covered it, for the remote's may yet fail.
-                if self.polite && self.inbox.any(is_offer) {
+                if self.polite && self.inbox.iter().any(is_offer) {
                     self.offer_needed = true;
                 } else {
                     self.set_local(actor, Step::SettingLocalOffer, offer);
@@ -330,7 +329,8 @@ impl Negotiation {
     /// Does what can be done until a step is under way or nothing is left.
     fn advance<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         while self.under_way.is_none() && !self.replaced {
-            if let Some(signal) = self.inbox.pop() {
+            if !self.inbox.is_empty() {
+                let signal = self.inbox.remove(0);
                 self.take(signal, actor);
             } else if self.step == Step::Stable && self.offer_needed {
                 self.offer_needed = false;
@@ -415,10 +415,8 @@ impl Negotiation {
     fn replace<V: Value>(&mut self, description: Description, actor: &mut Actor<'_, V>) {
         self.replaced = true;
         actor.settled();
-        for candidate in std::mem::take(&mut self.early).into_iter().rev() {
-            self.inbox.push_front(RemoteSignal::Candidate(candidate));
-        }
-        self.inbox.push_front(RemoteSignal::Description(description));
+        let early = std::mem::take(&mut self.early).into_iter().map(RemoteSignal::Candidate);
+        self.take_first(std::iter::once(RemoteSignal::Description(description)).chain(early).collect());
     }
 
     /// Takes our offer back for the remote's.
@@ -431,10 +429,14 @@ impl Negotiation {
     /// The offer that was held. Its candidates are the next to be taken.
     fn release_held(&mut self) -> Option<Description> {
         let held = self.held.take()?;
-        for candidate in held.candidates.into_iter().rev() {
-            self.inbox.push_front(RemoteSignal::Candidate(candidate));
-        }
+        self.take_first(held.candidates);
         Some(held.offer)
+    }
+
+    /// Puts signals before all others.
+    fn take_first(&mut self, mut signals: Vec<RemoteSignal>) {
+        signals.append(&mut self.inbox);
+        self.inbox = signals;
     }
 
     fn take_theirs<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
@@ -446,7 +448,7 @@ impl Negotiation {
     fn take_candidate<V: Value>(&mut self, candidate: Option<Candidate>, actor: &mut Actor<'_, V>) {
         if let Some(held) = &mut self.held {
             if held.candidates.len() < MAX_CANDIDATES {
-                held.candidates.push(candidate.clone());
+                held.candidates.push(RemoteSignal::Candidate(candidate.clone()));
             }
             // It may as well belong to what we agreed on before.
             if !self.has_remote {

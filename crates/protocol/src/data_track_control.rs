@@ -96,8 +96,8 @@ impl TrackControl {
     /// Reads a message; `None` for an unknown type.
     pub fn parse<V: Value>(message: &V) -> Result<Option<Self>, Malformed> {
         let kind = required_string(message, Field::Type)?;
-        let handle = || handle(message.field(Field::Handle).as_ref()).ok_or(Malformed(Field::Handle));
-        Ok(Some(match kind.as_str() {
+        let handle = handle(message.field(Field::Handle).as_ref());
+        let message = match kind.as_str() {
             "hello" => {
                 let epoch = required_string(message, Field::Epoch)?;
                 if epoch.len() > MAX_EPOCH_LENGTH {
@@ -106,7 +106,7 @@ impl TrackControl {
                 let handles =
                     message.field(Field::Handles).and_then(|handles| handles.items(MAX_DATA_TRACKS));
                 let max_packet = message.field(Field::MaxMessageSize).and_then(|size| size.number());
-                Self::Hello {
+                return Ok(Some(Self::Hello {
                     epoch,
                     max_packet: max_packet.ok_or(Malformed(Field::MaxMessageSize))? as usize,
                     handles: handles
@@ -114,7 +114,7 @@ impl TrackControl {
                         .iter()
                         .filter_map(|value| self::handle(Some(value)))
                         .collect(),
-                }
+                }));
             }
             "published" => {
                 let name = required_string(message, Field::Name)?;
@@ -122,15 +122,36 @@ impl TrackControl {
                     return Err(Malformed(Field::Name));
                 }
                 let encrypted = message.field(Field::UsesE2ee).and_then(|value| value.boolean());
-                Self::Published { handle: handle()?, name, encrypted: encrypted == Some(true) }
+                Self::Published {
+                    handle: handle.unwrap_or_default(),
+                    name,
+                    encrypted: encrypted == Some(true),
+                }
             }
-            "unpublished" => Self::Unpublished(handle()?),
-            "subscribe" => Self::Subscribe(handle()?),
-            "unsubscribe" => Self::Unsubscribe(handle()?),
-            "subscribed" => Self::Subscribed(handle()?),
-            "refused" => Self::Refused(handle()?),
-            _ => return Ok(None),
-        }))
+            kind => {
+                let of =
+                    [Self::Unpublished, Self::Subscribe, Self::Unsubscribe, Self::Subscribed, Self::Refused];
+                let of_handle = of.into_iter().map(|of| of(handle.unwrap_or_default()));
+                match of_handle.into_iter().find(|message| message.kind() == kind) {
+                    Some(message) => message,
+                    None => return Ok(None),
+                }
+            }
+        };
+        handle.map(|_| Some(message)).ok_or(Malformed(Field::Handle))
+    }
+
+    /// The type on the wire.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Published { .. } => "published",
+            Self::Unpublished(_) => "unpublished",
+            Self::Subscribe(_) => "subscribe",
+            Self::Unsubscribe(_) => "unsubscribe",
+            Self::Subscribed(_) => "subscribed",
+            Self::Refused(_) => "refused",
+        }
     }
 }
 
@@ -142,17 +163,14 @@ fn handle<V: Value>(value: Option<&V>) -> Option<u16> {
 impl ToJson for TrackControl {
     fn write_json(&self, out: &mut String) {
         out.push('{');
-        let (kind, handle) = match self {
-            Self::Hello { .. } => ("hello", None),
-            Self::Published { handle, .. } => ("published", Some(handle)),
-            Self::Unpublished(handle) => ("unpublished", Some(handle)),
-            Self::Subscribe(handle) => ("subscribe", Some(handle)),
-            Self::Unsubscribe(handle) => ("unsubscribe", Some(handle)),
-            Self::Subscribed(handle) => ("subscribed", Some(handle)),
-            Self::Refused(handle) => ("refused", Some(handle)),
-        };
-        write_string_field(out, Field::Type, kind);
-        if let Some(handle) = handle {
+        write_string_field(out, Field::Type, self.kind());
+        if let Self::Published { handle, .. }
+        | Self::Unpublished(handle)
+        | Self::Subscribe(handle)
+        | Self::Unsubscribe(handle)
+        | Self::Subscribed(handle)
+        | Self::Refused(handle) = self
+        {
             write_name(out, Field::Handle);
             write_number(out, u64::from(*handle));
         }

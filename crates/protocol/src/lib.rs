@@ -42,7 +42,7 @@ pub use data_track_packet::{
 };
 pub use fields::Field;
 pub use ids::{Channel, InvalidName, PeerId, RequestId};
-pub use json::{ToJson, write_number, write_string};
+pub use json::{ToJson, read_number, write_number, write_string};
 pub use secret::Secret;
 pub use server_frame::{Message, PresencePeer, Resume, ServerError, ServerFrame, Welcome};
 pub use signal::{Candidate, Description, Fingerprint, Generation, SdpType, Signal, TrackMeta};

@@ -139,11 +139,11 @@ impl<V: Value> Room<V> {
     /// After something happened to a negotiation: gives the remote another connection, if it takes that to go on.
     fn follow(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
         let remote = self.remotes.get_mut(at);
-        let Some(mut signals) = remote.and_then(|remote| remote.negotiation.take_replacement()) else {
+        let Some(signals) = remote.and_then(|remote| remote.negotiation.take_replacement()) else {
             return;
         };
         self.replace(at, link);
-        while let Some(signal) = signals.pop() {
+        for signal in signals {
             self.negotiate(now, at, signal, link);
         }
     }

@@ -1,6 +1,6 @@
 //! The table of requests that wait for their `ack` or `error`.
 
-use metered_protocol::{Channel, RequestId};
+use metered_protocol::{Channel, RequestId, read_number};
 
 use super::Origin;
 use crate::Instant;
@@ -58,7 +58,7 @@ impl Requests {
 
     /// Takes the request that an answer names. A request is answered once; what we did not ask finds nothing.
     pub(super) fn take(&mut self, id: &str) -> Option<Request> {
-        let number: Number = id.parse().ok()?;
+        let number = read_number(id)?;
         let at = self.waiting.binary_search_by_key(&number, |request| request.number).ok()?;
         Some(self.waiting.remove(at))
     }

@@ -39,6 +39,11 @@ impl Subscription {
         self.asked.last().map_or(self.agreed, |(_, wish)| *wish)
     }
 
+    /// Drops what else was asked for.
+    fn keep(&mut self, is_kept: &dyn Fn(Number) -> bool) {
+        self.asked.retain(|(number, _)| is_kept(*number));
+    }
+
     /// Plans another replay, if nothing but one that failed asks for what is wanted. Answers whether there is one.
     fn plan_retry(&mut self, now: Instant) -> bool {
         let is_failed = self.asked.last().is_some_and(|(number, _)| Some(*number) == self.failed);
@@ -99,24 +104,28 @@ impl Subscriptions {
         now: Instant,
     ) -> bool {
         let Some(found) = self.find(channel) else { return false };
-        let Some(at) = found.asked.iter().position(|(number, _)| *number == request) else { return false };
-        if answer == Answer::Refused {
-            found.asked.remove(at);
-        } else {
-            found.asked.drain(..at);
-        }
-        if answer == Answer::Agreed {
-            (_, found.agreed) = found.asked.remove(0);
-        }
-        if answer == Answer::Failed {
-            found.failed = Some(request);
+        let Some(&(_, wish)) = found.asked.iter().find(|(number, _)| *number == request) else {
+            return false;
+        };
+        found.keep(&|number| match answer {
+            Answer::Refused => number != request,
+            Answer::Agreed => number > request,
+            Answer::Unknown | Answer::Failed => number >= request,
+        });
+        match answer {
+            Answer::Agreed => found.agreed = wish,
+            Answer::Failed => found.failed = Some(request),
+            Answer::Refused | Answer::Unknown => {}
         }
         // What waits for an answer may yet be agreed to; a call that is refused leaves what was wanted before it.
         let is_to_follow = found.plan_retry(now);
-        if found.asked.is_empty() && found.agreed.is_none() {
-            self.0.retain(|subscription| subscription.channel != *channel);
-        }
+        self.sweep();
         is_to_follow
+    }
+
+    /// Forgets what is neither agreed to nor asked for.
+    fn sweep(&mut self) {
+        self.0.retain(|subscription| subscription.agreed.is_some() || !subscription.asked.is_empty());
     }
 
     pub(super) fn clear(&mut self) {
@@ -126,9 +135,6 @@ impl Subscriptions {
     /// A new connection: answers what is to be asked for on it, with all retries. An application that renews its
     /// subscriptions itself still has those ended that it gave up.
     pub(super) fn start_replay(&mut self, resumed: bool, renew: bool) -> Vec<(Channel, Wish)> {
-        if !resumed {
-            self.0.retain(|subscription| subscription.wanted().is_some() && renew);
-        }
         let mut replays = Vec::new();
         for subscription in &mut self.0 {
             subscription.failed = None;
@@ -138,13 +144,16 @@ impl Subscriptions {
             if !resumed {
                 subscription.agreed = None;
             }
-            if !resumed || !subscription.asked.is_empty() {
+            if !resumed && !(renew && wanted.is_some()) {
+                subscription.asked.clear();
+            } else if !resumed || !subscription.asked.is_empty() {
                 subscription.asked = vec![(UNSENT, wanted)];
             }
             if !subscription.asked.is_empty() && (renew || wanted.is_none()) {
                 replays.push((subscription.channel.clone(), wanted));
             }
         }
+        self.sweep();
         replays
     }
 
@@ -152,7 +161,7 @@ impl Subscriptions {
     pub(super) fn replaying(&mut self, channel: &Channel, request: Number) {
         if let Some(found) = self.find(channel) {
             let wanted = found.wanted();
-            found.asked.retain(|(number, _)| *number != UNSENT);
+            found.keep(&|number| number != UNSENT);
             found.asked.push((request, wanted));
         }
     }
