@@ -25,8 +25,8 @@ use crate::signalling::{News, Origin, Signalling};
 /// Never borrow the core across a call into the application.
 #[derive(Debug)]
 pub struct Core<V> {
-    signalling: Signalling<V>,
-    room: Option<Room<V>>,
+    signalling: Box<Signalling<V>>,
+    room: Option<Box<Room<V>>>,
 }
 
 /// What a `RemotePeer` shows of its state.
@@ -43,18 +43,18 @@ pub struct RemoteView<V> {
 impl<V: Value> Core<V> {
     /// A core for a `SignallingClient`. `seed` drives jitter.
     pub fn signalling(config: Config, seed: u64) -> Self {
-        Self { signalling: Signalling::new(config, seed, false), room: None }
+        Self { signalling: Box::new(Signalling::new(config, seed, false)), room: None }
     }
 
     /// A core for a `MeteredPeer`. `seed` drives jitter. The room's subscription is always replayed.
     pub fn room(mut config: Config, seed: u64) -> Self {
         config.auto_resubscribe = true;
-        Self { signalling: Signalling::new(config, seed, true), room: Some(Room::new()) }
+        Self { signalling: Box::new(Signalling::new(config, seed, true)), room: Some(Box::new(Room::new())) }
     }
 
     /// Takes in what happened.
     pub fn handle_input(&mut self, now: Instant, input: Input<V>) {
-        let signalling = &mut self.signalling;
+        let signalling = &mut *self.signalling;
         match (input, &mut self.room) {
             (Input::Call(id, call), None) => Self::call_signalling(now, id, call, signalling),
             (Input::Call(id, call), Some(room)) => Self::call_room(now, id, call, room, signalling),
@@ -91,7 +91,7 @@ impl<V: Value> Core<V> {
 
     /// When [`Input::Timeout`] is due, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let room = self.room.as_ref().map_or(Instant::NEVER, Room::poll_timeout);
+        let room = self.room.as_ref().map_or(Instant::NEVER, |room| room.poll_timeout());
         Some(self.signalling.poll_timeout().min(room)).filter(|at| *at != Instant::NEVER)
     }
 
@@ -112,7 +112,7 @@ impl<V: Value> Core<V> {
 
     /// `MeteredPeer.state`; `idle` without a room.
     pub fn room_state(&self) -> RoomState {
-        self.room.as_ref().map_or(RoomState::Idle, Room::state)
+        self.room.as_ref().map_or(RoomState::Idle, |room| room.state())
     }
 
     /// Our peer id, as of the latest welcome.
@@ -181,7 +181,7 @@ impl<V: Value> Core<V> {
     }
 
     fn all_remotes(&self) -> &[Remote<V>] {
-        self.room.as_ref().map(Room::remotes).unwrap_or_default()
+        self.room.as_ref().map(|room| room.remotes()).unwrap_or_default()
     }
 
     /// Tells the room what the supervisor has to say, which may make it say more.

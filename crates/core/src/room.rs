@@ -151,9 +151,7 @@ impl<V: Value> Room<V> {
                 if self.state != RoomState::Idle {
                     self.transition(RoomState::Leaving, link);
                 }
-                if let Some(joining) = self.joining.take() {
-                    link.out.settle(joining, Err(CallError::Closed));
-                }
+                self.settle_join(Err(CallError::Closed), link);
                 self.remove_all(link);
                 let reason = "client requested close";
                 link.close(now, Origin::Room(RoomRequest::Close), CloseCode::NORMAL, reason);
@@ -223,9 +221,7 @@ impl<V: Value> Room<V> {
                 if let (Some(peer_id), Some(channel)) = (self.local_id.clone(), self.channel.clone()) {
                     link.out.event(Event::Room(RoomEvent::Joined { peer_id, channel }));
                 }
-                if let Some(call) = self.joining.take() {
-                    link.out.settle(call, Ok(()));
-                }
+                self.settle_join(Ok(()), link);
                 for presence in std::mem::take(&mut self.before_ack) {
                     self.handle_presence(now, presence, link);
                 }
@@ -235,9 +231,7 @@ impl<V: Value> Room<V> {
                 self.snapshot_due = false;
                 self.channel = None;
                 self.transition(RoomState::Idle, link);
-                if let Some(call) = self.joining.take() {
-                    link.out.settle(call, Err(error));
-                }
+                self.settle_join(Err(error), link);
                 let reason = "join failed";
                 link.close(now, Origin::Room(RoomRequest::Unwatched), CloseCode::NORMAL, reason);
             }
@@ -303,6 +297,12 @@ impl<V: Value> Room<V> {
             link.out.event(Event::Room(RoomEvent::Data { message, frame }));
         } else {
             link.out.log(Level::Debug, "dropped a message of an absent peer");
+        }
+    }
+
+    fn settle_join(&mut self, result: Result<(), CallError<V>>, link: &mut Signalling<V>) {
+        if let Some(call) = self.joining.take() {
+            link.out.settle(call, result);
         }
     }
 

@@ -138,12 +138,12 @@ pub(crate) struct Signalling<V> {
     news: Option<Vec<News<V>>>,
 }
 
-/// A socket that `close()` closed.
+/// A socket that `close()` closed, and who waits for that.
 #[derive(Debug)]
 struct Closing {
     socket: SocketId,
-    waiting: Vec<Origin>,
-    /// When those who wait are told, closed or not.
+    origin: Origin,
+    /// When it is told, closed or not.
     deadline: Instant,
 }
 
@@ -220,10 +220,10 @@ impl<V: Value> Signalling<V> {
     /// Closes for good. The state changes at once; `origin` hears when the socket is closed too, or after
     /// [`limits::CLOSE_FLUSH_MS`].
     pub(crate) fn close(&mut self, now: Instant, origin: Origin, code: CloseCode, reason: &str) {
-        if let Some(closing) = self.closing.last_mut()
+        if let Some(&Closing { socket, deadline, .. }) = self.closing.last()
             && self.phase == Phase::Down
         {
-            closing.waiting.push(origin);
+            self.closing.push(Closing { socket, origin, deadline });
             return;
         }
         let socket = self.socket();
@@ -244,7 +244,7 @@ impl<V: Value> Signalling<V> {
             None => self.done(origin, Ok(())),
             Some(socket) => {
                 let deadline = now.after(limits::CLOSE_FLUSH_MS);
-                self.closing.push(Closing { socket, waiting: vec![origin], deadline });
+                self.closing.push(Closing { socket, origin, deadline });
                 self.command(Command::CloseSocket(socket, code, reason.to_owned()));
             }
         }

@@ -7,7 +7,7 @@
 //! On the channel every message is a JSON object with a string `type`. What a receiver does not know it ignores.
 
 use crate::json::{write_name, write_string_field};
-use crate::value::required_string;
+use crate::value::{flag, index, number, required_string};
 use crate::{Field, Malformed, ToJson, Value, write_number};
 
 /// The id of the track that is none.
@@ -35,7 +35,7 @@ pub struct Announcement {
 impl Announcement {
     /// Reads the metadata.
     pub fn parse<V: Value>(metadata: &V) -> Self {
-        Self { open: metadata.field(Field::Open).and_then(|open| open.boolean()) == Some(true) }
+        Self { open: flag(metadata, Field::Open) }
     }
 }
 
@@ -96,7 +96,8 @@ impl TrackControl {
     /// Reads a message; `None` for an unknown type.
     pub fn parse<V: Value>(message: &V) -> Result<Option<Self>, Malformed> {
         let kind = required_string(message, Field::Type)?;
-        let handle = handle(message.field(Field::Handle).as_ref());
+        let has_handle = message.field(Field::Handle).as_ref().and_then(index);
+        let handle = has_handle.unwrap_or_default();
         let message = match kind.as_str() {
             "hello" => {
                 let epoch = required_string(message, Field::Epoch)?;
@@ -105,15 +106,11 @@ impl TrackControl {
                 }
                 let handles =
                     message.field(Field::Handles).and_then(|handles| handles.items(MAX_DATA_TRACKS));
-                let max_packet = message.field(Field::MaxMessageSize).and_then(|size| size.number());
+                let max_packet = number(message, Field::MaxMessageSize);
                 return Ok(Some(Self::Hello {
                     epoch,
                     max_packet: max_packet.ok_or(Malformed(Field::MaxMessageSize))? as usize,
-                    handles: handles
-                        .ok_or(Malformed(Field::Handles))?
-                        .iter()
-                        .filter_map(|value| self::handle(Some(value)))
-                        .collect(),
+                    handles: handles.ok_or(Malformed(Field::Handles))?.iter().filter_map(index).collect(),
                 }));
             }
             "published" => {
@@ -121,24 +118,17 @@ impl TrackControl {
                 if !is_data_track_name(&name) {
                     return Err(Malformed(Field::Name));
                 }
-                let encrypted = message.field(Field::UsesE2ee).and_then(|value| value.boolean());
-                Self::Published {
-                    handle: handle.unwrap_or_default(),
-                    name,
-                    encrypted: encrypted == Some(true),
-                }
+                let encrypted = flag(message, Field::UsesE2ee);
+                Self::Published { handle, name, encrypted }
             }
-            kind => {
-                let of =
-                    [Self::Unpublished, Self::Subscribe, Self::Unsubscribe, Self::Subscribed, Self::Refused];
-                let of_handle = of.into_iter().map(|of| of(handle.unwrap_or_default()));
-                match of_handle.into_iter().find(|message| message.kind() == kind) {
-                    Some(message) => message,
-                    None => return Ok(None),
-                }
-            }
+            "unpublished" => Self::Unpublished(handle),
+            "subscribe" => Self::Subscribe(handle),
+            "unsubscribe" => Self::Unsubscribe(handle),
+            "subscribed" => Self::Subscribed(handle),
+            "refused" => Self::Refused(handle),
+            _ => return Ok(None),
         };
-        handle.map(|_| Some(message)).ok_or(Malformed(Field::Handle))
+        has_handle.map(|_| Some(message)).ok_or(Malformed(Field::Handle))
     }
 
     /// The type on the wire.
@@ -153,11 +143,6 @@ impl TrackControl {
             Self::Refused(_) => "refused",
         }
     }
-}
-
-fn handle<V: Value>(value: Option<&V>) -> Option<u16> {
-    let number = value?.number()?;
-    ((0.0..=65_535.0).contains(&number) && number.fract() == 0.0).then_some(number as u16)
 }
 
 impl ToJson for TrackControl {

@@ -3,7 +3,7 @@
 use crate::ice_server::ice_servers;
 use crate::json::{write_name, write_string_field};
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_PEERS_PER_CHANNEL};
-use crate::value::{optional, required_string};
+use crate::value::{flag, number, optional, required_string};
 use crate::{Channel, ErrorCode, Field, Malformed, PeerId, RequestId, Secret, ToJson, Value};
 
 /// A frame from the server. `V` is the user's JSON, opaque: a JavaScript value in the browser, parsed or raw
@@ -154,7 +154,7 @@ impl<V: Value> Welcome<V> {
             .and_then(|m| m.field(Field::IceServers))
             .map(|list| ice_servers(&list))
             .unwrap_or_default();
-        let number = |field| frame.field(field).and_then(|v| v.number()).filter(|n| n.is_finite());
+        let number = |field| number(frame, field).filter(|n| n.is_finite());
         Ok(Self {
             peer_id: peer_id(frame, Field::PeerId)?,
             expires_at: number(Field::ExpiresAt),
@@ -170,7 +170,7 @@ impl<V: Value> Welcome<V> {
                     grace_ms: millis(&resume, Field::GraceMs)?,
                 })
             }),
-            resumed: frame.field(Field::Resumed).and_then(|v| v.boolean()).unwrap_or(false),
+            resumed: flag(frame, Field::Resumed),
         })
     }
 }
@@ -194,7 +194,7 @@ fn metadata<V: Value>(value: &V, field: Field) -> Option<V> {
 }
 
 fn millis<V: Value>(value: &V, field: Field) -> Option<u64> {
-    value.field(field)?.number().filter(|n| *n >= 0.0).map(|n| n as u64)
+    number(value, field).filter(|n| *n >= 0.0).map(|n| n as u64)
 }
 
 fn peers<V: Value>(frame: &V, field: Field) -> Vec<PresencePeer<V>> {

@@ -5,7 +5,7 @@
 
 use crate::json::{write_name, write_string_field};
 use crate::limits::{MAX_CANDIDATE_LENGTH, MAX_SDP_LENGTH};
-use crate::value::{optional, required_string};
+use crate::value::{index, optional, required_string};
 use crate::{Field, Malformed, ToJson, Value};
 
 /// A signal between two peers.
@@ -194,10 +194,7 @@ impl Candidate {
         Ok(Self {
             candidate,
             sdp_mid,
-            sdp_m_line_index: optional(value, Field::SdpMLineIndex)
-                .and_then(|v| v.number())
-                .filter(|n| (0.0..=65_535.0).contains(n) && n.fract() == 0.0)
-                .map(|n| n as u16),
+            sdp_m_line_index: value.field(Field::SdpMLineIndex).as_ref().and_then(index),
             username_fragment,
         })
     }

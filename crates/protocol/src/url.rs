@@ -108,7 +108,7 @@ fn host(authority: &str) -> Option<&str> {
     let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || !b.is_ascii() || b".-_".contains(&b);
     let well_formed = name.unwrap_or(host).bytes().all(|b| is_name_byte(b) || (name.is_some() && b == b':'));
     let port_fits =
-        port.len() <= 6 && read_number(port.trim_start_matches(':')).is_some_and(|port| port <= 65_535);
+        port.len() <= 6 && read_number(port.get(1..).unwrap_or_default()).is_some_and(|port| port <= 65_535);
     (well_formed && port_fits && !name.unwrap_or(host).is_empty()).then_some(host)
 }
 

@@ -194,11 +194,8 @@ impl Remote {
         out: &mut Queue<TracksOutput>,
         is_lost: &dyn Fn(&RemoteTrack) -> bool,
     ) {
-        for mut track in std::mem::take(&mut self.tracks) {
-            if !is_lost(&track) {
-                self.tracks.push(track);
-                continue;
-            }
+        while let Some(at) = self.tracks.iter().position(is_lost) {
+            let mut track = self.tracks.remove(at);
             self.link.assembly.forget(track.handle);
             track.end_streams(why, out);
             out.push(TracksOutput::Unpublished(self.id, track.handle, track.counts));

@@ -97,9 +97,8 @@ impl<V: Value> Signalling<V> {
     fn finish_closing(&mut self, closed: Option<SocketId>, now: Instant) {
         let is_over = |closing: &Closing| Some(closing.socket) == closed || closing.deadline <= now;
         while let Some(at) = self.closing.iter().position(is_over) {
-            for origin in self.closing.remove(at).waiting {
-                self.done(origin, Ok(()));
-            }
+            let origin = self.closing.remove(at).origin;
+            self.done(origin, Ok(()));
         }
     }
 
@@ -242,10 +241,8 @@ impl<V: Value> Signalling<V> {
         }
         let resumed = welcome.resumed;
         self.event(SignallingEvent::Connected(Connected { welcome, is_reconnect }));
-        let replays = self.subscriptions.start_replay(resumed, self.config.auto_resubscribe);
-        for (channel, wish) in replays {
-            self.replay(now, channel, wish);
-        }
+        self.subscriptions.start_replay(now, resumed, self.config.auto_resubscribe);
+        self.retry_replays(now);
         self.send_signals(now);
     }
 

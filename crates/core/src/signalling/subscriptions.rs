@@ -132,10 +132,9 @@ impl Subscriptions {
         self.0.clear();
     }
 
-    /// A new connection: answers what is to be asked for on it, with all retries. An application that renews its
+    /// A new connection: what is to be asked for on it is due now, with all retries. An application that renews its
     /// subscriptions itself still has those ended that it gave up.
-    pub(super) fn start_replay(&mut self, resumed: bool, renew: bool) -> Vec<(Channel, Wish)> {
-        let mut replays = Vec::new();
+    pub(super) fn start_replay(&mut self, now: Instant, resumed: bool, renew: bool) {
         for subscription in &mut self.0 {
             subscription.failed = None;
             subscription.retries = 0;
@@ -150,11 +149,10 @@ impl Subscriptions {
                 subscription.asked = vec![(UNSENT, wanted)];
             }
             if !subscription.asked.is_empty() && (renew || wanted.is_none()) {
-                replays.push((subscription.channel.clone(), wanted));
+                subscription.retry_at = now;
             }
         }
         self.sweep();
-        replays
     }
 
     /// A replay is on its way.
@@ -170,7 +168,7 @@ impl Subscriptions {
         self.0.iter().fold(Instant::NEVER, |next, subscription| next.min(subscription.retry_at))
     }
 
-    /// Takes a channel whose retry is due.
+    /// Takes a channel whose replay is due.
     pub(super) fn due_retry(&mut self, now: Instant) -> Option<(Channel, Wish)> {
         let is_due = |subscription: &&mut Subscription| subscription.retry_at.is_due(now);
         let subscription = self.0.iter_mut().find(is_due)?;
