@@ -180,24 +180,18 @@ impl<V: Value> Core<V> {
         }
     }
 
-    fn all_remotes(&self) -> &[Remote<V>] {
+    fn all_remotes(&self) -> &[Box<Remote<V>>] {
         self.room.as_ref().map(|room| room.remotes()).unwrap_or_default()
     }
 
     /// Tells the room what the supervisor has to say, which may make it say more.
     fn pump(&mut self, now: Instant) {
         let Some(room) = &mut self.room else { return };
-        loop {
-            let news = self.signalling.take_news();
-            if news.is_empty() {
-                return;
-            }
-            for item in news {
-                match item {
-                    News::Event(event) => room.handle_signalling(now, event, &mut self.signalling),
-                    News::Done(request, result) => {
-                        room.handle_done(now, request, result, &mut self.signalling);
-                    }
+        while let Some(news) = self.signalling.next_news() {
+            match news {
+                News::Event(event) => room.handle_signalling(now, event, &mut self.signalling),
+                News::Done(request, result) => {
+                    room.handle_done(now, request, result, &mut self.signalling);
                 }
             }
         }

@@ -115,6 +115,8 @@ pub(crate) struct Negotiation {
 }
 
 impl Negotiation {
+    /// Not inlined: remotes are made in one place and renewed in another.
+    #[inline(never)]
     pub(crate) fn new(polite: bool) -> Self {
         Self {
             polite,

@@ -53,7 +53,7 @@ pub(crate) struct Room<V> {
     local_id: Option<PeerId>,
     ice_servers: Rc<[V]>,
     /// In the order of their peer ids.
-    remotes: Vec<Remote<V>>,
+    remotes: Vec<Box<Remote<V>>>,
     joining: Option<CallId>,
     leaving: Vec<CallId>,
     reason: Option<String>,
@@ -107,7 +107,7 @@ impl<V: Value> Room<V> {
     }
 
     /// The remotes in the order of their peer ids.
-    pub(crate) fn remotes(&self) -> &[Remote<V>] {
+    pub(crate) fn remotes(&self) -> &[Box<Remote<V>>] {
         &self.remotes
     }
 

@@ -33,6 +33,7 @@ use crate::input::Measured;
 use crate::output::{
     CallError, Command, Event, FrameText, JsonText, Level, SignallingEvent, SignallingState,
 };
+use crate::queue::Queue;
 use crate::timers::{Timer, Timers};
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
@@ -135,7 +136,7 @@ pub(crate) struct Signalling<V> {
     /// What is to be done. The room puts its own here too, so that there is one order.
     pub(crate) out: Outbox<V>,
     /// What the room has not heard yet; `None` without a room, when the application hears everything.
-    news: Option<Vec<News<V>>>,
+    news: Option<Queue<News<V>>>,
 }
 
 /// A socket that `close()` closed, and who waits for that.
@@ -173,7 +174,7 @@ impl<V: Value> Signalling<V> {
             timers: Timers::new(),
             last_id: 0,
             out: Outbox::default(),
-            news: has_room.then(Vec::new),
+            news: has_room.then(Queue::new),
         }
     }
 
@@ -194,9 +195,9 @@ impl<V: Value> Signalling<V> {
         self.latency_ms
     }
 
-    /// What the room has not heard yet.
-    pub(crate) fn take_news(&mut self) -> Vec<News<V>> {
-        self.news.as_mut().map(std::mem::take).unwrap_or_default()
+    /// The first of what the room has not heard yet.
+    pub(crate) fn next_news(&mut self) -> Option<News<V>> {
+        self.news.as_mut()?.pop()
     }
 
     pub(crate) fn poll_timeout(&self) -> Instant {
@@ -237,15 +238,14 @@ impl<V: Value> Signalling<V> {
         self.end_session();
         self.transition(SignallingState::Closed);
         if disconnects {
-            let reason = reason.to_owned();
-            self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: false });
+            self.disconnected(code, reason.to_owned(), false);
         }
         match socket {
             None => self.done(origin, Ok(())),
             Some(socket) => {
                 let deadline = now.after(limits::CLOSE_FLUSH_MS);
                 self.closing.push(Closing { socket, origin, deadline });
-                self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+                self.close_socket(socket, code, reason);
             }
         }
     }
@@ -440,6 +440,14 @@ impl<V: Value> Signalling<V> {
 
     fn command(&mut self, command: Command<V>) {
         self.out.command(command);
+    }
+
+    fn close_socket(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
+        self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+    }
+
+    fn disconnected(&mut self, code: CloseCode, reason: String, will_reconnect: bool) {
+        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect });
     }
 
     fn event(&mut self, event: SignallingEvent<V>) {

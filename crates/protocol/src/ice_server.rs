@@ -9,8 +9,12 @@ use crate::{Field, Value};
 
 /// The entries of a list that are an `RTCIceServer`, at most [`MAX_ICE_SERVERS`].
 pub(crate) fn ice_servers<V: Value>(list: &V) -> Vec<V> {
-    let mut servers = list.items(MAX_ICE_SERVERS).unwrap_or_default();
-    servers.retain(is_ice_server);
+    let mut servers = Vec::new();
+    for server in list.items(MAX_ICE_SERVERS).unwrap_or_default() {
+        if is_ice_server(&server) {
+            servers.push(server);
+        }
+    }
     servers
 }
 

@@ -135,7 +135,7 @@ impl<V: Value> Room<V> {
         self.handle_remote_timeouts(now, link);
         let is_over = |remote: &super::Remote<V>| remote.missing_until.is_some_and(|until| until <= now);
         while self.state == RoomState::Joined
-            && let Some(at) = self.remotes.iter().position(is_over)
+            && let Some(at) = self.remotes.iter().position(|remote| is_over(remote))
         {
             self.remove(at, link);
         }

@@ -31,7 +31,7 @@ impl<V: Value> Room<V> {
                 remote.missing_until = patience.filter(|until| may_be_missing && *until > now);
             }
             let is_gone = |remote: &Remote<V>| !is_present(remote) && remote.missing_until.is_none();
-            while let Some(at) = self.remotes.iter().position(is_gone) {
+            while let Some(at) = self.remotes.iter().position(|remote| is_gone(remote)) {
                 self.remove(at, link);
             }
         }
@@ -90,7 +90,8 @@ impl<V: Value> Room<V> {
         let polite = *local_id < peer.peer_id;
         let id = RemoteId::next(&mut self.last_id);
         let connection = ConnectionId::next(&mut self.last_id);
-        self.remotes.insert(at, Remote::new(id, peer.peer_id, connection, polite, peer.metadata));
+        let remote = Remote::new(id, peer.peer_id, connection, polite, peer.metadata);
+        self.remotes.insert(at, Box::new(remote));
         self.create_connection(at, link);
         link.out.event(Event::Room(RoomEvent::PeerJoined(id)));
     }

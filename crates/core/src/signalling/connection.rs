@@ -250,7 +250,7 @@ impl<V: Value> Signalling<V> {
     fn give_up(&mut self, now: Instant, reason: &str) {
         if let Some(socket) = self.socket() {
             let code = CloseCode::CLIENT_INACTIVITY;
-            self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+            self.close_socket(socket, code, reason);
             self.handle_closed(now, code, reason.to_owned());
         }
     }
@@ -267,7 +267,7 @@ impl<V: Value> Signalling<V> {
             self.delay_floor_ms = floor;
         }
         let delay = if retry == Retry::Never { None } else { self.next_delay() };
-        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: delay.is_some() });
+        self.disconnected(code, reason, delay.is_some());
         self.wait_or_end(now, delay);
     }
 
@@ -281,11 +281,7 @@ impl<V: Value> Signalling<V> {
         }
         let delay = self.next_delay();
         if delay.is_none() {
-            self.event(SignallingEvent::Disconnected {
-                code: CloseCode::ABNORMAL,
-                reason: "token provider failed".to_owned(),
-                will_reconnect: false,
-            });
+            self.disconnected(CloseCode::ABNORMAL, "token provider failed".to_owned(), false);
         }
         self.wait_or_end(now, delay);
     }

@@ -8,7 +8,7 @@ use metered_protocol::{CloseCode, Secret, Value, Welcome};
 
 use super::{Phase, Signalling};
 use crate::config::Credential;
-use crate::output::{Command, SignallingEvent, SignallingState};
+use crate::output::SignallingState;
 use crate::timers::Timer;
 use crate::{Instant, limits};
 
@@ -87,10 +87,9 @@ impl<V: Value> Signalling<V> {
         self.refresh.renewed = Some(self.refresh.expires_at);
         // The server would have said the same a little later. A clean close would end the session.
         let (code, reason) = (CloseCode::TOKEN_EXPIRED, "token refresh");
-        self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+        self.close_socket(socket, code, reason);
         self.leave_connection();
-        let reason = reason.to_owned();
-        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: true });
+        self.disconnected(code, reason.to_owned(), true);
         self.transition(SignallingState::Reconnecting);
         let address = self.config.url.with_token(&token);
         self.open(now, address);

@@ -59,7 +59,8 @@ impl Requests {
     /// Takes the request that an answer names. A request is answered once; what we did not ask finds nothing.
     pub(super) fn take(&mut self, id: &str) -> Option<Request> {
         let number = read_number(id)?;
-        let at = self.waiting.binary_search_by_key(&number, |request| request.number).ok()?;
+        // Answers come in the order of the requests, so it is one of the first.
+        let at = self.waiting.iter().position(|request| request.number == number)?;
         Some(self.waiting.remove(at))
     }
 
