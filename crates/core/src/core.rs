@@ -43,13 +43,17 @@ pub struct RemoteView<V> {
 impl<V: Value> Core<V> {
     /// A core for a `SignallingClient`. `seed` drives jitter.
     pub fn signalling(config: Config, seed: u64) -> Self {
-        Self { signalling: Box::new(Signalling::new(config, seed, false)), room: None }
+        Self::new(config, seed, None)
     }
 
     /// A core for a `MeteredPeer`. `seed` drives jitter. The room's subscription is always replayed.
     pub fn room(mut config: Config, seed: u64) -> Self {
         config.auto_resubscribe = true;
-        Self { signalling: Box::new(Signalling::new(config, seed, true)), room: Some(Box::new(Room::new())) }
+        Self::new(config, seed, Some(Box::new(Room::new())))
+    }
+
+    fn new(config: Config, seed: u64, room: Option<Box<Room<V>>>) -> Self {
+        Self { signalling: Box::new(Signalling::new(config, seed, room.is_some())), room }
     }
 
     /// Takes in what happened.

@@ -270,7 +270,7 @@ impl DataTracks {
         let Some(at) = self.find(remote) else { return };
         let Self { locals, remotes, out, .. } = self;
         let Some(remote) = remotes.get_mut(at) else { return };
-        let Ok(Some(message)) = TrackControl::parse(message) else { return };
+        let Some(message) = TrackControl::parse(message) else { return };
         if !remote.link.is_greeted && !matches!(message, TrackControl::Hello { .. }) {
             return;
         }

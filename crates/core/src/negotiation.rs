@@ -106,8 +106,10 @@ pub(crate) struct Negotiation {
     gathered: Option<Vec<Option<Candidate>>>,
     /// A section for data channels was agreed on.
     has_data: bool,
-    /// The remote's part in the latest exchange, and our answer if that was an offer. What comes again is known by it.
-    latest: Option<(Description, Option<Description>)>,
+    /// The remote's part in the latest exchange. What comes again is known by it.
+    latest: Option<Description>,
+    /// Our part in it, if that was the answer.
+    answered: Option<Description>,
     remote_fingerprint: Option<Fingerprint>,
     unanswered: u32,
     failures: u32,
@@ -137,6 +139,7 @@ impl Negotiation {
             gathered: None,
             has_data: false,
             latest: None,
+            answered: None,
             remote_fingerprint: None,
             unanswered: 0,
             failures: 0,
@@ -354,7 +357,7 @@ impl Negotiation {
             }
             // It was sent again, because our answer was long in coming or is lost.
             RemoteSignal::Description(description) if self.is_latest(&description) => {
-                if let Some((_, Some(answer))) = self.latest.clone() {
+                if let Some(answer) = self.answered.clone() {
                     self.send_again(actor, answer);
                 }
             }
@@ -389,13 +392,13 @@ impl Negotiation {
                 actor.log("dropped an answer to a withdrawn offer");
                 // Or to the one that stands: nothing tells which of two answers is to which offer. So if one was taken
                 // for that of our last offer, both sides agree anew.
-                self.offer_needed |= matches!(self.latest, Some((_, None)));
+                self.offer_needed |= self.latest.is_some() && self.answered.is_none();
             }
         }
     }
 
     fn is_latest(&self, description: &Description) -> bool {
-        self.latest.as_ref().is_some_and(|(latest, _)| latest.is_same(description))
+        self.latest.as_ref().is_some_and(|latest| latest.is_same(description))
     }
 
     /// Sends the offer once more that waits for its answer, with its candidates. Or lets it wait.
@@ -417,8 +420,11 @@ impl Negotiation {
     fn replace<V: Value>(&mut self, description: Description, actor: &mut Actor<'_, V>) {
         self.replaced = true;
         actor.settled();
-        let early = std::mem::take(&mut self.early).into_iter().map(RemoteSignal::Candidate);
-        self.take_first(std::iter::once(RemoteSignal::Description(description)).chain(early).collect());
+        let mut signals = vec![RemoteSignal::Description(description)];
+        for candidate in std::mem::take(&mut self.early) {
+            signals.push(RemoteSignal::Candidate(candidate));
+        }
+        self.take_first(signals);
     }
 
     /// Takes our offer back for the remote's.
@@ -478,8 +484,9 @@ impl Negotiation {
 
     fn remote_applied<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         self.has_remote = true;
-        let fingerprint = self.theirs.as_ref().and_then(Description::fingerprint);
-        self.remote_fingerprint = fingerprint.or(self.remote_fingerprint.take());
+        if let Some(fingerprint) = self.theirs.as_ref().and_then(Description::fingerprint) {
+            self.remote_fingerprint = Some(fingerprint);
+        }
         self.candidates = 0;
         for candidate in std::mem::take(&mut self.early) {
             self.candidates += 1;
@@ -489,16 +496,16 @@ impl Negotiation {
 
     /// Both sides agree; ours on this generation, and maybe on data channels.
     fn exchanged(&mut self, is_answer_ours: bool) {
-        let (Some(ours), Some(theirs)) = (self.ours.take(), self.theirs.take()) else { return };
         self.failures = 0;
         self.unanswered = 0;
-        self.has_data |= ours.data_section().is_some();
-        let generation = ours.generation();
+        self.has_data |= self.ours.as_ref().is_some_and(|ours| ours.data_section().is_some());
+        let generation = self.ours.as_ref().and_then(Description::generation);
         if generation != self.generation {
             self.restart_needed = false;
             self.generation = generation;
         }
-        self.latest = Some((theirs, Some(ours).filter(|_| is_answer_ours)));
+        self.latest = self.theirs.take();
+        self.answered = self.ours.take().filter(|_| is_answer_ours);
     }
 
     fn send_ours<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
