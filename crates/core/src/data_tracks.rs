@@ -318,7 +318,7 @@ impl DataTracks {
 
     fn ask_for_wanted(&mut self, at: usize) {
         let Some(remote) = self.remotes.get_mut(at).filter(|remote| remote.link.is_ready()) else { return };
-        for handle in remote.take_wanted() {
+        while let Some(handle) = remote.ask_for_next() {
             remote.say(&TrackControl::Subscribe(handle), &mut self.out);
         }
     }

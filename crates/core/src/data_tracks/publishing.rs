@@ -279,7 +279,9 @@ impl Remote {
 
     /// Nothing of a track is sent any more.
     pub(super) fn stop_sending(&mut self, handle: u16) {
-        self.mailboxes.retain(|mailbox| mailbox.handle != handle);
+        if let Some(at) = self.mailboxes.iter().position(|mailbox| mailbox.handle == handle) {
+            self.mailboxes.remove(at);
+        }
         if self.link.sending.as_ref().is_some_and(|sending| sending.frame.header.handle == handle) {
             self.link.sending = None;
         }

@@ -55,10 +55,12 @@ impl<V: Value> Room<V> {
         if welcome.resumed {
             // That somebody has come back may be among what we missed.
             let soon = now.after(SNAPSHOT_TIMEOUT_MS);
-            let patience = self.snapshot.iter_mut().map(|snapshot| &mut snapshot.patience);
-            let missing = self.remotes.iter_mut().map(|remote| &mut remote.missing_until);
-            for until in patience.chain(missing).flatten() {
-                *until = soon.max(*until);
+            let lengthen = |until: &mut Option<Instant>| *until = until.map(|until| until.max(soon));
+            for remote in &mut self.remotes {
+                lengthen(&mut remote.missing_until);
+            }
+            if let Some(snapshot) = &mut self.snapshot {
+                lengthen(&mut snapshot.patience);
             }
         } else {
             self.early.clear();
