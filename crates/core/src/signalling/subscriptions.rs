@@ -143,7 +143,8 @@ impl Subscriptions {
             if !resumed {
                 subscription.agreed = None;
             }
-            if !resumed && !(renew && wanted.is_some()) {
+            let is_renewed = renew && wanted.is_some();
+            if !resumed && !is_renewed {
                 subscription.asked.clear();
             } else if !resumed || !subscription.asked.is_empty() {
                 subscription.asked = vec![(UNSENT, wanted)];
