@@ -8,11 +8,11 @@ use std::cell::{Cell, RefCell};
 
 use js_sys::{Array, JsString, Promise};
 use metered_core::{
-    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, Event, Input, Instant,
-    Operation, OperationId, Output, Payload, RemoteEvent, RoomError, RoomEvent, SignallingEvent, SocketEvent,
+    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, Event, FrameText, Input,
+    Instant, Operation, OperationId, Output, RemoteEvent, RoomError, RoomEvent, SignallingEvent, SocketEvent,
     SocketId, TokenFailure,
 };
-use metered_protocol::{Candidate, ClientFrame, CloseCode, Description, SdpType, Secret, ToJson};
+use metered_protocol::{Candidate, CloseCode, Description, SdpType, Secret, ToJson};
 use wasm_bindgen::prelude::*;
 
 use crate::host::{self, Host, RtcPeerConnection};
@@ -142,17 +142,11 @@ fn candidate_init(candidate: &Option<Candidate>) -> Result<JsValue, JsValue> {
 }
 
 /// A frame's text. The user's payload is spliced in without entering linear memory.
-fn text(frame: &ClientFrame<Payload<Json>>) -> JsValue {
-    match frame.head() {
-        (head, None) => head.into(),
-        (head, Some(Payload::User(Json(payload)))) => {
-            JsString::from(head).concat(payload).concat(&"}".into()).into()
-        }
-        (mut head, Some(Payload::Signal(text))) => {
-            text.write_json(&mut head);
-            head.push('}');
-            head.into()
-        }
+fn text(frame: &FrameText<Json>) -> JsValue {
+    let head = JsString::from(frame.head.as_str());
+    match &frame.payload {
+        None => head.into(),
+        Some(Json(payload)) => head.concat(payload).concat(&"}".into()).into(),
     }
 }
 
@@ -165,11 +159,12 @@ fn settle(host: &Host, call: CallId, result: &Result<(), CallError<Json>>) {
             let (kind, error) = token_failure(failure);
             host.reject_token(call, kind, &error);
         }
-        CallError::Server { code, request_id, message } => {
-            host.reject_server(call, code.as_str(), request_id, message.as_deref());
+        CallError::Server(error) => {
+            let request_id = error.request_id.as_ref().map_or("", |id| id.as_str());
+            host.reject_server(call, error.code.as_str(), request_id, error.message.as_deref());
         }
         CallError::AckTimeout { request_id, timeout_ms } => {
-            host.reject_ack_timeout(call, request_id, *timeout_ms as f64);
+            host.reject_ack_timeout(call, request_id.as_str(), *timeout_ms as f64);
         }
         CallError::Oversized { size, cap } => host.reject_oversized(call, *size, *cap),
         CallError::NotConnected => host.reject(call, reject::NOT_CONNECTED),
@@ -212,13 +207,13 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
         }
         SignallingEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
         // Their strings are shown as they came: the way back here and there costs as much as all the rest.
-        SignallingEvent::Message { from_metadata, frame: Json(frame), .. }
-        | SignallingEvent::Direct { from_metadata, frame: Json(frame), .. } => {
-            host.message(frame, from_metadata.is_some());
+        SignallingEvent::Message { message, frame: Json(frame) } => {
+            host.message(frame, message.from_metadata.is_some());
         }
         SignallingEvent::Presence { frame: Json(frame), .. } => host.presence(frame),
-        SignallingEvent::ServerError { code, request_id, message } => {
-            host.server_error(code.as_str(), request_id.as_deref(), message.as_deref());
+        SignallingEvent::ServerError(error) => {
+            let request_id = error.request_id.as_ref().map(|id| id.as_str());
+            host.server_error(error.code.as_str(), request_id, error.message.as_deref());
         }
         SignallingEvent::GoingAway { retry_after_ms } => host.going_away(*retry_after_ms as f64),
         SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
@@ -228,15 +223,15 @@ fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
     }
 }
 
-fn emit_connected(host: &Host, connected: &Connected<Json>) {
+fn emit_connected(host: &Host, Connected { welcome, is_reconnect }: &Connected<Json>) {
     host.connected(
-        connected.peer_id.as_str(),
-        connected.server_time,
-        connected.expires_at,
-        connected.is_reconnect,
-        connected.max_message_size,
-        ice_server_list(&connected.ice_servers),
-        connected.resumed,
+        welcome.peer_id.as_str(),
+        welcome.server_time,
+        welcome.expires_at,
+        *is_reconnect,
+        welcome.max_message_size,
+        ice_server_list(&welcome.ice_servers),
+        welcome.resumed,
     );
 }
 
@@ -250,13 +245,13 @@ fn emit_room(host: &Host, event: &RoomEvent<Json>) {
         RoomEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
         RoomEvent::PeerJoined(remote) => host.peer_joined(remote.0),
         RoomEvent::PeerLeft(remote, metadata) => host.peer_left(remote.0, &value(metadata)),
-        RoomEvent::Data { from_metadata, frame: Json(frame), .. } => {
-            host.message(frame, from_metadata.is_some());
+        RoomEvent::Data { message, frame: Json(frame) } => {
+            host.message(frame, message.from_metadata.is_some());
         }
         RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
         RoomEvent::Error(RoomError::ReconcileTimeout) => host.reconcile_timeout(),
-        RoomEvent::Error(RoomError::Server(code, message)) => {
-            host.server_error(code.as_str(), None, message.as_deref());
+        RoomEvent::Error(RoomError::Server(error)) => {
+            host.server_error(error.code.as_str(), None, error.message.as_deref());
         }
         RoomEvent::Error(RoomError::TokenProvider(failures, failure)) => {
             let (kind, error) = token_failure(failure);

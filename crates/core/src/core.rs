@@ -25,8 +25,8 @@ use crate::signalling::{News, Origin, Signalling};
 /// Never borrow the core across a call into the application.
 #[derive(Debug)]
 pub struct Core<V> {
-    signalling: Signalling<V>,
-    room: Option<Room<V>>,
+    signalling: Box<Signalling<V>>,
+    room: Option<Box<Room<V>>>,
 }
 
 /// What a `RemotePeer` shows of its state.
@@ -43,18 +43,22 @@ pub struct RemoteView<V> {
 impl<V: Value> Core<V> {
     /// A core for a `SignallingClient`. `seed` drives jitter.
     pub fn signalling(config: Config, seed: u64) -> Self {
-        Self { signalling: Signalling::new(config, seed, false), room: None }
+        Self::new(config, seed, None)
     }
 
     /// A core for a `MeteredPeer`. `seed` drives jitter. The room's subscription is always replayed.
     pub fn room(mut config: Config, seed: u64) -> Self {
         config.auto_resubscribe = true;
-        Self { signalling: Signalling::new(config, seed, true), room: Some(Room::new()) }
+        Self::new(config, seed, Some(Box::new(Room::new())))
+    }
+
+    fn new(config: Config, seed: u64, room: Option<Box<Room<V>>>) -> Self {
+        Self { signalling: Box::new(Signalling::new(config, seed, room.is_some())), room }
     }
 
     /// Takes in what happened.
     pub fn handle_input(&mut self, now: Instant, input: Input<V>) {
-        let signalling = &mut self.signalling;
+        let signalling = &mut *self.signalling;
         match (input, &mut self.room) {
             (Input::Call(id, call), None) => Self::call_signalling(now, id, call, signalling),
             (Input::Call(id, call), Some(room)) => Self::call_room(now, id, call, room, signalling),
@@ -91,8 +95,8 @@ impl<V: Value> Core<V> {
 
     /// When [`Input::Timeout`] is due, if ever.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let room = self.room.as_ref().and_then(Room::poll_timeout);
-        self.signalling.poll_timeout().into_iter().chain(room).min()
+        let room = self.room.as_ref().map_or(Instant::NEVER, |room| room.poll_timeout());
+        Some(self.signalling.poll_timeout().min(room)).filter(|at| *at != Instant::NEVER)
     }
 
     /// `SignallingClient.state`.
@@ -112,7 +116,7 @@ impl<V: Value> Core<V> {
 
     /// `MeteredPeer.state`; `idle` without a room.
     pub fn room_state(&self) -> RoomState {
-        self.room.as_ref().map_or(RoomState::Idle, Room::state)
+        self.room.as_ref().map_or(RoomState::Idle, |room| room.state())
     }
 
     /// Our peer id, as of the latest welcome.
@@ -154,8 +158,8 @@ impl<V: Value> Core<V> {
                 signalling.subscribe(now, origin, channel, include_sender_metadata);
             }
             Call::Unsubscribe { channel } => signalling.unsubscribe(now, origin, channel),
-            Call::Publish { channel, data } => signalling.publish(now, origin, channel, data),
-            Call::SendTo { to, data } => signalling.send(now, origin, to, data),
+            Call::Publish { channel, data } => signalling.publish(now, origin, &channel, data),
+            Call::SendTo { to, data } => signalling.send(now, origin, &to, data),
             Call::Join { .. } | Call::Broadcast { .. } => {
                 signalling.out.settle(id, Err(CallError::InvalidState));
             }
@@ -180,24 +184,18 @@ impl<V: Value> Core<V> {
         }
     }
 
-    fn all_remotes(&self) -> &[Remote<V>] {
-        self.room.as_ref().map(Room::remotes).unwrap_or_default()
+    fn all_remotes(&self) -> &[Box<Remote<V>>] {
+        self.room.as_ref().map(|room| room.remotes()).unwrap_or_default()
     }
 
     /// Tells the room what the supervisor has to say, which may make it say more.
     fn pump(&mut self, now: Instant) {
         let Some(room) = &mut self.room else { return };
-        loop {
-            let news = self.signalling.take_news();
-            if news.is_empty() {
-                return;
-            }
-            for item in news {
-                match item {
-                    News::Event(event) => room.handle_signalling(now, event, &mut self.signalling),
-                    News::Done(request, result) => {
-                        room.handle_done(now, request, result, &mut self.signalling);
-                    }
+        while let Some(news) = self.signalling.next_news() {
+            match news {
+                News::Event(event) => room.handle_signalling(now, event, &mut self.signalling),
+                News::Done(request, result) => {
+                    room.handle_done(now, request, result, &mut self.signalling);
                 }
             }
         }

@@ -270,7 +270,7 @@ impl DataTracks {
         let Some(at) = self.find(remote) else { return };
         let Self { locals, remotes, out, .. } = self;
         let Some(remote) = remotes.get_mut(at) else { return };
-        let Ok(Some(message)) = TrackControl::parse(message) else { return };
+        let Some(message) = TrackControl::parse(message) else { return };
         if !remote.link.is_greeted && !matches!(message, TrackControl::Hello { .. }) {
             return;
         }
@@ -318,7 +318,7 @@ impl DataTracks {
 
     fn ask_for_wanted(&mut self, at: usize) {
         let Some(remote) = self.remotes.get_mut(at).filter(|remote| remote.link.is_ready()) else { return };
-        for handle in remote.take_wanted() {
+        while let Some(handle) = remote.ask_for_next() {
             remote.say(&TrackControl::Subscribe(handle), &mut self.out);
         }
     }

@@ -45,7 +45,7 @@ pub use input::{
     Call, ConnectionEvent, ConnectionState, Input, Measured, Outcome, SocketEvent, TokenFailure,
 };
 pub use output::{
-    CallError, Command, Connected, DataKind, Event, JsonText, Level, Operation, Output, Payload, RemoteEvent,
+    CallError, Command, Connected, Event, FrameText, JsonText, Level, Operation, Output, RemoteEvent,
     RemoteState, RoomError, RoomEvent, RoomState, SendRefusal, SignallingEvent, SignallingState,
 };
 pub use send_gate::{Admission, SendGate};

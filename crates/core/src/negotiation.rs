@@ -33,13 +33,16 @@
 //! An ICE restart is an offer like any other, but for two things: it is wanted until an exchange has given our side a new
 //! generation, whoever's offer that was, and how often it is tried is not for the negotiation to say.
 
-use metered_protocol::{Candidate, Description, Fingerprint, Generation, SdpType, Signal};
+use metered_protocol::{Candidate, Description, Fingerprint, Generation, SdpType, Signal, Value};
 
 use crate::ids::OperationId;
 use crate::input::Outcome;
-use crate::limits::{FAILED_EXCHANGES, MAX_CANDIDATES, QUEUED_SIGNALS, UNANSWERED_OFFERS};
-use crate::output::{JsonText, Level, Operation};
-use crate::queue::Queue;
+use crate::limits::{
+    ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS, FAILED_EXCHANGES, MAX_CANDIDATES, QUEUED_SIGNALS,
+    UNANSWERED_OFFERS,
+};
+use crate::output::{Operation, RemoteEvent};
+use crate::room::Actor;
 
 /// A description without a section.
 const NOTHING: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
@@ -51,48 +54,18 @@ pub(crate) enum RemoteSignal {
     Candidate(Option<Candidate>),
 }
 
-/// What is to be done, in this order.
-#[derive(Debug)]
-pub(crate) enum Action<E> {
-    Operate(OperationId, Operation),
-    /// Send this to the remote.
-    Send(Signal<JsonText>),
-    /// Send this description, and in it what candidates of ours follow before it leaves. Not so one that may be taken back
-    /// without them, as long as others were agreed on.
-    SendGathering(Description),
-    /// The remote's description comes from another connection than the one we negotiated with, or needs another one of
-    /// ours. This machine is done; a new one for a new connection takes the description and what has come after it.
-    Replace(Queue<RemoteSignal>),
-    /// An offer was sent: an answer is due within [`crate::limits::ANSWER_TIMEOUT_MS`].
-    AwaitAnswer,
-    /// The remote's offer waits for a candidate of ours, [`crate::limits::CANDIDATE_TIMEOUT_MS`] at most.
-    AwaitCandidate,
-    /// The offer that was sent is taken back: if it has not left yet, it shall not. True if nothing was agreed on before,
-    /// so that no candidate of ours is of any use either.
-    Withdrawn(bool),
-    /// No answer is due any more: it came, or another exchange has taken the offer's place.
-    AnswerSettled,
-    NegotiationError(E),
-    CandidateError(E),
-    Log(Level, &'static str),
-}
-
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Stable,
     CreatingOffer,
-    SettingLocalOffer(Description),
+    SettingLocalOffer,
     AwaitingAnswer,
-    SettingRemoteAnswer(Description),
+    SettingRemoteAnswer,
     /// Back to stable, and on to the remote's offer if there is one.
-    RollingBack(Option<Description>),
-    SettingRemoteOffer(Description),
-    /// The answer to this offer.
-    CreatingAnswer(Description),
-    SettingLocalAnswer {
-        offer: Description,
-        answer: Description,
-    },
+    RollingBack,
+    SettingRemoteOffer,
+    CreatingAnswer,
+    SettingLocalAnswer,
     /// The connection holds an offer of the remote that could not be answered: only another one helps.
     Unanswerable,
 }
@@ -102,23 +75,25 @@ enum Step {
 #[derive(Debug)]
 struct Held {
     offer: Description,
-    candidates: Vec<Option<Candidate>>,
+    candidates: Vec<RemoteSignal>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Negotiation<E> {
+pub(crate) struct Negotiation {
     polite: bool,
     step: Step,
     /// The step's operation. `Stable` and `AwaitingAnswer` have none.
     under_way: Option<OperationId>,
+    /// Our part in the exchange under way, and the remote's. What was offered is ours until it is taken back.
+    ours: Option<Description>,
+    theirs: Option<Description>,
     offer_needed: bool,
     /// The next offer restarts ICE.
     restart_needed: bool,
-    /// The generation of our side: what was agreed on, and what the offer under way would make it.
+    /// The generation of our side that was agreed on.
     generation: Option<Generation>,
-    offered_generation: Option<Generation>,
     held: Option<Held>,
-    inbox: Queue<RemoteSignal>,
+    inbox: Vec<RemoteSignal>,
     /// Candidates of ours that must not overtake the description they belong to.
     outbox: Vec<Option<Candidate>>,
     /// Candidates of the remote that came before its first description.
@@ -127,47 +102,48 @@ pub(crate) struct Negotiation<E> {
     candidates: usize,
     has_remote: bool,
     has_gathered: bool,
-    /// The offer of ours that waits for its answer.
-    offered: Option<Description>,
     /// The candidates of ours for the description that was sent last, until that has certainly arrived.
     gathered: Option<Vec<Option<Candidate>>>,
     /// A section for data channels was agreed on.
     has_data: bool,
-    /// The remote's part in the latest exchange, and our answer if that was an offer. What comes again is known by it.
-    latest: Option<(Description, Option<Description>)>,
+    /// The remote's part in the latest exchange. What comes again is known by it.
+    latest: Option<Description>,
+    /// Our part in it, if that was the answer.
+    answered: Option<Description>,
     remote_fingerprint: Option<Fingerprint>,
     unanswered: u32,
     failures: u32,
     replaced: bool,
-    actions: Vec<Action<E>>,
 }
 
-impl<E> Negotiation<E> {
+impl Negotiation {
+    /// Not inlined: remotes are made in one place and renewed in another.
+    #[inline(never)]
     pub(crate) fn new(polite: bool) -> Self {
         Self {
             polite,
             step: Step::Stable,
             under_way: None,
+            ours: None,
+            theirs: None,
             offer_needed: false,
             restart_needed: false,
             generation: None,
-            offered_generation: None,
             held: None,
-            inbox: Queue::new(),
+            inbox: Vec::new(),
             outbox: Vec::new(),
             early: Vec::new(),
             candidates: 0,
             has_remote: false,
             has_gathered: false,
-            offered: None,
             gathered: None,
             has_data: false,
             latest: None,
+            answered: None,
             remote_fingerprint: None,
             unanswered: 0,
             failures: 0,
             replaced: false,
-            actions: Vec::new(),
         }
     }
 
@@ -175,25 +151,26 @@ impl<E> Negotiation<E> {
         self.polite
     }
 
-    /// What is to be done since the last time.
-    pub(crate) fn take_actions(&mut self) -> Vec<Action<E>> {
-        std::mem::take(&mut self.actions)
+    /// What is left to another connection, and to a new machine for that: the remote's description, which comes from
+    /// another connection than the one we negotiated with or needs another one of ours, and what has come after it.
+    pub(crate) fn take_replacement(&mut self) -> Option<Vec<RemoteSignal>> {
+        self.replaced.then(|| std::mem::take(&mut self.inbox))
     }
 
     /// `negotiationneeded` fired.
-    pub(crate) fn negotiation_needed(&mut self, ids: &mut u32) {
+    pub(crate) fn negotiation_needed<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         self.offer_needed = true;
         self.unanswered = 0;
         self.failures = 0;
-        self.advance(ids);
+        self.advance(actor);
     }
 
     /// ICE is to restart. Until it has, that is wanted.
-    pub(crate) fn restart_ice(&mut self, ids: &mut u32) {
+    pub(crate) fn restart_ice<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         self.restart_needed = true;
         self.failures = 0;
         self.offer_needed = true;
-        self.advance(ids);
+        self.advance(actor);
     }
 
     /// ICE need not restart any more, or there is no use in trying.
@@ -208,173 +185,171 @@ impl<E> Negotiation<E> {
     }
 
     /// Signals were lost on the way: an offer that waits for its answer is made again.
-    pub(crate) fn signals_lost(&mut self, ids: &mut u32) {
+    pub(crate) fn signals_lost<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         self.unanswered = 0;
-        self.answer_timed_out(ids);
+        self.answer_timed_out(actor);
     }
 
     /// The connection gathered a candidate, or has ended to.
-    pub(crate) fn gathered(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
+    pub(crate) fn gathered<V: Value>(&mut self, candidate: Option<Candidate>, actor: &mut Actor<'_, V>) {
         self.has_gathered = true;
         match self.step {
-            Step::SettingLocalOffer(_) | Step::SettingLocalAnswer { .. } => self.outbox.push(candidate),
+            Step::SettingLocalOffer | Step::SettingLocalAnswer => self.outbox.push(candidate),
             _ => {
                 if let Some(gathered) =
                     self.gathered.as_mut().filter(|gathered| gathered.len() < MAX_CANDIDATES)
                 {
                     gathered.push(candidate.clone());
                 }
-                self.actions.push(Action::Send(Signal::Candidate(candidate)));
+                actor.send(Signal::Candidate(candidate), false);
             }
         }
         if self.polite
-            && matches!(self.step, Step::AwaitingAnswer)
+            && self.step == Step::AwaitingAnswer
             && let Some(offer) = self.release_held()
         {
-            self.give_way(offer, ids);
+            self.give_way(offer, actor);
         }
     }
 
     /// The remote sent something.
-    pub(crate) fn received(&mut self, signal: RemoteSignal, ids: &mut u32) {
+    pub(crate) fn received<V: Value>(&mut self, signal: RemoteSignal, actor: &mut Actor<'_, V>) {
         if let RemoteSignal::Description(description) = &signal
             && self.under_way.is_some()
             && self.is_from_another_connection(description)
         {
             // The step may never end: a page that closes a connection leaves its promises pending. What waits for it is of
             // the connection that is gone.
-            self.inbox = Queue::new();
-            return self.replace(description.clone());
+            self.inbox = Vec::new();
+            return self.replace(description.clone(), actor);
         }
         if self.inbox.len() >= QUEUED_SIGNALS {
-            self.log("dropped a signal: too many wait");
+            actor.log("dropped a signal: too many wait");
             return;
         }
         self.inbox.push(signal);
-        self.advance(ids);
+        self.advance(actor);
     }
 
     /// An offer was not answered in time.
-    pub(crate) fn answer_timed_out(&mut self, ids: &mut u32) {
-        if !matches!(self.step, Step::AwaitingAnswer) {
+    pub(crate) fn answer_timed_out<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
+        if self.step != Step::AwaitingAnswer {
             return;
         }
         self.unanswered += 1;
         let again = self.unanswered < UNANSWERED_OFFERS;
         match self.release_held() {
-            None if self.loses_data(None) => self.offer_again(again),
-            Some(offer) if self.loses_data(Some(&offer)) => self.replace(offer),
+            None if self.loses_data(None) => self.offer_again(actor, again),
+            Some(offer) if self.loses_data(Some(&offer)) => self.replace(offer, actor),
             kept => {
                 self.offer_needed |= !self.restart_needed && again;
-                self.operate(ids, Step::RollingBack(kept), Operation::Rollback);
+                self.roll_back(actor, kept);
             }
         }
     }
 
     /// An operation ended.
-    pub(crate) fn finished(&mut self, op: OperationId, result: Result<Outcome, E>, ids: &mut u32) {
+    pub(crate) fn finished<V: Value>(
+        &mut self,
+        op: OperationId,
+        result: Result<Outcome, V>,
+        actor: &mut Actor<'_, V>,
+    ) {
         if self.under_way != Some(op) {
             // Candidates are added beside the steps; one of an ignored offer may well be refused.
             if let Err(error) = result
                 && self.held.is_none()
             {
-                self.actions.push(Action::CandidateError(error));
+                actor.tell(RemoteEvent::IceCandidateError(error));
             }
             return;
         }
         self.under_way = None;
         let step = std::mem::replace(&mut self.step, Step::Stable);
         match result {
-            Ok(outcome) => self.succeeded(step, outcome, ids),
+            Ok(outcome) => self.succeeded(step, outcome, actor),
             Err(error) => {
-                self.actions.push(Action::NegotiationError(error));
-                self.failed(step, ids);
+                actor.tell(RemoteEvent::NegotiationError(error));
+                self.failed(step, actor);
             }
         }
-        self.advance(ids);
+        self.advance(actor);
     }
 
-    fn succeeded(&mut self, step: Step, outcome: Outcome, ids: &mut u32) {
+    fn succeeded<V: Value>(&mut self, step: Step, outcome: Outcome, actor: &mut Actor<'_, V>) {
         match (step, outcome) {
             (Step::CreatingOffer, Outcome::Created(offer)) => {
                 // The remote was faster, and we would take this offer back at once: do not set it. It stays
                 // needed until an exchange has covered it, for the remote's may yet fail.
-                if self.polite && self.inbox.any(is_offer) {
+                if self.polite && self.inbox.iter().any(is_offer) {
                     self.offer_needed = true;
                 } else {
-                    self.operate(ids, Step::SettingLocalOffer(offer.clone()), Operation::SetLocal(offer));
+                    self.set_local(actor, Step::SettingLocalOffer, offer);
                 }
             }
-            (Step::SettingLocalOffer(offer), _) => {
+            (Step::SettingLocalOffer, _) => {
                 self.step = Step::AwaitingAnswer;
-                self.offered_generation = offer.generation();
-                self.offered = Some(offer.clone());
-                self.actions.push(Action::AwaitAnswer);
-                self.send(offer);
+                actor.wait(ANSWER_TIMEOUT_MS);
+                self.send_ours(actor);
             }
-            (Step::SettingRemoteAnswer(answer), _) => {
-                self.remote_applied(&answer, ids);
-                let generation = self.offered_generation.take();
-                let has_data = self.offered.as_ref().is_some_and(|offer| offer.data_section().is_some());
-                self.latest = Some((answer, None));
+            (Step::SettingRemoteAnswer, _) => {
+                self.remote_applied(actor);
                 self.gathered = None;
-                self.exchanged(generation, has_data);
+                self.exchanged(false);
             }
-            (Step::RollingBack(Some(offer)), _) => self.take_offer(offer, ids),
-            (Step::SettingRemoteOffer(offer), _) => {
+            (Step::RollingBack, _) => self.take_theirs(actor),
+            (Step::SettingRemoteOffer, _) => {
                 self.offer_needed = false;
-                self.remote_applied(&offer, ids);
-                self.operate(ids, Step::CreatingAnswer(offer), Operation::CreateAnswer);
+                self.remote_applied(actor);
+                self.operate(actor, Step::CreatingAnswer, Operation::CreateAnswer);
             }
-            (Step::CreatingAnswer(offer), Outcome::Created(answer)) => {
-                let step = Step::SettingLocalAnswer { offer, answer: answer.clone() };
-                self.operate(ids, step, Operation::SetLocal(answer));
+            (Step::CreatingAnswer, Outcome::Created(answer)) => {
+                self.set_local(actor, Step::SettingLocalAnswer, answer);
             }
-            (Step::SettingLocalAnswer { offer, answer }, _) => {
-                let (generation, has_data) = (answer.generation(), answer.data_section().is_some());
-                self.latest = Some((offer, Some(answer.clone())));
-                self.send(answer);
-                self.actions.push(Action::AnswerSettled);
-                self.exchanged(generation, has_data);
+            (Step::SettingLocalAnswer, _) => {
+                self.send_ours(actor);
+                actor.settled();
+                self.exchanged(true);
                 self.offer_needed |= self.restart_needed;
             }
-            (Step::CreatingOffer | Step::CreatingAnswer(_), Outcome::Applied)
-            | (Step::RollingBack(None) | Step::Stable | Step::AwaitingAnswer | Step::Unanswerable, _) => {}
+            (Step::CreatingOffer | Step::CreatingAnswer, Outcome::Applied)
+            | (Step::Stable | Step::AwaitingAnswer | Step::Unanswerable, _) => {}
         }
     }
 
-    fn failed(&mut self, step: Step, ids: &mut u32) {
+    fn failed<V: Value>(&mut self, step: Step, actor: &mut Actor<'_, V>) {
         self.failures += 1;
         let again = self.failures < FAILED_EXCHANGES;
         match step {
             // The connection holds our offer.
-            Step::SettingRemoteAnswer(_) if self.loses_data(None) => {
+            Step::SettingRemoteAnswer if self.loses_data(None) => {
                 self.step = Step::AwaitingAnswer;
-                self.offer_again(again);
+                self.offer_again(actor, again);
             }
             // Take it back, so that either side can start anew.
-            Step::SettingRemoteAnswer(_) => {
+            Step::SettingRemoteAnswer => {
                 self.offer_needed |= again;
-                self.operate(ids, Step::RollingBack(None), Operation::Rollback);
+                self.roll_back(actor, None);
             }
             // A stack without rollback may still take the remote's offer as it is.
-            Step::RollingBack(Some(offer)) => self.take_offer(offer, ids),
-            Step::CreatingOffer | Step::SettingLocalOffer(_) => self.offer_needed |= again,
-            Step::CreatingAnswer(_) | Step::SettingLocalAnswer { .. } => self.step = Step::Unanswerable,
+            Step::RollingBack => self.take_theirs(actor),
+            Step::CreatingOffer | Step::SettingLocalOffer => self.offer_needed |= again,
+            Step::CreatingAnswer | Step::SettingLocalAnswer => self.step = Step::Unanswerable,
             _ => {}
         }
         self.outbox.clear();
     }
 
     /// Does what can be done until a step is under way or nothing is left.
-    fn advance(&mut self, ids: &mut u32) {
+    fn advance<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         while self.under_way.is_none() && !self.replaced {
-            if let Some(signal) = self.inbox.pop() {
-                self.take(signal, ids);
-            } else if matches!(self.step, Step::Stable) && self.offer_needed {
+            if !self.inbox.is_empty() {
+                let signal = self.inbox.remove(0);
+                self.take(signal, actor);
+            } else if self.step == Step::Stable && self.offer_needed {
                 self.offer_needed = false;
                 let ice_restart = self.restart_needed;
-                self.operate(ids, Step::CreatingOffer, Operation::CreateOffer { ice_restart });
+                self.operate(actor, Step::CreatingOffer, Operation::CreateOffer { ice_restart });
             } else {
                 return;
             }
@@ -382,17 +357,17 @@ impl<E> Negotiation<E> {
     }
 
     /// Takes a signal in `Stable` or `AwaitingAnswer`.
-    fn take(&mut self, signal: RemoteSignal, ids: &mut u32) {
-        let awaiting = matches!(self.step, Step::AwaitingAnswer);
+    fn take<V: Value>(&mut self, signal: RemoteSignal, actor: &mut Actor<'_, V>) {
+        let awaiting = self.step == Step::AwaitingAnswer;
         match signal {
-            RemoteSignal::Candidate(candidate) => self.take_candidate(candidate, ids),
+            RemoteSignal::Candidate(candidate) => self.take_candidate(candidate, actor),
             RemoteSignal::Description(description) if self.is_from_another_connection(&description) => {
-                self.replace(description);
+                self.replace(description, actor);
             }
             // It was sent again, because our answer was long in coming or is lost.
             RemoteSignal::Description(description) if self.is_latest(&description) => {
-                if let Some((_, Some(answer))) = self.latest.clone() {
-                    self.send_again(answer);
+                if let Some(answer) = self.answered.clone() {
+                    self.send_again(actor, answer);
                 }
             }
             // aiortc's way to offer nothing is refused by libwebrtc, and aiortc would wait for the answer for ever. Nothing
@@ -401,94 +376,96 @@ impl<E> Negotiation<E> {
                 if offer.kind == SdpType::Offer && offer.bundles_nothing() && (!awaiting || self.polite) =>
             {
                 let nothing = Description { kind: SdpType::Answer, sdp: NOTHING.into() };
-                self.actions.push(Action::Send(Signal::Description(nothing)));
-                self.offer_again(awaiting);
+                actor.send(Signal::Description(nothing), false);
+                self.offer_again(actor, awaiting);
             }
             RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
                 if !awaiting {
-                    self.take_offer(offer, ids);
+                    self.set_remote(actor, Step::SettingRemoteOffer, offer);
                 } else if self.polite && self.loses_data(Some(&offer)) {
-                    self.replace(offer);
+                    self.replace(offer, actor);
                 } else if self.polite && (self.has_gathered || self.has_remote) {
-                    self.give_way(offer, ids);
+                    self.give_way(offer, actor);
                 } else {
                     self.held = Some(Held { offer, candidates: Vec::new() });
                     if self.polite {
-                        self.actions.push(Action::AwaitCandidate);
+                        actor.wait(CANDIDATE_TIMEOUT_MS);
                     }
                 }
             }
             RemoteSignal::Description(answer) if awaiting => {
-                self.actions.push(Action::AnswerSettled);
-                self.held = None;
-                let step = Step::SettingRemoteAnswer(answer.clone());
-                self.operate(ids, step, Operation::SetRemote(answer));
+                actor.settled();
+                self.set_remote(actor, Step::SettingRemoteAnswer, answer);
             }
             RemoteSignal::Description(_) => {
-                self.log("dropped an answer to a withdrawn offer");
+                actor.log("dropped an answer to a withdrawn offer");
                 // Or to the one that stands: nothing tells which of two answers is to which offer. So if one was taken
                 // for that of our last offer, both sides agree anew.
-                self.offer_needed |= matches!(self.latest, Some((_, None)));
+                self.offer_needed |= self.latest.is_some() && self.answered.is_none();
             }
         }
     }
 
     fn is_latest(&self, description: &Description) -> bool {
-        self.latest.as_ref().is_some_and(|(latest, _)| latest.is_same(description))
+        self.latest.as_ref().is_some_and(|latest| latest.is_same(description))
     }
 
     /// Sends the offer once more that waits for its answer, with its candidates. Or lets it wait.
-    fn offer_again(&mut self, again: bool) {
-        let Some(offer) = self.offered.clone().filter(|_| again) else { return };
-        self.actions.push(Action::Withdrawn(self.generation.is_none()));
-        self.actions.push(Action::AwaitAnswer);
-        self.send_again(offer);
+    fn offer_again<V: Value>(&mut self, actor: &mut Actor<'_, V>, again: bool) {
+        let Some(offer) = self.ours.clone().filter(|_| again) else { return };
+        actor.withdraw(self.generation.is_none());
+        actor.wait(ANSWER_TIMEOUT_MS);
+        self.send_again(actor, offer);
     }
 
     /// Whether our offer brings the first data section, and would lose it by a rollback for the remote's offer, or for
     /// another one of ours.
     fn loses_data(&self, theirs: Option<&Description>) -> bool {
-        let ours = self.offered.as_ref().filter(|_| !self.has_data).and_then(Description::data_section);
+        let ours = self.ours.as_ref().filter(|_| !self.has_data).and_then(Description::data_section);
         ours.is_some() && ours != theirs.and_then(Description::data_section)
     }
 
     /// Leaves the rest to another connection, beginning with this description.
-    fn replace(&mut self, description: Description) {
+    fn replace<V: Value>(&mut self, description: Description, actor: &mut Actor<'_, V>) {
         self.replaced = true;
-        self.actions.push(Action::AnswerSettled);
-        for candidate in std::mem::take(&mut self.early).into_iter().rev() {
-            self.inbox.push_front(RemoteSignal::Candidate(candidate));
+        actor.settled();
+        let mut signals = vec![RemoteSignal::Description(description)];
+        for candidate in std::mem::take(&mut self.early) {
+            signals.push(RemoteSignal::Candidate(candidate));
         }
-        self.inbox.push_front(RemoteSignal::Description(description));
-        self.actions.push(Action::Replace(std::mem::replace(&mut self.inbox, Queue::new())));
+        self.take_first(signals);
     }
 
     /// Takes our offer back for the remote's.
-    fn give_way(&mut self, offer: Description, ids: &mut u32) {
+    fn give_way<V: Value>(&mut self, offer: Description, actor: &mut Actor<'_, V>) {
         self.offer_needed = true;
-        self.actions.push(Action::AnswerSettled);
-        self.operate(ids, Step::RollingBack(Some(offer)), Operation::Rollback);
+        actor.settled();
+        self.roll_back(actor, Some(offer));
     }
 
     /// The offer that was held. Its candidates are the next to be taken.
     fn release_held(&mut self) -> Option<Description> {
         let held = self.held.take()?;
-        for candidate in held.candidates.into_iter().rev() {
-            self.inbox.push_front(RemoteSignal::Candidate(candidate));
-        }
+        self.take_first(held.candidates);
         Some(held.offer)
     }
 
-    fn take_offer(&mut self, offer: Description, ids: &mut u32) {
-        self.held = None;
-        let step = Step::SettingRemoteOffer(offer.clone());
-        self.operate(ids, step, Operation::SetRemote(offer));
+    /// Puts signals before all others.
+    fn take_first(&mut self, mut signals: Vec<RemoteSignal>) {
+        signals.append(&mut self.inbox);
+        self.inbox = signals;
     }
 
-    fn take_candidate(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
+    fn take_theirs<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
+        if let Some(offer) = self.theirs.take() {
+            self.set_remote(actor, Step::SettingRemoteOffer, offer);
+        }
+    }
+
+    fn take_candidate<V: Value>(&mut self, candidate: Option<Candidate>, actor: &mut Actor<'_, V>) {
         if let Some(held) = &mut self.held {
             if held.candidates.len() < MAX_CANDIDATES {
-                held.candidates.push(candidate.clone());
+                held.candidates.push(RemoteSignal::Candidate(candidate.clone()));
             }
             // It may as well belong to what we agreed on before.
             if !self.has_remote {
@@ -497,17 +474,12 @@ impl<E> Negotiation<E> {
         }
         self.candidates += 1;
         if self.candidates > MAX_CANDIDATES {
-            self.log("dropped a candidate: too many");
+            actor.log("dropped a candidate: too many");
         } else if self.has_remote {
-            self.add_candidate(candidate, ids);
+            actor.operate(Operation::AddCandidate(candidate));
         } else {
             self.early.push(candidate);
         }
-    }
-
-    fn add_candidate(&mut self, candidate: Option<Candidate>, ids: &mut u32) {
-        let op = OperationId::next(ids);
-        self.actions.push(Action::Operate(op, Operation::AddCandidate(candidate)));
     }
 
     fn is_from_another_connection(&self, description: &Description) -> bool {
@@ -519,64 +491,75 @@ impl<E> Negotiation<E> {
         }
     }
 
-    fn remote_applied(&mut self, description: &Description, ids: &mut u32) {
+    fn remote_applied<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         self.has_remote = true;
-        self.remote_fingerprint = description.fingerprint().or(self.remote_fingerprint.take());
+        if let Some(fingerprint) = self.theirs.as_ref().and_then(Description::fingerprint) {
+            self.remote_fingerprint = Some(fingerprint);
+        }
         self.candidates = 0;
         for candidate in std::mem::take(&mut self.early) {
             self.candidates += 1;
-            self.add_candidate(candidate, ids);
+            actor.operate(Operation::AddCandidate(candidate));
         }
     }
 
     /// Both sides agree; ours on this generation, and maybe on data channels.
-    fn exchanged(&mut self, generation: Option<Generation>, has_data: bool) {
+    fn exchanged(&mut self, is_answer_ours: bool) {
         self.failures = 0;
         self.unanswered = 0;
-        self.has_data |= has_data;
-        self.offered = None;
+        self.has_data |= self.ours.as_ref().is_some_and(|ours| ours.data_section().is_some());
+        let generation = self.ours.as_ref().and_then(Description::generation);
         if generation != self.generation {
             self.restart_needed = false;
             self.generation = generation;
         }
+        self.latest = self.theirs.take();
+        self.answered = self.ours.take().filter(|_| is_answer_ours);
     }
 
-    fn send(&mut self, description: Description) {
+    fn send_ours<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
+        let Some(description) = self.ours.clone() else { return };
         self.gathered = Some(self.outbox.clone());
         let is_first = description.kind == SdpType::Answer || self.generation.is_none();
-        self.actions.push(match is_first {
-            true => Action::SendGathering(description),
-            false => Action::Send(Signal::Description(description)),
-        });
-        self.send_candidates();
+        actor.send(Signal::Description(description), is_first);
+        self.send_candidates(actor);
     }
 
     /// Sends what was sent last once more, with all that was gathered for it: some of that travelled in it.
-    fn send_again(&mut self, description: Description) {
-        self.actions.push(Action::Send(Signal::Description(description)));
+    fn send_again<V: Value>(&mut self, actor: &mut Actor<'_, V>, description: Description) {
+        actor.send(Signal::Description(description), false);
         self.outbox = self.gathered.clone().unwrap_or_default();
-        self.send_candidates();
+        self.send_candidates(actor);
     }
 
-    fn send_candidates(&mut self) {
+    fn send_candidates<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         for candidate in std::mem::take(&mut self.outbox) {
-            self.actions.push(Action::Send(Signal::Candidate(candidate)));
+            actor.send(Signal::Candidate(candidate), false);
         }
     }
 
-    fn operate(&mut self, ids: &mut u32, step: Step, operation: Operation) {
-        if let Operation::Rollback = operation {
-            self.offered = None;
-            self.actions.push(Action::Withdrawn(self.generation.is_none()));
-        }
-        let op = OperationId::next(ids);
+    fn set_local<V: Value>(&mut self, actor: &mut Actor<'_, V>, step: Step, ours: Description) {
+        self.ours = Some(ours.clone());
+        self.operate(actor, step, Operation::SetLocal(ours));
+    }
+
+    fn set_remote<V: Value>(&mut self, actor: &mut Actor<'_, V>, step: Step, theirs: Description) {
+        self.held = None;
+        self.theirs = Some(theirs.clone());
+        self.operate(actor, step, Operation::SetRemote(theirs));
+    }
+
+    /// Takes our offer back, and goes on to the remote's if there is one.
+    fn roll_back<V: Value>(&mut self, actor: &mut Actor<'_, V>, theirs: Option<Description>) {
+        self.theirs = theirs;
+        self.ours = None;
+        actor.withdraw(self.generation.is_none());
+        self.operate(actor, Step::RollingBack, Operation::Rollback);
+    }
+
+    fn operate<V: Value>(&mut self, actor: &mut Actor<'_, V>, step: Step, operation: Operation) {
         self.step = step;
-        self.under_way = Some(op);
-        self.actions.push(Action::Operate(op, operation));
-    }
-
-    fn log(&mut self, message: &'static str) {
-        self.actions.push(Action::Log(Level::Debug, message));
+        self.under_way = Some(actor.operate(operation));
     }
 }
 

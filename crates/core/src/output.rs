@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use metered_protocol::{
-    Candidate, Channel, ClientFrame, CloseCode, Description, ErrorCode, PeerId, PresencePeer, Secret, ToJson,
-    TrackMeta,
+    Candidate, Channel, CloseCode, Description, Message, PeerId, PresencePeer, RequestId, Secret,
+    ServerError, ToJson, TrackMeta, Welcome,
 };
 
 use crate::ids::{CallId, ConnectionId, OperationId, RemoteId, SocketId};
@@ -38,7 +38,7 @@ pub enum Command<V> {
     /// Open a WebSocket. A constructor that throws is reported as closed with 1006.
     OpenSocket(SocketId, Secret),
     /// Send a frame on an open socket.
-    SendFrame(SocketId, ClientFrame<Payload<V>>),
+    SendFrame(SocketId, FrameText<V>),
     /// Close a socket. Its `Closed` is still reported.
     CloseSocket(SocketId, CloseCode, String),
     /// Ask the token provider.
@@ -82,13 +82,23 @@ pub enum Operation {
     AddCandidate(Option<Candidate>),
 }
 
-/// The payload of an outbound frame.
+/// The text of an outbound frame: `head`, or with a payload of the user's, `head`, that as JSON text, and `}`.
 #[derive(Clone, Debug)]
-pub enum Payload<V> {
-    /// The user's.
-    User(V),
-    /// A signal of ours for another peer, as text.
-    Signal(JsonText),
+pub struct FrameText<V> {
+    /// The text, up to the payload if there is one.
+    pub head: String,
+    /// The payload.
+    pub payload: Option<V>,
+}
+
+impl<V: ToJson> ToJson for FrameText<V> {
+    fn write_json(&self, out: &mut String) {
+        out.push_str(&self.head);
+        if let Some(payload) = &self.payload {
+            payload.write_json(out);
+            out.push('}');
+        }
+    }
 }
 
 /// JSON text.
@@ -98,15 +108,6 @@ pub struct JsonText(pub String);
 impl ToJson for JsonText {
     fn write_json(&self, out: &mut String) {
         out.push_str(&self.0);
-    }
-}
-
-impl<V: ToJson> ToJson for Payload<V> {
-    fn write_json(&self, out: &mut String) {
-        match self {
-            Self::User(value) => value.write_json(out),
-            Self::Signal(text) => text.write_json(out),
-        }
     }
 }
 
@@ -142,28 +143,11 @@ pub enum SignallingEvent<V> {
         /// To this.
         to: SignallingState,
     },
-    /// A message to a subscribed channel.
+    /// A message to a subscribed channel, or to our peer id.
     Message {
-        /// The channel.
-        channel: Channel,
-        /// The sender.
-        from: PeerId,
-        /// The sender's metadata, if asked for.
-        from_metadata: Option<V>,
-        /// The payload.
-        data: V,
-        /// The frame that it came in, of which a driver can show the application what the other fields say.
-        frame: V,
-    },
-    /// A message to our peer id.
-    Direct {
-        /// The sender.
-        from: PeerId,
-        /// The sender's metadata.
-        from_metadata: Option<V>,
-        /// The payload.
-        data: V,
-        /// The frame that it came in, of which a driver can show the application what the other fields say.
+        /// What it says.
+        message: Message<V>,
+        /// The frame that it came in, of which a driver can show the application what the message says.
         frame: V,
     },
     /// A channel's roster or a change of it.
@@ -177,15 +161,8 @@ pub enum SignallingEvent<V> {
         /// The frame that it came in, of which a driver can show the application what the other fields say.
         frame: V,
     },
-    /// An error that answers no request of ours.
-    ServerError {
-        /// The code.
-        code: ErrorCode,
-        /// The request that it names, which nobody waits for any more.
-        request_id: Option<String>,
-        /// Words for a developer.
-        message: Option<String>,
-    },
+    /// An error that answers no request of ours, or one that nobody waits for any more.
+    ServerError(ServerError),
     /// The server will close soon.
     GoingAway {
         /// Its hint, in milliseconds.
@@ -203,22 +180,10 @@ pub enum SignallingEvent<V> {
 /// What a welcome brought.
 #[derive(Clone, Debug)]
 pub struct Connected<V> {
-    /// Our peer id.
-    pub peer_id: PeerId,
-    /// When the token expires, in Unix seconds.
-    pub expires_at: Option<f64>,
-    /// The server's clock, in Unix seconds.
-    pub server_time: f64,
-    /// The longest frame the server takes, in bytes.
-    pub max_message_size: u32,
-    /// ICE servers from the token's metadata.
-    pub ice_servers: Rc<[V]>,
+    /// What it says.
+    pub welcome: Welcome<V>,
     /// False for the first welcome after `connect()`.
     pub is_reconnect: bool,
-    /// Whether the server continued our session.
-    pub resumed: bool,
-    /// How long the server keeps the session after a drop, in milliseconds; `None` where it does not.
-    pub resume_grace_ms: Option<u64>,
 }
 
 /// `SignallingClient.state`.
@@ -275,40 +240,15 @@ pub enum RoomEvent<V> {
     PeerJoined(RemoteId),
     /// Somebody left the room, with the metadata it had. The driver lets go of the remote after this.
     PeerLeft(RemoteId, Option<V>),
-    /// A payload from a peer of the room.
+    /// A payload from a peer of the room, to the whole room or to us alone.
     Data {
-        /// Who sent it.
-        from: PeerId,
-        /// The sender's metadata, if asked for.
-        from_metadata: Option<V>,
-        /// The payload.
-        data: V,
-        /// Whether it came to the whole room or to us alone.
-        kind: DataKind,
-        /// The frame that it came in, of which a driver can show the application what the other fields say.
+        /// What it says.
+        message: Message<V>,
+        /// The frame that it came in, of which a driver can show the application what the message says.
         frame: V,
     },
     /// Something the application must react to.
     Error(RoomError<V>),
-}
-
-/// How a payload was addressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataKind {
-    /// To the room.
-    Broadcast,
-    /// To us.
-    Direct,
-}
-
-impl DataKind {
-    /// The kind's name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Broadcast => "broadcast",
-            Self::Direct => "direct",
-        }
-    }
 }
 
 /// Why a room reports an error.
@@ -317,7 +257,7 @@ pub enum RoomError<V> {
     /// The server closed the connection with a code that allows no retry.
     Terminal(CloseCode),
     /// The server refused something that no request of ours asked for.
-    Server(ErrorCode, Option<String>),
+    Server(ServerError),
     /// The token provider failed several times in a row.
     TokenProvider(u32, TokenFailure<V>),
     /// `ReconcileTimeoutError`: no roster came after a reconnect, however often it was asked for.
@@ -406,15 +346,8 @@ pub enum CallError<V> {
     Connect(CloseCode, String),
     /// The token provider gave no token for the first attempt.
     Token(TokenFailure<V>),
-    /// `ServerRequestError`: the server refused the request.
-    Server {
-        /// The code.
-        code: ErrorCode,
-        /// The request's id.
-        request_id: String,
-        /// Words for a developer.
-        message: Option<String>,
-    },
+    /// `ServerRequestError`: the server refused the request, whose id is there.
+    Server(ServerError),
     /// `NotConnectedError`: nothing was sent.
     NotConnected,
     /// `DisconnectedError`: the connection ended between the request and its answer.
@@ -422,7 +355,7 @@ pub enum CallError<V> {
     /// `AckTimeoutError`: the server did not answer.
     AckTimeout {
         /// The request's id.
-        request_id: String,
+        request_id: RequestId,
         /// How long we waited, in milliseconds.
         timeout_ms: u64,
     },

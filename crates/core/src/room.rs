@@ -19,6 +19,7 @@
 //! fails while the server is there is brought back by ICE restarts, at the pace of its [`ladder`]. A description from
 //! another connection than the one we know replaces ours: the [`crate::RemoteId`] stays, the connection is a new one.
 
+mod actor;
 mod early;
 mod ladder;
 mod peering;
@@ -28,16 +29,15 @@ mod roster;
 
 use std::rc::Rc;
 
-use metered_protocol::{Channel, CloseCode, ErrorCode, PeerId, PresencePeer, Signal, Value};
+use metered_protocol::{Channel, CloseCode, ErrorCode, Message, PeerId, PresencePeer, Signal, Value};
 
 use crate::Instant;
 use crate::ids::CallId;
 use crate::input::Measured;
 use crate::limits::MAX_PEERS_PER_CHANNEL;
-use crate::output::{
-    CallError, DataKind, Event, Level, RoomError, RoomEvent, RoomState, SendRefusal, SignallingEvent,
-};
+use crate::output::{CallError, Event, Level, RoomError, RoomEvent, RoomState, SendRefusal, SignallingEvent};
 use crate::signalling::{Origin, RoomRequest, Signalling};
+pub(crate) use actor::Actor;
 use early::EarlySignals;
 use reconcile::Snapshot;
 pub(crate) use remote::Remote;
@@ -53,7 +53,7 @@ pub(crate) struct Room<V> {
     local_id: Option<PeerId>,
     ice_servers: Rc<[V]>,
     /// In the order of their peer ids.
-    remotes: Vec<Remote<V>>,
+    remotes: Vec<Box<Remote<V>>>,
     joining: Option<CallId>,
     leaving: Vec<CallId>,
     reason: Option<String>,
@@ -107,7 +107,7 @@ impl<V: Value> Room<V> {
     }
 
     /// The remotes in the order of their peer ids.
-    pub(crate) fn remotes(&self) -> &[Remote<V>] {
+    pub(crate) fn remotes(&self) -> &[Box<Remote<V>>] {
         &self.remotes
     }
 
@@ -151,9 +151,7 @@ impl<V: Value> Room<V> {
                 if self.state != RoomState::Idle {
                     self.transition(RoomState::Leaving, link);
                 }
-                if let Some(joining) = self.joining.take() {
-                    link.out.settle(joining, Err(CallError::Closed));
-                }
+                self.settle_join(Err(CallError::Closed), link);
                 self.remove_all(link);
                 let reason = "client requested close";
                 link.close(now, Origin::Room(RoomRequest::Close), CloseCode::NORMAL, reason);
@@ -175,7 +173,7 @@ impl<V: Value> Room<V> {
     ) {
         match (&self.channel, self.state) {
             (Some(channel), RoomState::Joined) => {
-                link.publish(now, Origin::Call(call), channel.clone(), data);
+                link.publish(now, Origin::Call(call), channel, data);
             }
             _ => link.out.settle(call, Err(CallError::Send(SendRefusal::NotJoined))),
         }
@@ -194,7 +192,7 @@ impl<V: Value> Room<V> {
         } else if self.local_id.as_ref() == Some(&to) {
             link.out.settle(call, Err(CallError::Send(SendRefusal::SelfSend)));
         } else {
-            link.send(now, Origin::Call(call), to, data);
+            link.send(now, Origin::Call(call), &to, data);
         }
     }
 
@@ -223,9 +221,7 @@ impl<V: Value> Room<V> {
                 if let (Some(peer_id), Some(channel)) = (self.local_id.clone(), self.channel.clone()) {
                     link.out.event(Event::Room(RoomEvent::Joined { peer_id, channel }));
                 }
-                if let Some(call) = self.joining.take() {
-                    link.out.settle(call, Ok(()));
-                }
+                self.settle_join(Ok(()), link);
                 for presence in std::mem::take(&mut self.before_ack) {
                     self.handle_presence(now, presence, link);
                 }
@@ -235,9 +231,7 @@ impl<V: Value> Room<V> {
                 self.snapshot_due = false;
                 self.channel = None;
                 self.transition(RoomState::Idle, link);
-                if let Some(call) = self.joining.take() {
-                    link.out.settle(call, Err(error));
-                }
+                self.settle_join(Err(error), link);
                 let reason = "join failed";
                 link.close(now, Origin::Room(RoomRequest::Unwatched), CloseCode::NORMAL, reason);
             }
@@ -251,7 +245,9 @@ impl<V: Value> Room<V> {
         link: &mut Signalling<V>,
     ) {
         match event {
-            SignallingEvent::Connected(connected) => self.handle_connected(now, connected, link),
+            SignallingEvent::Connected(connected) => {
+                self.handle_connected(now, connected.welcome, link);
+            }
             SignallingEvent::Disconnected { code, reason, will_reconnect } => {
                 self.handle_disconnected(now, code, reason, will_reconnect, link);
             }
@@ -268,21 +264,12 @@ impl<V: Value> Room<V> {
                     self.handle_presence(now, (joined, left), link);
                 }
             }
-            SignallingEvent::Direct { from, from_metadata, data, frame } => match Signal::parse(&data) {
-                Ok(Some(signal)) => self.handle_signal(now, from, signal, link),
-                Ok(None) => self.surface(from, from_metadata, data, DataKind::Direct, frame, link),
-                Err(_) => link.out.log(Level::Warn, "dropped a malformed signal"),
-            },
-            SignallingEvent::Message { channel, from, from_metadata, data, frame }
-                if self.channel.as_ref() == Some(&channel) =>
-            {
-                self.surface(from, from_metadata, data, DataKind::Broadcast, frame, link);
-            }
-            SignallingEvent::ServerError { code, message, .. } => {
+            SignallingEvent::Message { message, frame } => self.handle_message(now, message, frame, link),
+            SignallingEvent::ServerError(error) => {
                 const FATAL: [ErrorCode; 2] =
                     [ErrorCode::CHANNEL_NOT_AUTHORIZED, ErrorCode::ACTION_NOT_PERMITTED];
-                if FATAL.contains(&code) {
-                    link.out.event(Event::Room(RoomEvent::Error(RoomError::Server(code, message))));
+                if FATAL.contains(&error.code) {
+                    link.out.event(Event::Room(RoomEvent::Error(RoomError::Server(error))));
                 }
             }
             SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
@@ -290,26 +277,32 @@ impl<V: Value> Room<V> {
                 link.out.event(Event::Room(RoomEvent::Error(error)));
             }
             SignallingEvent::Presence { .. }
-            | SignallingEvent::Message { .. }
             | SignallingEvent::StateChange { .. }
             | SignallingEvent::GoingAway { .. } => {}
         }
     }
 
-    /// Shows a payload to the application if a peer of the room sent it.
-    fn surface(
-        &mut self,
-        from: PeerId,
-        from_metadata: Option<V>,
-        data: V,
-        kind: DataKind,
-        frame: V,
-        link: &mut Signalling<V>,
-    ) {
-        if self.find(&from).is_ok() {
-            link.out.event(Event::Room(RoomEvent::Data { from, from_metadata, data, kind, frame }));
+    /// Takes a signal in, or shows a payload to the application if a peer of the room sent it.
+    fn handle_message(&mut self, now: Instant, message: Message<V>, frame: V, link: &mut Signalling<V>) {
+        if message.channel.is_none() {
+            match Signal::parse(&message.data) {
+                Ok(Some(signal)) => return self.handle_signal(now, message.from, signal, link),
+                Ok(None) => {}
+                Err(_) => return link.out.log(Level::Warn, "dropped a malformed signal"),
+            }
+        } else if message.channel != self.channel {
+            return;
+        }
+        if self.find(&message.from).is_ok() {
+            link.out.event(Event::Room(RoomEvent::Data { message, frame }));
         } else {
             link.out.log(Level::Debug, "dropped a message of an absent peer");
+        }
+    }
+
+    fn settle_join(&mut self, result: Result<(), CallError<V>>, link: &mut Signalling<V>) {
+        if let Some(call) = self.joining.take() {
+            link.out.settle(call, result);
         }
     }
 

@@ -25,13 +25,16 @@ mod requests;
 mod subscriptions;
 
 use fastrand::Rng;
-use metered_protocol::{Channel, ClientFrame, CloseCode, PeerId, RequestId, Secret, Signal, ToJson, Value};
+use metered_protocol::{Channel, ClientRequest, CloseCode, PeerId, RequestId, Secret, Signal, Value};
 
 use crate::config::Config;
 use crate::ids::{CallId, OperationId, SocketId};
 use crate::input::Measured;
-use crate::output::{CallError, Command, Event, JsonText, Level, Payload, SignallingEvent, SignallingState};
-use crate::timers::Timers;
+use crate::output::{
+    CallError, Command, Event, FrameText, JsonText, Level, SignallingEvent, SignallingState,
+};
+use crate::queue::Queue;
+use crate::timers::{Timer, Timers};
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
 use pace::Pace;
@@ -69,16 +72,12 @@ pub(crate) enum News<V> {
     Done(RoomRequest, Result<(), CallError<V>>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    TokenProvider,
-    Welcome,
-    Backoff,
-    Liveness,
-    Acks,
-    Replay,
-    Refresh,
-    Pace,
+/// What a request carries.
+enum Payload<V> {
+    Nothing,
+    /// JSON text.
+    Signal(String),
+    User(Measured<V>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +85,7 @@ enum Phase {
     /// No connection, and none wanted. `idle` or `closed`.
     Down,
     /// Waiting for a token.
-    FetchingToken(OperationId),
+    FetchingToken,
     /// Waiting for the welcome.
     Opening(SocketId),
     /// Welcomed.
@@ -117,6 +116,8 @@ pub(crate) struct Signalling<V> {
     attempts: u32,
     /// A delay that the last close code demands.
     delay_floor_ms: u64,
+    /// The token that is asked for, to connect or, once connected, to come back with.
+    fetching: Option<OperationId>,
     token_failures: u32,
     /// Sockets that `close()` closed, and who waits for them.
     closing: Vec<Closing>,
@@ -130,20 +131,20 @@ pub(crate) struct Signalling<V> {
     /// When the ping was sent that no pong has answered yet.
     pinged: Option<Instant>,
     pace: Pace,
-    timers: Timers<Timer>,
+    timers: Timers,
     last_id: u32,
     /// What is to be done. The room puts its own here too, so that there is one order.
     pub(crate) out: Outbox<V>,
     /// What the room has not heard yet; `None` without a room, when the application hears everything.
-    news: Option<Vec<News<V>>>,
+    news: Option<Queue<News<V>>>,
 }
 
-/// A socket that `close()` closed.
+/// A socket that `close()` closed, and who waits for that.
 #[derive(Debug)]
 struct Closing {
     socket: SocketId,
-    waiting: Vec<Origin>,
-    /// When those who wait are told, closed or not.
+    origin: Origin,
+    /// When it is told, closed or not.
     deadline: Instant,
 }
 
@@ -160,6 +161,7 @@ impl<V: Value> Signalling<V> {
             connecting: None,
             attempts: 0,
             delay_floor_ms: 0,
+            fetching: None,
             token_failures: 0,
             closing: Vec::new(),
             session: None,
@@ -172,7 +174,7 @@ impl<V: Value> Signalling<V> {
             timers: Timers::new(),
             last_id: 0,
             out: Outbox::default(),
-            news: has_room.then(Vec::new),
+            news: has_room.then(Queue::new),
         }
     }
 
@@ -193,14 +195,13 @@ impl<V: Value> Signalling<V> {
         self.latency_ms
     }
 
-    /// What the room has not heard yet.
-    pub(crate) fn take_news(&mut self) -> Vec<News<V>> {
-        self.news.as_mut().map(std::mem::take).unwrap_or_default()
+    /// The first of what the room has not heard yet.
+    pub(crate) fn next_news(&mut self) -> Option<News<V>> {
+        self.news.as_mut()?.pop()
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let flush = self.closing.iter().map(|closing| closing.deadline);
-        self.timers.next().into_iter().chain(flush).min()
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        self.closing.iter().fold(self.timers.next(), |next, closing| next.min(closing.deadline))
     }
 
     // ---- calls
@@ -220,10 +221,10 @@ impl<V: Value> Signalling<V> {
     /// Closes for good. The state changes at once; `origin` hears when the socket is closed too, or after
     /// [`limits::CLOSE_FLUSH_MS`].
     pub(crate) fn close(&mut self, now: Instant, origin: Origin, code: CloseCode, reason: &str) {
-        if let Some(closing) = self.closing.last_mut()
+        if let Some(&Closing { socket, deadline, .. }) = self.closing.last()
             && self.phase == Phase::Down
         {
-            closing.waiting.push(origin);
+            self.closing.push(Closing { socket, origin, deadline });
             return;
         }
         let socket = self.socket();
@@ -237,15 +238,14 @@ impl<V: Value> Signalling<V> {
         self.end_session();
         self.transition(SignallingState::Closed);
         if disconnects {
-            let reason = reason.to_owned();
-            self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: false });
+            self.disconnected(code, reason.to_owned(), false);
         }
         match socket {
             None => self.done(origin, Ok(())),
             Some(socket) => {
                 let deadline = now.after(limits::CLOSE_FLUSH_MS);
-                self.closing.push(Closing { socket, waiting: vec![origin], deadline });
-                self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+                self.closing.push(Closing { socket, origin, deadline });
+                self.close_socket(socket, code, reason);
             }
         }
     }
@@ -280,24 +280,20 @@ impl<V: Value> Signalling<V> {
     }
 
     fn request_about(&mut self, now: Instant, origin: Origin, channel: Channel, wish: Wish) {
-        let about = Some(channel.clone());
-        let frame = match wish {
-            Some(include_sender_metadata) => {
-                ClientFrame::Subscribe { channel, request_id: None, include_sender_metadata }
-            }
-            None => ClientFrame::Unsubscribe { channel, request_id: None },
+        let request = match wish {
+            Some(include_sender_metadata) => ClientRequest::Subscribe(&channel, include_sender_metadata),
+            None => ClientRequest::Unsubscribe(&channel),
         };
-        self.request(now, origin, about, 0, frame);
+        let about = Some(channel.clone());
+        self.request(now, origin, about, request, Payload::Nothing);
     }
 
-    pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: Channel, data: Measured<V>) {
-        let frame = ClientFrame::Publish { channel, data: Payload::User(data.value), request_id: None };
-        self.request(now, origin, None, data.bytes, frame);
+    pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: &Channel, data: Measured<V>) {
+        self.request(now, origin, None, ClientRequest::Publish(channel), Payload::User(data));
     }
 
-    pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: PeerId, data: Measured<V>) {
-        let frame = ClientFrame::Send { to, data: Payload::User(data.value), request_id: None };
-        self.request(now, origin, None, data.bytes, frame);
+    pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: &PeerId, data: Measured<V>) {
+        self.request(now, origin, None, ClientRequest::Send(to), Payload::User(data));
     }
 
     /// Sends a signal of the negotiation, when it is its turn. Without a connection it waits for the session to be
@@ -326,49 +322,49 @@ impl<V: Value> Signalling<V> {
         if self.state != SignallingState::Connected {
             return;
         }
-        while let Some((to, signal)) = self.pace.pop(now) {
-            let again = self.session.is_some().then(|| (to.clone(), signal.clone()));
+        loop {
             let number = self.requests.next();
-            let mut text = String::new();
-            signal.write_json(&mut text);
-            let bytes = text.len();
-            let frame = ClientFrame::Send { to, data: Payload::Signal(JsonText(text)), request_id: None };
-            self.request(now, Origin::Signal, None, bytes, frame);
+            let Some((to, text)) = self.pace.pop(now, number, self.session.is_some()) else { break };
+            self.request(now, Origin::Signal, None, ClientRequest::Send(&to), Payload::Signal(text));
             // One that is too long does not leave.
-            if self.requests.next() != number {
-                self.pace.leaves(number, again);
+            if self.requests.next() == number {
+                self.pace.refused(number);
             }
         }
-        if let Some(at) = self.pace.next() {
-            self.timers.set(Timer::Pace, at);
-        }
+        self.timers.set(Timer::Pace, self.pace.next());
     }
 
-    /// Sends a frame that is answered. `payload_bytes` counts towards the server's limit.
+    /// Sends a frame that is answered.
     fn request(
         &mut self,
         now: Instant,
         origin: Origin,
         about: Option<Channel>,
-        payload_bytes: usize,
-        mut frame: ClientFrame<Payload<V>>,
+        request: ClientRequest<'_>,
+        payload: Payload<V>,
     ) {
         let Phase::Connected(socket) = self.phase else {
             self.done(origin, Err(CallError::NotConnected));
             return;
         };
-        frame.set_request_id(RequestId::numbered(self.requests.next()));
-        if payload_bytes > 0 {
-            // The server measures the whole frame. One byte closes the object.
-            let size = payload_bytes.saturating_add(frame.head().0.len() + 1);
-            if size > self.max_message_size {
-                self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
-                return;
+        let mut head = request.head(Some(&RequestId::numbered(self.requests.next())));
+        let (size, payload) = match payload {
+            Payload::Nothing => (0, None),
+            Payload::Signal(text) => {
+                head.push_str(&text);
+                head.push('}');
+                (head.len(), None)
             }
+            // The server measures the whole frame. One byte closes the object.
+            Payload::User(data) => (data.bytes.saturating_add(head.len() + 1), Some(data.value)),
+        };
+        if size > self.max_message_size {
+            self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
+            return;
         }
         self.requests.insert(origin, about, now);
         self.rearm_acks();
-        self.out.command(Command::SendFrame(socket, frame));
+        self.out.command(Command::SendFrame(socket, FrameText { head, payload }));
     }
 
     // ---- requests and replay
@@ -385,7 +381,7 @@ impl<V: Value> Signalling<V> {
             let answer = match (&result, &origin) {
                 (Ok(()), _) => Answer::Agreed,
                 (Err(_), Origin::Replay) => Answer::Failed,
-                (Err(CallError::Server { .. }), _) => Answer::Refused,
+                (Err(CallError::Server(_)), _) => Answer::Refused,
                 (Err(_), _) => Answer::Unknown,
             };
             if self.subscriptions.answered(&channel, number, answer, now) {
@@ -407,10 +403,7 @@ impl<V: Value> Signalling<V> {
     }
 
     fn rearm_acks(&mut self) {
-        match self.requests.next_deadline() {
-            Some(at) => self.timers.set(Timer::Acks, at),
-            None => self.timers.stop(Timer::Acks),
-        }
+        self.timers.set(Timer::Acks, self.requests.next_deadline());
     }
 
     fn replay(&mut self, now: Instant, channel: Channel, wish: Wish) {
@@ -426,9 +419,7 @@ impl<V: Value> Signalling<V> {
     }
 
     fn rearm_replays(&mut self) {
-        if let Some(at) = self.subscriptions.next_retry() {
-            self.timers.set(Timer::Replay, at);
-        }
+        self.timers.set(Timer::Replay, self.subscriptions.next_retry());
     }
 
     // ---- small change
@@ -436,7 +427,7 @@ impl<V: Value> Signalling<V> {
     fn socket(&self) -> Option<SocketId> {
         match self.phase {
             Phase::Opening(socket) | Phase::Connected(socket) => Some(socket),
-            Phase::Down | Phase::FetchingToken(_) | Phase::Waiting { .. } => None,
+            Phase::Down | Phase::FetchingToken | Phase::Waiting { .. } => None,
         }
     }
 
@@ -449,6 +440,14 @@ impl<V: Value> Signalling<V> {
 
     fn command(&mut self, command: Command<V>) {
         self.out.command(command);
+    }
+
+    fn close_socket(&mut self, socket: SocketId, code: CloseCode, reason: &str) {
+        self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+    }
+
+    fn disconnected(&mut self, code: CloseCode, reason: String, will_reconnect: bool) {
+        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect });
     }
 
     fn event(&mut self, event: SignallingEvent<V>) {

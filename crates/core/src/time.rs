@@ -5,6 +5,15 @@
 pub struct Instant(pub u64);
 
 impl Instant {
+    /// The moment that does not come. A deadline that is not set is due then.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// Whether a deadline has come.
+    #[must_use]
+    pub fn is_due(self, now: Self) -> bool {
+        self <= now && self != Self::NEVER
+    }
+
     /// The moment `ms` milliseconds later; the end of time when that is later still.
     #[must_use]
     pub const fn after(self, ms: u64) -> Self {

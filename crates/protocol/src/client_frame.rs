@@ -48,72 +48,75 @@ pub enum ClientFrame<D> {
 }
 
 impl<D> ClientFrame<D> {
-    /// Gives the frame the id that its answer shall carry.
-    pub fn set_request_id(&mut self, id: RequestId) {
+    fn parts(&self) -> (ClientRequest<'_>, &Option<RequestId>, Option<&D>) {
         match self {
-            Self::Subscribe { request_id, .. }
-            | Self::Unsubscribe { request_id, .. }
-            | Self::Publish { request_id, .. }
-            | Self::Send { request_id, .. }
-            | Self::Ping { request_id } => *request_id = Some(id),
-        }
-    }
-
-    /// The frame's text up to its payload, and the payload if there is one.
-    ///
-    /// The complete text is the head alone, or head, payload as JSON text, and `}`. A browser splices its own
-    /// JSON text in between, so that the payload never enters our memory.
-    pub fn head(&self) -> (String, Option<&D>) {
-        let mut out = String::with_capacity(96);
-        out.push('{');
-        let data = match self {
             Self::Subscribe { channel, request_id, include_sender_metadata } => {
-                start(&mut out, "subscribe", request_id);
-                write_string_field(&mut out, Field::Channel, channel.as_str());
-                if *include_sender_metadata {
-                    out.push_str(",\"includeSenderMetadata\":true");
-                }
-                None
+                (ClientRequest::Subscribe(channel, *include_sender_metadata), request_id, None)
             }
             Self::Unsubscribe { channel, request_id } => {
-                start(&mut out, "unsubscribe", request_id);
-                write_string_field(&mut out, Field::Channel, channel.as_str());
-                None
+                (ClientRequest::Unsubscribe(channel), request_id, None)
             }
             Self::Publish { channel, data, request_id } => {
-                start(&mut out, "publish", request_id);
-                write_string_field(&mut out, Field::Channel, channel.as_str());
-                Some(data)
+                (ClientRequest::Publish(channel), request_id, Some(data))
             }
-            Self::Send { to, data, request_id } => {
-                start(&mut out, "send", request_id);
-                out.push_str(",\"to\":");
-                crate::write_string(&mut out, to.as_str());
-                Some(data)
-            }
-            Self::Ping { request_id } => {
-                start(&mut out, "ping", request_id);
-                None
-            }
-        };
-        match data {
-            Some(_) => write_name(&mut out, Field::Data),
-            None => out.push('}'),
+            Self::Send { to, data, request_id } => (ClientRequest::Send(to), request_id, Some(data)),
+            Self::Ping { request_id } => (ClientRequest::Ping, request_id, None),
         }
-        (out, data)
     }
 }
 
-fn start(out: &mut String, kind: &str, request_id: &Option<RequestId>) {
-    write_string_field(out, Field::Type, kind);
-    if let Some(id) = request_id {
-        write_string_field(out, Field::RequestId, id.as_str());
+/// What a client asks of the server, as a frame says it but for its id and its payload.
+#[derive(Clone, Copy, Debug)]
+pub enum ClientRequest<'a> {
+    /// [`ClientFrame::Subscribe`]; whether messages shall carry their senders' metadata.
+    Subscribe(&'a Channel, bool),
+    /// [`ClientFrame::Unsubscribe`].
+    Unsubscribe(&'a Channel),
+    /// [`ClientFrame::Publish`].
+    Publish(&'a Channel),
+    /// [`ClientFrame::Send`].
+    Send(&'a PeerId),
+    /// [`ClientFrame::Ping`].
+    Ping,
+}
+
+impl ClientRequest<'_> {
+    /// The frame's text up to its payload.
+    ///
+    /// The complete text is the head alone, or for those that have one head, payload as JSON text, and `}`. A browser
+    /// splices its own JSON text in between, so that the payload never enters our memory.
+    pub fn head(self, request_id: Option<&RequestId>) -> String {
+        let (kind, target, has_payload) = match self {
+            Self::Subscribe(channel, _) => ("subscribe", Some((Field::Channel, channel.as_str())), false),
+            Self::Unsubscribe(channel) => ("unsubscribe", Some((Field::Channel, channel.as_str())), false),
+            Self::Publish(channel) => ("publish", Some((Field::Channel, channel.as_str())), true),
+            Self::Send(to) => ("send", Some((Field::To, to.as_str())), true),
+            Self::Ping => ("ping", None, false),
+        };
+        let mut out = String::from("{");
+        write_string_field(&mut out, Field::Type, kind);
+        if let Some(id) = request_id {
+            write_string_field(&mut out, Field::RequestId, id.as_str());
+        }
+        if let Some((field, name)) = target {
+            write_string_field(&mut out, field, name);
+        }
+        if let Self::Subscribe(_, true) = self {
+            out.push_str(",\"includeSenderMetadata\":true");
+        }
+        if has_payload {
+            write_name(&mut out, Field::Data);
+        } else {
+            out.push('}');
+        }
+        out
     }
 }
 
 /// The frame's complete text.
 pub fn encode_frame<D: ToJson>(frame: &ClientFrame<D>) -> String {
-    let (mut out, data) = frame.head();
+    let (request, request_id, data) = frame.parts();
+    let mut out = request.head(request_id.as_ref());
     if let Some(data) = data {
         data.write_json(&mut out);
         out.push('}');

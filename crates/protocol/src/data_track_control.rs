@@ -7,8 +7,8 @@
 //! On the channel every message is a JSON object with a string `type`. What a receiver does not know it ignores.
 
 use crate::json::{write_name, write_string_field};
-use crate::value::required_string;
-use crate::{Field, Malformed, ToJson, Value, write_number};
+use crate::value::{flag, index, number};
+use crate::{Field, ToJson, Value, write_number};
 
 /// The id of the track that is none.
 pub const ANNOUNCEMENT_TRACK_ID: &str = "metered:data-tracks";
@@ -35,7 +35,7 @@ pub struct Announcement {
 impl Announcement {
     /// Reads the metadata.
     pub fn parse<V: Value>(metadata: &V) -> Self {
-        Self { open: metadata.field(Field::Open).and_then(|open| open.boolean()) == Some(true) }
+        Self { open: flag(metadata, Field::Open) }
     }
 }
 
@@ -93,66 +93,60 @@ pub fn is_data_track_name(name: &str) -> bool {
 }
 
 impl TrackControl {
-    /// Reads a message; `None` for an unknown type.
-    pub fn parse<V: Value>(message: &V) -> Result<Option<Self>, Malformed> {
-        let kind = required_string(message, Field::Type)?;
-        let handle = || handle(message.field(Field::Handle).as_ref()).ok_or(Malformed(Field::Handle));
-        Ok(Some(match kind.as_str() {
-            "hello" => {
-                let epoch = required_string(message, Field::Epoch)?;
-                if epoch.len() > MAX_EPOCH_LENGTH {
-                    return Err(Malformed(Field::Epoch));
-                }
-                let handles =
-                    message.field(Field::Handles).and_then(|handles| handles.items(MAX_DATA_TRACKS));
-                let max_packet = message.field(Field::MaxMessageSize).and_then(|size| size.number());
-                Self::Hello {
-                    epoch,
-                    max_packet: max_packet.ok_or(Malformed(Field::MaxMessageSize))? as usize,
-                    handles: handles
-                        .ok_or(Malformed(Field::Handles))?
-                        .iter()
-                        .filter_map(|value| self::handle(Some(value)))
-                        .collect(),
-                }
-            }
-            "published" => {
-                let name = required_string(message, Field::Name)?;
-                if !is_data_track_name(&name) {
-                    return Err(Malformed(Field::Name));
-                }
-                let encrypted = message.field(Field::UsesE2ee).and_then(|value| value.boolean());
-                Self::Published { handle: handle()?, name, encrypted: encrypted == Some(true) }
-            }
-            "unpublished" => Self::Unpublished(handle()?),
-            "subscribe" => Self::Subscribe(handle()?),
-            "unsubscribe" => Self::Unsubscribe(handle()?),
-            "subscribed" => Self::Subscribed(handle()?),
-            "refused" => Self::Refused(handle()?),
-            _ => return Ok(None),
-        }))
+    /// Reads a message; `None` for what is none, or of an unknown type.
+    pub fn parse<V: Value>(message: &V) -> Option<Self> {
+        let kind = message.text(Field::Type)?;
+        if kind == "hello" {
+            let epoch = message.text(Field::Epoch).filter(|epoch| epoch.len() <= MAX_EPOCH_LENGTH)?;
+            let max_packet = number(message, Field::MaxMessageSize)? as usize;
+            let handles = message.field(Field::Handles)?.items(MAX_DATA_TRACKS)?;
+            return Some(Self::Hello {
+                epoch,
+                max_packet,
+                handles: handles.iter().filter_map(index).collect(),
+            });
+        }
+        let handle = message.field(Field::Handle).as_ref().and_then(index)?;
+        Some(match kind.as_str() {
+            "published" => Self::Published {
+                handle,
+                name: message.text(Field::Name).filter(|name| is_data_track_name(name))?,
+                encrypted: flag(message, Field::UsesE2ee),
+            },
+            "unpublished" => Self::Unpublished(handle),
+            "subscribe" => Self::Subscribe(handle),
+            "unsubscribe" => Self::Unsubscribe(handle),
+            "subscribed" => Self::Subscribed(handle),
+            "refused" => Self::Refused(handle),
+            _ => return None,
+        })
     }
-}
 
-fn handle<V: Value>(value: Option<&V>) -> Option<u16> {
-    let number = value?.number()?;
-    ((0.0..=65_535.0).contains(&number) && number.fract() == 0.0).then_some(number as u16)
+    /// The type on the wire.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Published { .. } => "published",
+            Self::Unpublished(_) => "unpublished",
+            Self::Subscribe(_) => "subscribe",
+            Self::Unsubscribe(_) => "unsubscribe",
+            Self::Subscribed(_) => "subscribed",
+            Self::Refused(_) => "refused",
+        }
+    }
 }
 
 impl ToJson for TrackControl {
     fn write_json(&self, out: &mut String) {
         out.push('{');
-        let (kind, handle) = match self {
-            Self::Hello { .. } => ("hello", None),
-            Self::Published { handle, .. } => ("published", Some(handle)),
-            Self::Unpublished(handle) => ("unpublished", Some(handle)),
-            Self::Subscribe(handle) => ("subscribe", Some(handle)),
-            Self::Unsubscribe(handle) => ("unsubscribe", Some(handle)),
-            Self::Subscribed(handle) => ("subscribed", Some(handle)),
-            Self::Refused(handle) => ("refused", Some(handle)),
-        };
-        write_string_field(out, Field::Type, kind);
-        if let Some(handle) = handle {
+        write_string_field(out, Field::Type, self.kind());
+        if let Self::Published { handle, .. }
+        | Self::Unpublished(handle)
+        | Self::Subscribe(handle)
+        | Self::Unsubscribe(handle)
+        | Self::Subscribed(handle)
+        | Self::Refused(handle) = self
+        {
             write_name(out, Field::Handle);
             write_number(out, u64::from(*handle));
         }
@@ -188,7 +182,7 @@ mod tests {
     use super::*;
     use serde_json::{Value as Json, json};
 
-    fn parse(message: Json) -> Result<Option<TrackControl>, Malformed> {
+    fn parse(message: Json) -> Option<TrackControl> {
         TrackControl::parse(&message)
     }
 
@@ -208,7 +202,7 @@ mod tests {
         ] {
             let mut text = String::new();
             message.write_json(&mut text);
-            assert_eq!(parse(serde_json::from_str(&text).unwrap()), Ok(Some(message)), "{text}");
+            assert_eq!(parse(serde_json::from_str(&text).unwrap()), Some(message), "{text}");
         }
     }
 
@@ -226,23 +220,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_ignored_and_what_is_malformed_is_named() {
-        assert_eq!(parse(json!({"type": "dance", "handle": 1})), Ok(None));
-        assert_eq!(parse(json!({"handle": 1})), Err(Malformed(Field::Type)));
+    fn what_is_unknown_or_malformed_is_no_message() {
+        assert_eq!(parse(json!({"type": "dance", "handle": 1})), None);
+        assert_eq!(parse(json!({"handle": 1})), None);
         for handle in [json!(-1), json!(65_536), json!(1.5), json!("1"), json!(null)] {
-            assert_eq!(parse(json!({"type": "subscribe", "handle": handle})), Err(Malformed(Field::Handle)));
+            assert_eq!(parse(json!({"type": "subscribe", "handle": handle})), None);
         }
         let long = "x".repeat(MAX_DATA_TRACK_NAME + 1);
         for name in [json!(""), json!(long), json!(1)] {
             let message = json!({"type": "published", "handle": 1, "name": name});
-            assert_eq!(parse(message), Err(Malformed(Field::Name)));
+            assert_eq!(parse(message), None);
         }
         let hello =
             json!({"type": "hello", "epoch": "e", "maxMessageSize": 1e300, "handles": [1, -1, "x", 2]});
         let handles = vec![1, 2];
         assert_eq!(
             parse(hello),
-            Ok(Some(TrackControl::Hello { epoch: "e".into(), max_packet: usize::MAX, handles }))
+            Some(TrackControl::Hello { epoch: "e".into(), max_packet: usize::MAX, handles })
         );
     }
 

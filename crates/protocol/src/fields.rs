@@ -27,6 +27,7 @@ fields! {
     Channel = "channel",
     Data = "data",
     RequestId = "requestId",
+    To = "to",
     From = "from",
     FromMetadata = "fromMetadata",
     Code = "code",

@@ -3,14 +3,19 @@
 //! They go to the platform's `RTCPeerConnection` as they are, so they are checked and not converted: a native
 //! connection refuses its whole configuration for one bad entry.
 
+use crate::ids::starts_with_any_case;
 use crate::limits::{MAX_ICE_SERVER_FIELD, MAX_ICE_SERVER_URLS, MAX_ICE_SERVERS};
 use crate::value::optional;
 use crate::{Field, Value};
 
 /// The entries of a list that are an `RTCIceServer`, at most [`MAX_ICE_SERVERS`].
 pub(crate) fn ice_servers<V: Value>(list: &V) -> Vec<V> {
-    let mut servers = list.items(MAX_ICE_SERVERS).unwrap_or_default();
-    servers.retain(is_ice_server);
+    let mut servers = Vec::new();
+    for server in list.items(MAX_ICE_SERVERS).unwrap_or_default() {
+        if is_ice_server(&server) {
+            servers.push(server);
+        }
+    }
     servers
 }
 
@@ -29,9 +34,8 @@ fn is_ice_server<V: Value>(server: &V) -> bool {
 }
 
 fn is_ice_url(url: &str, may_be_turn: bool) -> bool {
-    let has_scheme = |scheme: &str| url.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
-    let is_stun = has_scheme("stun:") || has_scheme("stuns:");
-    fits(url) && (is_stun || (may_be_turn && (has_scheme("turn:") || has_scheme("turns:"))))
+    let has = |schemes: [&str; 2]| schemes.into_iter().any(|scheme| starts_with_any_case(url, scheme));
+    fits(url) && (has(["stun:", "stuns:"]) || (may_be_turn && has(["turn:", "turns:"])))
 }
 
 fn fits(text: &str) -> bool {

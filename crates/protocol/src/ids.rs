@@ -54,6 +54,11 @@ fn check(name: &str, max: usize) -> Result<(), InvalidName> {
     Ok(())
 }
 
+/// Whether a text starts so, without regard to ASCII case.
+pub(crate) fn starts_with_any_case(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+}
+
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
@@ -107,9 +112,7 @@ impl Channel {
 
     /// Whether the name begins with a prefix that the service keeps for itself.
     pub fn is_reserved(&self) -> bool {
-        RESERVED_CHANNEL_PREFIXES
-            .iter()
-            .any(|prefix| self.0.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+        RESERVED_CHANNEL_PREFIXES.iter().any(|prefix| starts_with_any_case(&self.0, prefix))
     }
 }
 

@@ -40,6 +40,12 @@ pub fn write_number(out: &mut String, n: u64) {
     out.push((b'0' + (n % 10) as u8) as char);
 }
 
+/// Reads a whole number, up to what a float counts exactly; `None` if there is anything but digits.
+pub fn read_number(text: &str) -> Option<u64> {
+    let append = |n: f64, digit: u8| digit.is_ascii_digit().then(|| n * 10.0 + f64::from(digit - b'0'));
+    text.bytes().try_fold(0.0, append).map(|n| n as u64)
+}
+
 /// Appends `,"name":` or, as the first field of an object, `"name":`.
 pub(crate) fn write_name(out: &mut String, field: crate::Field) {
     if !out.ends_with('{') {
@@ -73,6 +79,17 @@ mod tests {
             let mut out = String::new();
             write_number(&mut out, n);
             assert_eq!(out, n.to_string());
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_and_nothing_else_is() {
+        for (text, number) in [("0", 0), ("7", 7), ("65536", 65_536), ("9007199254740991", (1 << 53) - 1)] {
+            assert_eq!(read_number(text), Some(number));
+        }
+        assert_eq!(read_number(&"9".repeat(128)), Some(u64::MAX));
+        for text in ["x", "-1", "+1", "1.0", " 1", "1e3"] {
+            assert_eq!(read_number(text), None, "{text}");
         }
     }
 

@@ -11,7 +11,7 @@
 //!   made, read in place; natively (feature `serde`) it is a `serde_json::Value`. The user's payload is never
 //!   looked into: it stays a `V` from the frame to the handler.
 //! - Outbound payloads are JSON text already ([`ToJson`]), or are spliced in by the caller
-//!   ([`ClientFrame::head`]), so that a payload is serialized once.
+//!   ([`ClientRequest::head`]), so that a payload is serialized once.
 //!
 //! The crate performs no IO, keeps no clock, and does not panic on any input.
 
@@ -31,7 +31,7 @@ mod value;
 
 pub mod limits;
 
-pub use client_frame::{ClientFrame, encode_frame};
+pub use client_frame::{ClientFrame, ClientRequest, encode_frame};
 pub use codes::{CloseCode, ErrorCode, Retry};
 pub use data_track_control::{
     ANNOUNCEMENT_TRACK_ID, Announcement, MAX_DATA_TRACK_NAME, MAX_DATA_TRACKS, TrackControl,
@@ -42,9 +42,9 @@ pub use data_track_packet::{
 };
 pub use fields::Field;
 pub use ids::{Channel, InvalidName, PeerId, RequestId};
-pub use json::{ToJson, write_number, write_string};
+pub use json::{ToJson, read_number, write_number, write_string};
 pub use secret::Secret;
-pub use server_frame::{PresencePeer, Resume, ServerFrame, Welcome};
+pub use server_frame::{Message, PresencePeer, Resume, ServerError, ServerFrame, Welcome};
 pub use signal::{Candidate, Description, Fingerprint, Generation, SdpType, Signal, TrackMeta};
 pub use url::{InvalidUrl, ServerUrl};
 pub use value::{Malformed, TakePeer, Value};

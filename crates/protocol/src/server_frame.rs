@@ -3,7 +3,7 @@
 use crate::ice_server::ice_servers;
 use crate::json::{write_name, write_string_field};
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_PEERS_PER_CHANNEL};
-use crate::value::{optional, required_string};
+use crate::value::{flag, number, optional, required_string};
 use crate::{Channel, ErrorCode, Field, Malformed, PeerId, RequestId, Secret, ToJson, Value};
 
 /// A frame from the server. `V` is the user's JSON, opaque: a JavaScript value in the browser, parsed or raw
@@ -18,34 +18,9 @@ pub enum ServerFrame<V> {
         request_id: RequestId,
     },
     /// A request failed, or, without `request_id`, something else the client did was refused.
-    Error {
-        /// What went wrong.
-        code: ErrorCode,
-        /// The request it answers.
-        request_id: Option<RequestId>,
-        /// Words for a developer.
-        message: Option<String>,
-    },
-    /// A message that somebody published to a channel we are subscribed to.
-    Message {
-        /// The channel.
-        channel: Channel,
-        /// Who published it, stamped by the server.
-        from: PeerId,
-        /// The sender's `peerMetadata`, for subscribers that asked for it.
-        from_metadata: Option<V>,
-        /// The payload.
-        data: V,
-    },
-    /// A message that somebody sent to our peer id.
-    Direct {
-        /// Who sent it, stamped by the server.
-        from: PeerId,
-        /// The sender's `peerMetadata`.
-        from_metadata: Option<V>,
-        /// The payload.
-        data: V,
-    },
+    Error(ServerError),
+    /// Somebody's payload: a `message` frame or a `direct` one.
+    Message(Message<V>),
     /// Who is in a channel: a snapshot first after each subscribe, changes afterwards.
     Presence {
         /// The channel.
@@ -64,6 +39,30 @@ pub enum ServerFrame<V> {
     Pong,
     /// A type that this version does not know. It says nothing to us and does no harm.
     Unknown,
+}
+
+/// The content of an `error` frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerError {
+    /// What went wrong.
+    pub code: ErrorCode,
+    /// The request it answers.
+    pub request_id: Option<RequestId>,
+    /// Words for a developer.
+    pub message: Option<String>,
+}
+
+/// A payload that another peer sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message<V> {
+    /// The channel that it was published to, which we are subscribed to; `None` if it was sent to our peer id.
+    pub channel: Option<Channel>,
+    /// Who sent it, stamped by the server.
+    pub from: PeerId,
+    /// The sender's `peerMetadata`; of a channel's message for subscribers that asked for it.
+    pub from_metadata: Option<V>,
+    /// The payload.
+    pub data: V,
 }
 
 /// The content of a `welcome` frame.
@@ -122,17 +121,8 @@ impl<V: Value> ServerFrame<V> {
     fn read(frame: &V, with_peers: bool) -> Result<Self, Malformed> {
         let kind = required_string(frame, Field::Type)?;
         Ok(match kind.as_str() {
-            "message" => Self::Message {
-                channel: channel(frame)?,
-                from: peer_id(frame, Field::From)?,
-                from_metadata: metadata(frame, Field::FromMetadata),
-                data: frame.field(Field::Data).ok_or(Malformed(Field::Data))?,
-            },
-            "direct" => Self::Direct {
-                from: peer_id(frame, Field::From)?,
-                from_metadata: metadata(frame, Field::FromMetadata),
-                data: frame.field(Field::Data).ok_or(Malformed(Field::Data))?,
-            },
+            "message" => Self::Message(Message::parse(frame, Some(channel(frame)?))?),
+            "direct" => Self::Message(Message::parse(frame, None)?),
             "ack" => Self::Ack { request_id: request_id(frame).ok_or(Malformed(Field::RequestId))? },
             "presence" => Self::Presence {
                 channel: channel(frame)?,
@@ -140,16 +130,27 @@ impl<V: Value> ServerFrame<V> {
                 left: peers(frame, Field::Left, with_peers),
             },
             "pong" => Self::Pong,
-            "error" => Self::Error {
+            "error" => Self::Error(ServerError {
                 code: ErrorCode(required_string(frame, Field::Code)?.into()),
                 request_id: request_id(frame),
                 message: frame.text(Field::Message),
-            },
+            }),
             "welcome" => Self::Welcome(Welcome::parse(frame)?),
             "going_away" => {
                 Self::GoingAway { retry_after_ms: millis(frame, Field::RetryAfterMs).unwrap_or(0) }
             }
             _ => Self::Unknown,
+        })
+    }
+}
+
+impl<V: Value> Message<V> {
+    fn parse(frame: &V, channel: Option<Channel>) -> Result<Self, Malformed> {
+        Ok(Self {
+            channel,
+            from: peer_id(frame, Field::From)?,
+            from_metadata: metadata(frame, Field::FromMetadata),
+            data: frame.field(Field::Data).ok_or(Malformed(Field::Data))?,
         })
     }
 }
@@ -162,7 +163,7 @@ impl<V: Value> Welcome<V> {
             .and_then(|m| m.field(Field::IceServers))
             .map(|list| ice_servers(&list))
             .unwrap_or_default();
-        let number = |field| frame.field(field).and_then(|v| v.number()).filter(|n| n.is_finite());
+        let number = |field| number(frame, field).filter(|n| n.is_finite());
         Ok(Self {
             peer_id: peer_id(frame, Field::PeerId)?,
             expires_at: number(Field::ExpiresAt),
@@ -178,7 +179,7 @@ impl<V: Value> Welcome<V> {
                     grace_ms: millis(&resume, Field::GraceMs)?,
                 })
             }),
-            resumed: frame.field(Field::Resumed).and_then(|v| v.boolean()).unwrap_or(false),
+            resumed: flag(frame, Field::Resumed),
         })
     }
 }
@@ -202,7 +203,7 @@ fn metadata<V: Value>(value: &V, field: Field) -> Option<V> {
 }
 
 fn millis<V: Value>(value: &V, field: Field) -> Option<u64> {
-    value.field(field)?.number().filter(|n| *n >= 0.0).map(|n| n as u64)
+    number(value, field).filter(|n| *n >= 0.0).map(|n| n as u64)
 }
 
 fn peers<V: Value>(frame: &V, field: Field, keep: bool) -> Vec<PresencePeer<V>> {
@@ -228,7 +229,7 @@ impl<V: ToJson> ToJson for ServerFrame<V> {
                 write_string_field(out, Field::Type, "ack");
                 write_string_field(out, Field::RequestId, request_id.as_str());
             }
-            Self::Error { code, request_id, message } => {
+            Self::Error(ServerError { code, request_id, message }) => {
                 write_string_field(out, Field::Type, "error");
                 write_string_field(out, Field::Code, code.as_str());
                 if let Some(id) = request_id {
@@ -238,14 +239,15 @@ impl<V: ToJson> ToJson for ServerFrame<V> {
                     write_string_field(out, Field::Message, message);
                 }
             }
-            Self::Message { channel, from, from_metadata, data } => {
-                write_string_field(out, Field::Type, "message");
-                write_string_field(out, Field::Channel, channel.as_str());
-                write_payload(out, from, from_metadata.as_ref(), data);
-            }
-            Self::Direct { from, from_metadata, data } => {
-                write_string_field(out, Field::Type, "direct");
-                write_payload(out, from, from_metadata.as_ref(), data);
+            Self::Message(Message { channel, from, from_metadata, data }) => {
+                write_string_field(out, Field::Type, if channel.is_some() { "message" } else { "direct" });
+                if let Some(channel) = channel {
+                    write_string_field(out, Field::Channel, channel.as_str());
+                }
+                write_string_field(out, Field::From, from.as_str());
+                write_metadata(out, Field::FromMetadata, from_metadata.as_ref());
+                write_name(out, Field::Data);
+                data.write_json(out);
             }
             Self::Presence { channel, joined, left } => {
                 write_string_field(out, Field::Type, "presence");
@@ -298,13 +300,6 @@ fn write_metadata<V: ToJson>(out: &mut String, field: Field, metadata: Option<&V
     }
 }
 
-fn write_payload<V: ToJson>(out: &mut String, from: &PeerId, from_metadata: Option<&V>, data: &V) {
-    write_string_field(out, Field::From, from.as_str());
-    write_metadata(out, Field::FromMetadata, from_metadata);
-    write_name(out, Field::Data);
-    data.write_json(out);
-}
-
 fn write_peers<V: ToJson>(out: &mut String, field: Field, peers: &[PresencePeer<V>]) {
     write_name(out, field);
     out.push('[');
@@ -348,18 +343,23 @@ mod tests {
                 resumed: true,
             }),
             ServerFrame::Ack { request_id: RequestId::parse("7").unwrap() },
-            ServerFrame::Error {
+            ServerFrame::Error(ServerError {
                 code: ErrorCode::PEER_NOT_FOUND,
                 request_id: Some(RequestId::parse("8").unwrap()),
                 message: Some("no such peer".into()),
-            },
-            ServerFrame::Message {
-                channel: channel.clone(),
+            }),
+            ServerFrame::Message(Message {
+                channel: Some(channel.clone()),
                 from: peer("a"),
                 from_metadata: Some(json!({"name": "A"})),
                 data: Json::Null,
-            },
-            ServerFrame::Direct { from: peer("a"), from_metadata: None, data: json!([1, "two"]) },
+            }),
+            ServerFrame::Message(Message {
+                channel: None,
+                from: peer("a"),
+                from_metadata: None,
+                data: json!([1, "two"]),
+            }),
             ServerFrame::Presence {
                 channel,
                 joined: vec![

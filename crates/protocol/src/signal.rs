@@ -5,7 +5,7 @@
 
 use crate::json::{write_name, write_string_field};
 use crate::limits::{MAX_CANDIDATE_LENGTH, MAX_SDP_LENGTH};
-use crate::value::{optional, required_string};
+use crate::value::{index, optional, required_string};
 use crate::{Field, Malformed, ToJson, Value};
 
 /// A signal between two peers.
@@ -90,7 +90,7 @@ impl Description {
 
     /// The identification tag of the section for data channels, or `None` if there is no such section.
     pub fn data_section(&self) -> Option<&[u8]> {
-        let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
+        let mut lines = lines(self.sdp.as_bytes());
         lines.find(|line| line.starts_with(b"m=application "))?;
         let mut section = lines.take_while(|line| !line.starts_with(b"m="));
         Some(section.find_map(|line| line.strip_prefix(b"a=mid:"))?.trim_ascii())
@@ -102,8 +102,7 @@ impl Description {
     }
 
     fn lines_but_candidates(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
-        lines.filter(|line| !line.starts_with(b"a=candidate:"))
+        lines(self.sdp.as_bytes()).filter(|line| !line.starts_with(b"a=candidate:"))
     }
 
     /// Takes in a candidate of the connection that it describes, in the section and of the generation that the candidate
@@ -115,12 +114,12 @@ impl Description {
         let attribute = candidate.candidate.as_bytes();
         let is_attribute =
             attribute.starts_with(b"candidate:") && !attribute.iter().any(u8::is_ascii_control);
-        let sdp = self.sdp.as_bytes();
-        if !is_attribute || sdp.len() + attribute.len() + 4 > most || sdp.last() != Some(&b'\n') {
+        let Some(sdp) = self.sdp.as_bytes().strip_suffix(b"\n") else { return false };
+        if !is_attribute || self.sdp.len() + attribute.len() + 4 > most {
             return false;
         }
         let (mut sections_ahead, mut end, mut is_of_generation) = (usize::from(index) + 1, 0, false);
-        for line in sdp.split_inclusive(|&byte| byte == b'\n') {
+        for line in lines(sdp) {
             if line.starts_with(b"m=") {
                 if sections_ahead == 0 {
                     break;
@@ -132,7 +131,7 @@ impl Description {
             {
                 is_of_generation = ufrag.trim_ascii() == generation;
             }
-            end += line.len();
+            end += line.len() + 1;
         }
         if is_of_generation {
             for part in ["\r\n", &candidate.candidate, "a="] {
@@ -144,9 +143,13 @@ impl Description {
 
     /// The value of a line where it first occurs.
     fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
-        let mut lines = self.sdp.as_bytes().split(|&byte| byte == b'\n');
-        Some(lines.find_map(|line| line.strip_prefix(name))?.trim_ascii())
+        Some(lines(self.sdp.as_bytes()).find_map(|line| line.strip_prefix(name))?.trim_ascii())
     }
+}
+
+/// One function for all, since an iterator of its own for each would be more code.
+fn lines(sdp: &[u8]) -> impl Iterator<Item = &[u8]> {
+    sdp.split(|&byte| byte == b'\n')
 }
 
 /// The `ice-ufrag` of a description: which generation of candidates it is about. A credential: it is not shown.
@@ -194,10 +197,7 @@ impl Candidate {
         Ok(Self {
             candidate,
             sdp_mid,
-            sdp_m_line_index: optional(value, Field::SdpMLineIndex)
-                .and_then(|v| v.number())
-                .filter(|n| (0.0..=65_535.0).contains(n) && n.fract() == 0.0)
-                .map(|n| n as u16),
+            sdp_m_line_index: value.field(Field::SdpMLineIndex).as_ref().and_then(index),
             username_fragment,
         })
     }

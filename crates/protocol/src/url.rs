@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Secret, write_number};
+use crate::{Secret, read_number, write_number};
 
 /// A WebSocket origin: `wss://HOST[:PORT]`, or `ws://` for a loopback host. The path is the protocol's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,14 +107,9 @@ fn host(authority: &str) -> Option<&str> {
     let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let is_name_byte = |b: u8| b.is_ascii_alphanumeric() || !b.is_ascii() || b".-_".contains(&b);
     let well_formed = name.unwrap_or(host).bytes().all(|b| is_name_byte(b) || (name.is_some() && b == b':'));
-    let port_fits = port.len() <= 6 && port.bytes().skip(1).fold(0, port_digit) <= 65_535;
+    let port_fits =
+        port.len() <= 6 && read_number(port.get(1..).unwrap_or_default()).is_some_and(|port| port <= 65_535);
     (well_formed && port_fits && !name.unwrap_or(host).is_empty()).then_some(host)
-}
-
-/// Reads on in a port. What is not a digit makes it too large.
-fn port_digit(port: u32, digit: u8) -> u32 {
-    let digit = if digit.is_ascii_digit() { u32::from(digit - b'0') } else { 1 << 20 };
-    port.saturating_mul(10).saturating_add(digit)
 }
 
 /// Encodes everything but the unreserved characters of RFC 3986.

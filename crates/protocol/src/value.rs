@@ -69,6 +69,21 @@ pub(crate) fn required_string<V: Value>(value: &V, field: Field) -> Result<Strin
     value.text(field).ok_or(Malformed(field))
 }
 
+/// A field's number.
+pub(crate) fn number<V: Value>(value: &V, field: Field) -> Option<f64> {
+    value.field(field)?.number()
+}
+
+/// Whether a field is `true`.
+pub(crate) fn flag<V: Value>(value: &V, field: Field) -> bool {
+    value.field(field).and_then(|value| value.boolean()).unwrap_or(false)
+}
+
+/// The number of 16 bits, if this is one.
+pub(crate) fn index<V: Value>(value: &V) -> Option<u16> {
+    value.number().filter(|n| (0.0..=65_535.0).contains(n) && n.fract() == 0.0).map(|n| n as u16)
+}
+
 /// Answers a field's value, treating `null` as absent.
 pub(crate) fn optional<V: Value>(value: &V, field: Field) -> Option<V> {
     value.field(field).filter(|v| !v.is_null())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use metered_core::limits::REPLAY_RETRIES;
-use metered_protocol::{ErrorCode, RequestId, ServerFrame};
+use metered_protocol::{ErrorCode, RequestId, ServerError, ServerFrame};
 use metered_server::hub::Frame;
 use serde_json::Value as Json;
 
@@ -70,11 +70,11 @@ impl PutOff {
         }
         *count += 1;
         let Ok(request_id) = RequestId::parse(id) else { return false };
-        let error = ServerFrame::Error {
+        let error = ServerFrame::Error(ServerError {
             code: ErrorCode::BACKEND_ERROR,
             request_id: Some(request_id),
             message: Some("later".to_owned()),
-        };
+        });
         kernel.saw("subscription that was put off");
         network.send_down(kernel, plan, link, Down::Frame(Frame::encode(&error)));
         true

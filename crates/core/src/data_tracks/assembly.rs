@@ -33,7 +33,7 @@ pub(super) struct Assembly {
 impl Assembly {
     /// Takes a packet. Answers the frame if it is complete with it.
     pub(super) fn take(&mut self, now: Instant, packet: Packet<'_>) -> Option<Frame> {
-        self.keep(&|partial| now.since(partial.since) < PARTIAL_FRAME_MS);
+        self.keep(true, &|partial| now.since(partial.since) < PARTIAL_FRAME_MS);
         let Packet { frame: header, index, count, payload } = packet;
         if count == 1 {
             return (payload.len() <= LONGEST).then(|| Frame { header, payload: payload.into() });
@@ -69,28 +69,31 @@ impl Assembly {
 
     /// A frame of a track was delivered: those before it are late.
     pub(super) fn delivered(&mut self, handle: u16, number: u32) {
-        self.keep(&|partial| partial.header.handle != handle || !is_before(partial.header.number, number));
+        self.keep(true, &|partial| {
+            partial.header.handle != handle || !is_before(partial.header.number, number)
+        });
     }
 
     /// Nobody wants a track any more.
     pub(super) fn forget(&mut self, handle: u16) {
-        self.partials.retain(|partial| partial.header.handle != handle);
+        self.keep(false, &|partial| partial.header.handle != handle);
     }
 
     fn begin(&mut self, now: Instant, header: FrameHeader, count: u16) -> usize {
         if self.partials.len() >= PARTIAL_FRAMES {
             self.give_up(0);
         }
-        let fragments = std::iter::repeat_with(|| None).take(usize::from(count)).collect();
+        let mut fragments = Vec::new();
+        fragments.resize_with(usize::from(count), || None);
         self.partials.push(Partial { header, since: now, fragments, missing: usize::from(count), bytes: 0 });
         self.partials.len() - 1
     }
 
-    fn keep(&mut self, wanted: &dyn Fn(&Partial) -> bool) {
+    fn keep(&mut self, counts: bool, wanted: &dyn Fn(&Partial) -> bool) {
         let Self { partials, given_up } = self;
         partials.retain(|partial| {
             let keep = wanted(partial);
-            if !keep {
+            if counts && !keep {
                 given_up.push(partial.header.handle);
             }
             keep

@@ -162,7 +162,7 @@ impl DataTracks {
     /// [`DataTracks::submit`] follows, or [`DataTracks::abandon`].
     pub fn reserve(&mut self, handle: u16, payload: usize) -> Result<Option<u32>, PushRefusal> {
         let Self { locals, remotes, .. } = self;
-        let track = locals.iter_mut().find(|track| track.handle == handle).ok_or(PushRefusal::Unpublished)?;
+        let track = local_mut(locals, handle).ok_or(PushRefusal::Unpublished)?;
         if payload > MAX_FRAME_BYTES {
             return Err(PushRefusal::TooLarge);
         }
@@ -192,7 +192,7 @@ impl DataTracks {
             return;
         }
         let Self { locals, remotes, out, .. } = self;
-        let Some(track) = locals.iter_mut().find(|track| track.handle == header.handle) else { return };
+        let Some(track) = local_mut(locals, header.handle) else { return };
         let frame = Rc::new(Frame { header, payload: payload.into() });
         for remote in remotes {
             let is_ready = remote.link.is_ready();
@@ -214,7 +214,7 @@ impl DataTracks {
 
     /// A frame that was to be encrypted could not be.
     pub fn abandon(&mut self, handle: u16) {
-        if let Some(track) = self.locals.iter_mut().find(|track| track.handle == handle) {
+        if let Some(track) = local_mut(&mut self.locals, handle) {
             track.encrypting = track.encrypting.saturating_sub(1);
         }
     }
@@ -239,7 +239,7 @@ impl DataTracks {
             let handle = header.handle;
             if sending.next == sending.count {
                 remote.link.sending = None;
-                if let Some(track) = locals.iter_mut().find(|track| track.handle == handle) {
+                if let Some(track) = local_mut(locals, handle) {
                     track.counts.sent = track.counts.sent.wrapping_add(1);
                 }
             }
@@ -257,7 +257,7 @@ impl DataTracks {
             mailbox.waiting.take()
         });
         for frame in waiting.chain(begun) {
-            if let Some(track) = locals.iter_mut().find(|track| track.handle == frame.header.handle) {
+            if let Some(track) = local_mut(locals, frame.header.handle) {
                 track.counts.dropped = track.counts.dropped.wrapping_add(1);
             }
         }
@@ -266,6 +266,10 @@ impl DataTracks {
     fn local(&self, handle: u16) -> Option<&LocalTrack> {
         self.locals.iter().find(|track| track.handle == handle)
     }
+}
+
+fn local_mut(locals: &mut [LocalTrack], handle: u16) -> Option<&mut LocalTrack> {
+    locals.iter_mut().find(|track| track.handle == handle)
 }
 
 impl Remote {
@@ -279,7 +283,9 @@ impl Remote {
 
     /// Nothing of a track is sent any more.
     pub(super) fn stop_sending(&mut self, handle: u16) {
-        self.mailboxes.retain(|mailbox| mailbox.handle != handle);
+        if let Some(at) = self.mailboxes.iter().position(|mailbox| mailbox.handle == handle) {
+            self.mailboxes.remove(at);
+        }
         if self.link.sending.as_ref().is_some_and(|sending| sending.frame.header.handle == handle) {
             self.link.sending = None;
         }

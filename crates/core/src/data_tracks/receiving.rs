@@ -77,9 +77,10 @@ impl DataTracks {
     pub fn close_stream(&mut self, stream: StreamId) {
         for at in 0..self.remotes.len() {
             let Some(remote) = self.remotes.get_mut(at) else { continue };
-            let is_it = |track: &&mut RemoteTrack| track.streams.iter().any(|other| other.id == stream);
-            let Some(track) = remote.tracks.iter_mut().find(is_it) else { continue };
-            track.streams.retain(|other| other.id != stream);
+            let place = |track: &RemoteTrack| track.streams.iter().position(|other| other.id == stream);
+            let found = remote.tracks.iter_mut().find_map(|track| Some((place(track)?, track)));
+            let Some((place, track)) = found else { continue };
+            track.streams.remove(place);
             let handle = track.handle;
             if track.streams.is_empty() && std::mem::take(&mut track.is_requested) {
                 remote.link.assembly.forget(handle);
@@ -194,11 +195,8 @@ impl Remote {
         out: &mut Queue<TracksOutput>,
         is_lost: &dyn Fn(&RemoteTrack) -> bool,
     ) {
-        for mut track in std::mem::take(&mut self.tracks) {
-            if !is_lost(&track) {
-                self.tracks.push(track);
-                continue;
-            }
+        while let Some(at) = self.tracks.iter().position(is_lost) {
+            let mut track = self.tracks.remove(at);
             self.link.assembly.forget(track.handle);
             track.end_streams(why, out);
             out.push(TracksOutput::Unpublished(self.id, track.handle, track.counts));
@@ -222,14 +220,11 @@ impl Remote {
         }
     }
 
-    /// The tracks that are read here and not asked for on this link. They are, from now on.
-    pub(super) fn take_wanted(&mut self) -> Vec<u16> {
-        let wanted = self.tracks.iter_mut().filter(|track| !track.is_requested && !track.streams.is_empty());
-        wanted
-            .map(|track| {
-                track.is_requested = true;
-                track.handle
-            })
-            .collect()
+    /// A track that is read here and not asked for on this link. It is, from now on.
+    pub(super) fn ask_for_next(&mut self) -> Option<u16> {
+        let is_wanted = |track: &&mut RemoteTrack| !track.is_requested && !track.streams.is_empty();
+        let track = self.tracks.iter_mut().find(is_wanted)?;
+        track.is_requested = true;
+        Some(track.handle)
     }
 }

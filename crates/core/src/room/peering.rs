@@ -7,9 +7,8 @@ use super::ladder::Due;
 use crate::Instant;
 use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionEvent;
-use crate::limits::{ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS};
-use crate::negotiation::{Action, RemoteSignal};
-use crate::output::{Command, Event, JsonText, Level, RemoteEvent, RoomState};
+use crate::negotiation::RemoteSignal;
+use crate::output::{Event, JsonText, Level, RemoteEvent, RoomState};
 use crate::signalling::Signalling;
 
 impl<V: Value> Room<V> {
@@ -49,8 +48,18 @@ impl<V: Value> Room<V> {
 
     fn negotiate(&mut self, now: Instant, at: usize, signal: RemoteSignal, link: &mut Signalling<V>) {
         if let Some(remote) = self.remotes.get_mut(at) {
-            remote.negotiation.received(signal, &mut self.last_id);
-            self.act(now, at, link);
+            let (negotiation, mut actor) = remote.negotiation(now, &mut self.last_id, link);
+            negotiation.received(signal, &mut actor);
+            self.follow(now, at, link);
+        }
+    }
+
+    /// What was sent to a remote may never have arrived.
+    pub(super) fn signals_lost(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
+        if let Some(remote) = self.remotes.get_mut(at) {
+            let (negotiation, mut actor) = remote.negotiation(now, &mut self.last_id, link);
+            negotiation.signals_lost(&mut actor);
+            self.follow(now, at, link);
         }
     }
 
@@ -76,28 +85,29 @@ impl<V: Value> Room<V> {
     ) {
         let Some(at) = self.remotes.iter().position(|remote| remote.connection == connection) else { return };
         let Some(remote) = self.remotes.get_mut(at) else { return };
-        match event {
-            ConnectionEvent::NegotiationNeeded => remote.negotiation.negotiation_needed(&mut self.last_id),
-            ConnectionEvent::Candidate(candidate) => {
-                remote.negotiation.gathered(candidate, &mut self.last_id)
-            }
-            ConnectionEvent::Done(op, result) => remote.negotiation.finished(op, result, &mut self.last_id),
-            ConnectionEvent::State(state) => {
-                remote.connection_state(now, state, &mut link.out);
-                self.climb(now, at, link);
-            }
+        if let ConnectionEvent::State(state) = event {
+            remote.connection_state(now, state, &mut link.out);
+            return self.climb(now, at, link);
         }
-        self.act(now, at, link);
+        let (negotiation, mut actor) = remote.negotiation(now, &mut self.last_id, link);
+        match event {
+            ConnectionEvent::NegotiationNeeded => negotiation.negotiation_needed(&mut actor),
+            ConnectionEvent::Candidate(candidate) => negotiation.gathered(candidate, &mut actor),
+            ConnectionEvent::Done(op, result) => negotiation.finished(op, result, &mut actor),
+            ConnectionEvent::State(_) => {}
+        }
+        self.follow(now, at, link);
     }
 
     pub(super) fn handle_remote_timeouts(&mut self, now: Instant, link: &mut Signalling<V>) {
         for at in 0..self.remotes.len() {
             if let Some(remote) = self.remotes.get_mut(at)
-                && remote.answer_due.is_some_and(|due| due <= now)
+                && remote.answer_due.is_due(now)
             {
-                remote.answer_due = None;
-                remote.negotiation.answer_timed_out(&mut self.last_id);
-                self.act(now, at, link);
+                remote.answer_due = Instant::NEVER;
+                let (negotiation, mut actor) = remote.negotiation(now, &mut self.last_id, link);
+                negotiation.answer_timed_out(&mut actor);
+                self.follow(now, at, link);
             }
             self.climb(now, at, link);
         }
@@ -112,7 +122,10 @@ impl<V: Value> Room<V> {
             return;
         };
         match remote.ladder.poll(now) {
-            Some(Due::Restart) => remote.negotiation.restart_ice(&mut self.last_id),
+            Some(Due::Restart) => {
+                let (negotiation, mut actor) = remote.negotiation(now, &mut self.last_id, link);
+                negotiation.restart_ice(&mut actor);
+            }
             Some(Due::Exhausted) => {
                 remote.negotiation.cancel_restart();
                 link.out.event(Event::Remote(remote.id, RemoteEvent::IceRestartExhausted));
@@ -120,45 +133,18 @@ impl<V: Value> Room<V> {
             Some(Due::Replace) => return self.replace(at, link),
             None => return,
         }
-        self.act(now, at, link);
+        self.follow(now, at, link);
     }
 
-    /// Carries out what a negotiation decided.
-    pub(super) fn act(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
-        let Some(remote) = self.remotes.get_mut(at) else { return };
-        for action in remote.negotiation.take_actions() {
-            match action {
-                Action::Operate(op, operation) => {
-                    link.out.command(Command::Operate(remote.connection, op, operation));
-                }
-                Action::Send(signal) => link.send_signal(now, remote.peer_id.clone(), signal, false),
-                Action::SendGathering(description) => {
-                    let signal = Signal::Description(description);
-                    link.send_signal(now, remote.peer_id.clone(), signal, true);
-                }
-                Action::Withdrawn(is_first) => link.forget_offer(&remote.peer_id, is_first),
-                Action::AwaitAnswer => remote.answer_due = Some(now.after(ANSWER_TIMEOUT_MS)),
-                Action::AwaitCandidate => remote.answer_due = Some(now.after(CANDIDATE_TIMEOUT_MS)),
-                Action::AnswerSettled => {
-                    remote.answer_due = None;
-                    remote.ladder.answered(now, remote.state());
-                }
-                Action::NegotiationError(error) => {
-                    link.out.event(Event::Remote(remote.id, RemoteEvent::NegotiationError(error)));
-                }
-                Action::CandidateError(error) => {
-                    link.out.event(Event::Remote(remote.id, RemoteEvent::IceCandidateError(error)));
-                }
-                Action::Log(level, message) => link.out.log(level, message),
-                Action::Replace(mut signals) => {
-                    // The last action of its negotiation.
-                    self.replace(at, link);
-                    while let Some(signal) = signals.pop() {
-                        self.negotiate(now, at, signal, link);
-                    }
-                    return;
-                }
-            }
+    /// After something happened to a negotiation: gives the remote another connection, if it takes that to go on.
+    fn follow(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
+        let remote = self.remotes.get_mut(at);
+        let Some(signals) = remote.and_then(|remote| remote.negotiation.take_replacement()) else {
+            return;
+        };
+        self.replace(at, link);
+        for signal in signals {
+            self.negotiate(now, at, signal, link);
         }
     }
 }

@@ -14,12 +14,12 @@
 //!
 //! A snapshot that does not come is asked for again, [`SNAPSHOT_REQUESTS`] times.
 
-use metered_protocol::{CloseCode, Retry, Value, write_number};
+use metered_protocol::{CloseCode, Retry, Value, Welcome, write_number};
 
 use super::Room;
 use crate::Instant;
 use crate::limits::{SNAPSHOT_REQUESTS, SNAPSHOT_TIMEOUT_MS};
-use crate::output::{Command, Connected, Event, Level, RoomError, RoomEvent, RoomState};
+use crate::output::{Command, Event, Level, RoomError, RoomEvent, RoomState};
 use crate::signalling::{Origin, RoomRequest, Signalling};
 
 /// The snapshot that a room waits for after a reconnect.
@@ -32,19 +32,12 @@ pub(super) struct Snapshot {
     pub(super) patience: Option<Instant>,
 }
 
-const NEVER: Instant = Instant(u64::MAX);
-
 impl<V: Value> Room<V> {
-    pub(super) fn handle_connected(
-        &mut self,
-        now: Instant,
-        connected: Connected<V>,
-        link: &mut Signalling<V>,
-    ) {
-        let is_known = self.local_id.as_ref() == Some(&connected.peer_id);
-        self.local_id = Some(connected.peer_id);
-        if !connected.ice_servers.is_empty() {
-            self.ice_servers = connected.ice_servers;
+    pub(super) fn handle_connected(&mut self, now: Instant, welcome: Welcome<V>, link: &mut Signalling<V>) {
+        let is_known = self.local_id.as_ref() == Some(&welcome.peer_id);
+        self.local_id = Some(welcome.peer_id);
+        if !welcome.ice_servers.is_empty() {
+            self.ice_servers = welcome.ice_servers.into();
             for remote in &mut self.remotes {
                 remote.ladder.new_servers(now);
                 link.out.command(Command::SetIceServers(remote.connection, self.ice_servers.clone()));
@@ -55,17 +48,19 @@ impl<V: Value> Room<V> {
         }
         // Who was seen to leave before a roster came, is not unseen by another return.
         let was_kept = self.snapshot.as_ref().is_none_or(|snapshot| snapshot.patience.is_some());
-        let patience = connected
-            .resume_grace_ms
-            .filter(|grace_ms| is_known && was_kept && now.since(self.dropped_at) < *grace_ms)
-            .map(|grace_ms| now.after(grace_ms));
-        if connected.resumed {
+        let patience = welcome
+            .resume
+            .filter(|resume| is_known && was_kept && now.since(self.dropped_at) < resume.grace_ms)
+            .map(|resume| now.after(resume.grace_ms));
+        if welcome.resumed {
             // That somebody has come back may be among what we missed.
             let soon = now.after(SNAPSHOT_TIMEOUT_MS);
-            let patience = self.snapshot.iter_mut().map(|snapshot| &mut snapshot.patience);
-            let missing = self.remotes.iter_mut().map(|remote| &mut remote.missing_until);
-            for until in patience.chain(missing).flatten() {
-                *until = soon.max(*until);
+            let lengthen = |until: &mut Option<Instant>| *until = until.map(|until| until.max(soon));
+            for remote in &mut self.remotes {
+                lengthen(&mut remote.missing_until);
+            }
+            if let Some(snapshot) = &mut self.snapshot {
+                lengthen(&mut snapshot.patience);
             }
         } else {
             self.early.clear();
@@ -95,8 +90,10 @@ impl<V: Value> Room<V> {
             }
             RoomState::Reconnecting if will_reconnect => {
                 // An attempt that failed, or a connection that did not last until its snapshot.
-                if let Some(snapshot) = self.snapshot.as_mut().filter(|snapshot| snapshot.deadline != NEVER) {
-                    snapshot.deadline = NEVER;
+                if let Some(snapshot) =
+                    self.snapshot.as_mut().filter(|snapshot| snapshot.deadline != Instant::NEVER)
+                {
+                    snapshot.deadline = Instant::NEVER;
                     self.dropped_at = now;
                 }
             }
@@ -124,26 +121,27 @@ impl<V: Value> Room<V> {
         }
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let remotes = self.remotes.iter().flat_map(|remote| {
+    pub(crate) fn poll_timeout(&self) -> Instant {
+        let mut next = self.snapshot.as_ref().map_or(Instant::NEVER, |snapshot| snapshot.deadline);
+        for remote in &self.remotes {
+            next = next.min(remote.answer_due);
             // Without the server nobody is missing, and ladders wait where `climb` does nothing.
-            let is_joined = self.state == RoomState::Joined;
-            let rung = remote.ladder.next().filter(|_| is_joined && remote.missing_until.is_none());
-            [remote.answer_due, remote.missing_until.filter(|_| is_joined), rung]
-        });
-        let snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.deadline).filter(|at| *at != NEVER);
-        remotes.flatten().chain(snapshot).min()
+            if self.state == RoomState::Joined {
+                next = next.min(remote.missing_until.unwrap_or_else(|| remote.ladder.next()));
+            }
+        }
+        next
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
         self.handle_remote_timeouts(now, link);
         let is_over = |remote: &super::Remote<V>| remote.missing_until.is_some_and(|until| until <= now);
         while self.state == RoomState::Joined
-            && let Some(at) = self.remotes.iter().position(is_over)
+            && let Some(at) = self.remotes.iter().position(|remote| is_over(remote))
         {
             self.remove(at, link);
         }
-        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.deadline <= now) {
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.deadline.is_due(now)) {
             self.ask_again(now, link);
         }
     }
@@ -157,7 +155,7 @@ impl<V: Value> Room<V> {
             let origin = Origin::Room(RoomRequest::Unwatched);
             link.subscribe(now, origin, channel.clone(), self.include_sender_metadata);
         } else {
-            snapshot.deadline = NEVER;
+            snapshot.deadline = Instant::NEVER;
             link.out.event(Event::Room(RoomEvent::Error(RoomError::ReconcileTimeout)));
         }
     }

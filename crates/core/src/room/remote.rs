@@ -2,11 +2,13 @@
 
 use metered_protocol::PeerId;
 
+use super::actor::Actor;
 use super::ladder::Ladder;
 use crate::ids::{ConnectionId, RemoteId};
 use crate::input::ConnectionState;
 use crate::negotiation::Negotiation;
 use crate::output::{Event, RemoteEvent, RemoteState};
+use crate::signalling::Signalling;
 use crate::{Instant, Outbox};
 
 #[derive(Debug)]
@@ -15,9 +17,9 @@ pub(crate) struct Remote<V> {
     pub(crate) peer_id: PeerId,
     pub(crate) connection: ConnectionId,
     pub(crate) metadata: Option<V>,
-    pub(crate) negotiation: Negotiation<V>,
+    pub(crate) negotiation: Negotiation,
     /// When the answer to our offer is overdue, or our first candidate, for which an offer of theirs waits.
-    pub(super) answer_due: Option<Instant>,
+    pub(super) answer_due: Instant,
     /// Attempts to bring a failed connection back.
     pub(super) ladder: Ladder,
     /// Until when it may be missing from the roster of a server that has just come back.
@@ -40,7 +42,7 @@ impl<V> Remote<V> {
             connection,
             metadata,
             negotiation: Negotiation::new(polite),
-            answer_due: None,
+            answer_due: Instant::NEVER,
             ladder: Ladder::default(),
             missing_until: None,
             state: RemoteState::Idle,
@@ -57,10 +59,31 @@ impl<V> Remote<V> {
         self.has_connected
     }
 
+    /// The negotiation and what it acts on.
+    pub(super) fn negotiation<'a>(
+        &'a mut self,
+        now: Instant,
+        last_id: &'a mut u32,
+        link: &'a mut Signalling<V>,
+    ) -> (&'a mut Negotiation, Actor<'a, V>) {
+        let actor = Actor {
+            now,
+            last_id,
+            remote: self.id,
+            peer_id: &self.peer_id,
+            connection: self.connection,
+            state: self.state,
+            answer_due: &mut self.answer_due,
+            ladder: &mut self.ladder,
+            link,
+        };
+        (&mut self.negotiation, actor)
+    }
+
     /// Starts over with a new connection.
     pub(super) fn renew(&mut self, connection: ConnectionId, polite: bool) {
         self.connection = connection;
-        self.answer_due = None;
+        self.answer_due = Instant::NEVER;
         self.ladder = Ladder::default();
         self.has_connected = false;
         self.negotiation = Negotiation::new(polite);

@@ -31,7 +31,7 @@ impl<V: Value> Room<V> {
                 remote.missing_until = patience.filter(|until| may_be_missing && *until > now);
             }
             let is_gone = |remote: &Remote<V>| !is_present(remote) && remote.missing_until.is_none();
-            while let Some(at) = self.remotes.iter().position(is_gone) {
+            while let Some(at) = self.remotes.iter().position(|remote| is_gone(remote)) {
                 self.remove(at, link);
             }
         }
@@ -47,8 +47,7 @@ impl<V: Value> Room<V> {
                     }
                     if remote.has_connected() && (patience.is_some() || was_missing) {
                         link.out.event(Event::Remote(remote.id, RemoteEvent::SignalsLost));
-                        remote.negotiation.signals_lost(&mut self.last_id);
-                        self.act(now, at, link);
+                        self.signals_lost(now, at, link);
                     } else {
                         self.replace(at, link);
                     }
@@ -91,7 +90,8 @@ impl<V: Value> Room<V> {
         let polite = *local_id < peer.peer_id;
         let id = RemoteId::next(&mut self.last_id);
         let connection = ConnectionId::next(&mut self.last_id);
-        self.remotes.insert(at, Remote::new(id, peer.peer_id, connection, polite, peer.metadata));
+        let remote = Remote::new(id, peer.peer_id, connection, polite, peer.metadata);
+        self.remotes.insert(at, Box::new(remote));
         self.create_connection(at, link);
         link.out.event(Event::Room(RoomEvent::PeerJoined(id)));
     }
@@ -113,10 +113,11 @@ impl<V: Value> Room<V> {
 
     /// Gives a remote a new connection.
     pub(super) fn replace(&mut self, at: usize, link: &mut Signalling<V>) {
-        let (Some(local_id), Some(remote)) = (&self.local_id, self.remotes.get_mut(at)) else { return };
+        let Some(remote) = self.remotes.get_mut(at) else { return };
+        let polite = self.local_id.as_ref().is_some_and(|local_id| *local_id < remote.peer_id);
         link.forget_signals(&remote.peer_id);
         link.out.command(Command::CloseConnection(remote.connection));
-        remote.renew(ConnectionId::next(&mut self.last_id), *local_id < remote.peer_id);
+        remote.renew(ConnectionId::next(&mut self.last_id), polite);
         if matches!(remote.state(), RemoteState::Connecting | RemoteState::Connected) {
             remote.transition(RemoteState::Reconnecting, &mut link.out);
         }

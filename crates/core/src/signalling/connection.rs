@@ -1,16 +1,17 @@
 //! The life of a connection: token, socket, welcome, frames, silence, close, and the way back.
 
 use metered_protocol::{
-    ClientFrame, CloseCode, ErrorCode, Retry, Secret, ServerFrame, ServerUrl, Value, Welcome,
+    ClientRequest, CloseCode, ErrorCode, Retry, Secret, ServerFrame, ServerUrl, Value, Welcome,
 };
 
 use super::liveness::Verdict;
 use super::pace::Pace;
-use super::{Closing, Phase, Session, Signalling, Timer};
+use super::{Closing, Phase, Session, Signalling};
 use crate::config::Credential;
 use crate::ids::{OperationId, SocketId};
 use crate::input::{SocketEvent, TokenFailure};
-use crate::output::{CallError, Command, Connected, Level, SignallingEvent, SignallingState};
+use crate::output::{CallError, Command, Connected, FrameText, Level, SignallingEvent, SignallingState};
+use crate::timers::Timer;
 use crate::{Instant, limits};
 
 impl<V: Value> Signalling<V> {
@@ -20,19 +21,32 @@ impl<V: Value> Signalling<V> {
         op: OperationId,
         token: Result<Secret, TokenFailure<V>>,
     ) {
-        let Some(token) = self.take_renewal(now, op, token) else { return };
-        if self.phase != Phase::FetchingToken(op) {
-            return;
+        if self.fetching == Some(op) {
+            self.take_token(now, token);
         }
+    }
+
+    /// The token that was asked for is here, to connect with or to come back with in time; or it is not to be had.
+    fn take_token(&mut self, now: Instant, token: Result<Secret, TokenFailure<V>>) {
+        self.fetching = None;
         self.timers.stop(Timer::TokenProvider);
-        match token {
-            Ok(token) if !token.expose().is_empty() => {
+        let is_connected = matches!(self.phase, Phase::Connected(_));
+        let failure = match token {
+            Ok(token) if token.expose().is_empty() => TokenFailure::NotAToken,
+            Ok(token) => {
                 self.token_failures = 0;
-                let url = self.config.url.with_token(&token);
-                self.open(now, url);
+                return match is_connected {
+                    true => self.renewed(now, token),
+                    false => self.open(now, self.config.url.with_token(&token)),
+                };
             }
-            Ok(_) => self.token_failed(now, TokenFailure::NotAToken),
-            Err(failure) => self.token_failed(now, failure),
+            Err(failure) => failure,
+        };
+        if is_connected {
+            self.count_token_failure(failure);
+            self.renewal_failed(now);
+        } else {
+            self.token_failed(now, failure);
         }
     }
 
@@ -71,10 +85,7 @@ impl<V: Value> Signalling<V> {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
-                Timer::TokenProvider if self.is_renewing() => {
-                    self.renewal_failed(now, TokenFailure::TimedOut)
-                }
-                Timer::TokenProvider => self.token_failed(now, TokenFailure::TimedOut),
+                Timer::TokenProvider => self.take_token(now, Err(TokenFailure::TimedOut)),
                 Timer::Welcome => self.give_up(now, "no welcome"),
                 Timer::Backoff => self.attempt(now),
                 Timer::Liveness => self.check_liveness(now),
@@ -91,9 +102,8 @@ impl<V: Value> Signalling<V> {
     fn finish_closing(&mut self, closed: Option<SocketId>, now: Instant) {
         let is_over = |closing: &Closing| Some(closing.socket) == closed || closing.deadline <= now;
         while let Some(at) = self.closing.iter().position(is_over) {
-            for origin in self.closing.remove(at).waiting {
-                self.done(origin, Ok(()));
-            }
+            let origin = self.closing.remove(at).origin;
+            self.done(origin, Ok(()));
         }
     }
 
@@ -103,19 +113,19 @@ impl<V: Value> Signalling<V> {
             None => SignallingState::Reconnecting,
         });
         match &self.config.credential {
-            Credential::ApiKey(key) => {
-                let url = self.config.url.with_key(key);
-                self.open(now, url);
+            Credential::ApiKey(key) => self.open(now, self.config.url.with_key(key)),
+            Credential::TokenProvider => {
+                self.phase = Phase::FetchingToken;
+                self.fetch_token(now);
             }
-            Credential::TokenProvider => self.phase = Phase::FetchingToken(self.fetch_token(now)),
         }
     }
 
-    pub(super) fn fetch_token(&mut self, now: Instant) -> OperationId {
+    pub(super) fn fetch_token(&mut self, now: Instant) {
         let op = OperationId::next(&mut self.last_id);
         self.timers.set(Timer::TokenProvider, now.after(self.config.token_provider_timeout_ms));
+        self.fetching = Some(op);
         self.command(Command::FetchToken(op));
-        op
     }
 
     pub(super) fn open(&mut self, now: Instant, mut url: Secret) {
@@ -140,25 +150,18 @@ impl<V: Value> Signalling<V> {
                     self.answered(now, request, Ok(()));
                 }
             }
-            (_, ServerFrame::Error { code, request_id, message }) => {
-                let request_id = request_id.map(|id| id.as_str().to_owned());
-                let request = request_id.as_deref().and_then(|id| self.requests.take(id));
-                match (request, request_id) {
-                    (Some(request), Some(request_id)) => {
-                        self.answered(now, request, Err(CallError::Server { code, request_id, message }));
-                    }
+            (_, ServerFrame::Error(error)) => {
+                let id = error.request_id.as_ref();
+                match id.and_then(|id| self.requests.take(id.as_str())) {
+                    Some(request) => self.answered(now, request, Err(CallError::Server(error))),
                     // The answer to a ping, from a server that has none.
-                    (_, None) if code == ErrorCode::UNKNOWN_TYPE => {}
-                    (_, request_id) => self.event(SignallingEvent::ServerError { code, request_id, message }),
+                    None if id.is_none() && error.code == ErrorCode::UNKNOWN_TYPE => {}
+                    None => self.event(SignallingEvent::ServerError(error)),
                 }
             }
-            (_, ServerFrame::Message { channel, from, from_metadata, data }) => {
+            (_, ServerFrame::Message(message)) => {
                 self.count_frame();
-                self.event(SignallingEvent::Message { channel, from, from_metadata, data, frame: raw });
-            }
-            (_, ServerFrame::Direct { from, from_metadata, data }) => {
-                self.count_frame();
-                self.event(SignallingEvent::Direct { from, from_metadata, data, frame: raw });
+                self.event(SignallingEvent::Message { message, frame: raw });
             }
             (_, ServerFrame::Presence { channel, joined, left }) => {
                 self.count_frame();
@@ -207,13 +210,14 @@ impl<V: Value> Signalling<V> {
 
     fn ping(&mut self, now: Instant, socket: SocketId) {
         self.pinged.get_or_insert(now);
-        self.command(Command::SendFrame(socket, ClientFrame::Ping { request_id: None }));
+        self.command(Command::SendFrame(
+            socket,
+            FrameText { head: ClientRequest::Ping.head(None), payload: None },
+        ));
     }
 
     fn rearm_liveness(&mut self) {
-        if let Some(at) = self.liveness.next_check() {
-            self.timers.set(Timer::Liveness, at);
-        }
+        self.timers.set(Timer::Liveness, self.liveness.next_check());
     }
 
     fn handle_welcome(&mut self, now: Instant, socket: SocketId, welcome: Welcome<V>) {
@@ -233,28 +237,17 @@ impl<V: Value> Signalling<V> {
             self.pace = Pace::new();
             self.pace.start(now);
         }
-        let resume_grace_ms = welcome.resume.as_ref().map(|resume| resume.grace_ms);
-        self.session = welcome.resume.map(|resume| Session { token: resume.token, seen });
+        self.session = welcome.resume.clone().map(|resume| Session { token: resume.token, seen });
         self.transition(SignallingState::Connected);
         let connecting = self.connecting.take();
         let is_reconnect = connecting.is_none();
         if let Some(origin) = connecting {
             self.done(origin, Ok(()));
         }
-        self.event(SignallingEvent::Connected(Connected {
-            peer_id: welcome.peer_id,
-            expires_at: welcome.expires_at,
-            server_time: welcome.server_time,
-            max_message_size: welcome.max_message_size,
-            ice_servers: welcome.ice_servers.into(),
-            is_reconnect,
-            resumed: welcome.resumed,
-            resume_grace_ms,
-        }));
-        let replays = self.subscriptions.start_replay(welcome.resumed, self.config.auto_resubscribe);
-        for (channel, wish) in replays {
-            self.replay(now, channel, wish);
-        }
+        let resumed = welcome.resumed;
+        self.event(SignallingEvent::Connected(Connected { welcome, is_reconnect }));
+        self.subscriptions.start_replay(now, resumed, self.config.auto_resubscribe);
+        self.retry_replays(now);
         self.send_signals(now);
     }
 
@@ -262,7 +255,7 @@ impl<V: Value> Signalling<V> {
     fn give_up(&mut self, now: Instant, reason: &str) {
         if let Some(socket) = self.socket() {
             let code = CloseCode::CLIENT_INACTIVITY;
-            self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+            self.close_socket(socket, code, reason);
             self.handle_closed(now, code, reason.to_owned());
         }
     }
@@ -279,7 +272,7 @@ impl<V: Value> Signalling<V> {
             self.delay_floor_ms = floor;
         }
         let delay = if retry == Retry::Never { None } else { self.next_delay() };
-        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: delay.is_some() });
+        self.disconnected(code, reason, delay.is_some());
         self.wait_or_end(now, delay);
     }
 
@@ -293,17 +286,13 @@ impl<V: Value> Signalling<V> {
         }
         let delay = self.next_delay();
         if delay.is_none() {
-            self.event(SignallingEvent::Disconnected {
-                code: CloseCode::ABNORMAL,
-                reason: "token provider failed".to_owned(),
-                will_reconnect: false,
-            });
+            self.disconnected(CloseCode::ABNORMAL, "token provider failed".to_owned(), false);
         }
         self.wait_or_end(now, delay);
     }
 
     /// Tells the application of a token provider that keeps failing.
-    pub(super) fn count_token_failure(&mut self, failure: TokenFailure<V>) {
+    fn count_token_failure(&mut self, failure: TokenFailure<V>) {
         self.token_failures += 1;
         let consecutive_failures = self.token_failures;
         if consecutive_failures >= limits::TOKEN_FAILURES_BEFORE_EVENT {
@@ -344,6 +333,7 @@ impl<V: Value> Signalling<V> {
     /// Ends everything that belongs to the present connection or attempt.
     pub(super) fn leave_connection(&mut self) {
         self.phase = Phase::Down;
+        self.fetching = None;
         self.timers.clear();
         self.refresh.stop();
         self.pace.interrupt();

@@ -21,69 +21,75 @@ pub(super) enum Verdict {
 
 #[derive(Clone, Debug)]
 pub(super) struct Liveness {
-    timeout_ms: Option<u64>,
+    /// The inactivity window; the largest number where nothing is watched.
+    timeout_ms: u64,
     heard: Instant,
     probed: Instant,
     /// Until when something must have been heard after a doubt.
-    deadline: Option<Instant>,
+    deadline: Instant,
     /// A check came late since something was heard.
     was_late: bool,
 }
 
 impl Liveness {
     pub(super) fn new(timeout_ms: Option<u64>) -> Self {
-        let never = Instant::default();
-        Self { timeout_ms, heard: never, probed: never, deadline: None, was_late: false }
+        Self {
+            timeout_ms: timeout_ms.unwrap_or(u64::MAX),
+            heard: Instant::default(),
+            probed: Instant::default(),
+            deadline: Instant::NEVER,
+            was_late: false,
+        }
     }
 
-    /// A connection begins. Answers when to check it, if ever.
-    pub(super) fn start(&mut self, now: Instant) -> Option<Instant> {
+    /// A connection begins.
+    pub(super) fn start(&mut self, now: Instant) {
         self.heard(now);
         self.probed = now;
-        self.next_check()
     }
 
     /// Something came from the server.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
-        self.deadline = None;
+        self.deadline = Instant::NEVER;
         self.was_late = false;
     }
 
     /// There is reason to doubt the connection. Answers whether to probe it now.
     pub(super) fn doubt(&mut self, now: Instant) -> bool {
-        let Some(timeout) = self.timeout_ms else { return false };
-        let deadline = now.after(PROBE_TIMEOUT_MS.min(timeout));
-        if self.deadline.is_some_and(|sooner| sooner <= deadline) {
+        let deadline = now.after(PROBE_TIMEOUT_MS.min(self.timeout_ms));
+        if self.timeout_ms == u64::MAX || self.deadline <= deadline {
             return false;
         }
         self.probed = now;
-        self.deadline = Some(deadline);
+        self.deadline = deadline;
         true
     }
 
     /// When to check next: at the end of a doubt, at the next keepalive or at the end of the window.
-    pub(super) fn next_check(&self) -> Option<Instant> {
-        let timeout = self.timeout_ms?;
-        let probe = self.heard.max(self.probed).after((timeout / 3).max(MIN_KEEPALIVE_MS));
-        Some(self.deadline.unwrap_or(probe.min(self.heard.after(timeout))))
+    pub(super) fn next_check(&self) -> Instant {
+        if self.timeout_ms == u64::MAX {
+            Instant::NEVER
+        } else if self.deadline != Instant::NEVER {
+            self.deadline
+        } else {
+            let pause = (self.timeout_ms / 3).max(MIN_KEEPALIVE_MS);
+            self.heard.max(self.probed).after(pause).min(self.heard.after(self.timeout_ms))
+        }
     }
 
     pub(super) fn check(&mut self, now: Instant) -> Verdict {
-        let (Some(timeout), Some(due)) = (self.timeout_ms, self.next_check()) else { return Verdict::Alive };
-        if now < due {
+        let due = self.next_check();
+        if !due.is_due(now) {
             return Verdict::Alive;
         }
+        let is_doubted = self.deadline != Instant::NEVER;
         if now.since(due) >= LATE_MS && !std::mem::replace(&mut self.was_late, true) {
             // What comes late has waited, and the server shall not have less time for that; nor is it to have less than
             // the window, if nobody doubted the link.
-            let window = if self.deadline.is_none() { self.heard.after(timeout) } else { now };
-            self.deadline = None;
-            self.doubt(now);
-            self.deadline = self.deadline.max(Some(window));
-            return Verdict::Probe;
-        }
-        if self.deadline.is_some() || now.since(self.heard) >= timeout {
+            let window = if is_doubted { now } else { self.heard.after(self.timeout_ms) };
+            self.deadline = now.after(PROBE_TIMEOUT_MS.min(self.timeout_ms)).max(window);
+        } else if is_doubted || now.since(self.heard) >= self.timeout_ms {
             return Verdict::Dead;
         }
         self.probed = now;
@@ -98,12 +104,13 @@ mod tests {
     #[test]
     fn a_silent_connection_is_probed_twice_and_then_dead() {
         let mut liveness = Liveness::new(Some(60_000));
-        assert_eq!(liveness.start(Instant(0)), Some(Instant(20_000)));
+        liveness.start(Instant(0));
+        assert_eq!(liveness.next_check(), Instant(20_000));
         assert_eq!(liveness.check(Instant(19_999)), Verdict::Alive);
         assert_eq!(liveness.check(Instant(20_000)), Verdict::Probe);
-        assert_eq!(liveness.next_check(), Some(Instant(40_000)));
+        assert_eq!(liveness.next_check(), Instant(40_000));
         assert_eq!(liveness.check(Instant(40_000)), Verdict::Probe);
-        assert_eq!(liveness.next_check(), Some(Instant(60_000)));
+        assert_eq!(liveness.next_check(), Instant(60_000));
         assert_eq!(liveness.check(Instant(60_000)), Verdict::Dead);
     }
 
@@ -113,7 +120,7 @@ mod tests {
         liveness.start(Instant(0));
         liveness.heard(Instant(19_000));
         assert_eq!(liveness.check(Instant(20_000)), Verdict::Alive);
-        assert_eq!(liveness.next_check(), Some(Instant(39_000)));
+        assert_eq!(liveness.next_check(), Instant(39_000));
     }
 
     #[test]
@@ -121,12 +128,12 @@ mod tests {
         let mut liveness = Liveness::new(Some(60_000));
         liveness.start(Instant(0));
         assert_eq!(liveness.check(Instant(600_000)), Verdict::Probe);
-        assert_eq!(liveness.next_check(), Some(Instant(605_000)));
+        assert_eq!(liveness.next_check(), Instant(605_000));
         assert_eq!(liveness.check(Instant(604_999)), Verdict::Alive);
         assert_eq!(liveness.clone().check(Instant(605_000)), Verdict::Dead);
         liveness.heard(Instant(604_000));
         assert_eq!(liveness.check(Instant(605_000)), Verdict::Alive);
-        assert_eq!(liveness.next_check(), Some(Instant(624_000)));
+        assert_eq!(liveness.next_check(), Instant(624_000));
     }
 
     #[test]
@@ -135,7 +142,7 @@ mod tests {
         liveness.start(Instant(0));
         assert!(liveness.doubt(Instant(10_000)));
         assert!(!liveness.doubt(Instant(11_000)), "one question at a time");
-        assert_eq!(liveness.next_check(), Some(Instant(15_000)));
+        assert_eq!(liveness.next_check(), Instant(15_000));
         assert_eq!(liveness.clone().check(Instant(15_000)), Verdict::Dead);
         liveness.heard(Instant(12_000));
         assert_eq!(liveness.check(Instant(15_000)), Verdict::Alive);
@@ -145,7 +152,8 @@ mod tests {
     #[test]
     fn a_watchdog_that_is_off_checks_nothing() {
         let mut liveness = Liveness::new(None);
-        assert_eq!(liveness.start(Instant(0)), None);
+        liveness.start(Instant(0));
+        assert_eq!(liveness.next_check(), Instant::NEVER);
         assert_eq!(liveness.check(Instant(u64::MAX)), Verdict::Alive);
     }
 }

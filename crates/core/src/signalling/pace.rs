@@ -13,7 +13,7 @@
 //! A signal counts as delivered when the server has answered it. Where a session can be resumed, signals that were not,
 //! and those made during the gap, leave again when it is: a receiver takes a repeated signal for what it is.
 
-use metered_protocol::{PeerId, SdpType, Signal};
+use metered_protocol::{PeerId, SdpType, Signal, ToJson};
 
 use crate::Instant;
 use crate::limits::{
@@ -21,24 +21,31 @@ use crate::limits::{
     SIGNALS_PER_SECOND, UNANSWERED_SIGNALS, WAITING_SIGNALS,
 };
 use crate::output::JsonText;
-use crate::queue::Queue;
 use crate::signalling::requests::Number;
 
-pub(super) type Addressed = (PeerId, Signal<JsonText>);
-
+/// A signal that waits, or has left and is not answered yet.
 #[derive(Debug)]
-struct Waiting {
+struct Outgoing {
     to: PeerId,
-    signal: Signal<JsonText>,
+    /// `None` for one that has left and is not to leave again if it gets lost.
+    signal: Option<Signal<JsonText>>,
+    /// The request that it left by; [`WAITS`] while it waits.
+    left: Number,
     /// Whether it is a description that takes in candidates.
     gathers: bool,
     /// Until when it waits for them.
     until: Instant,
 }
 
-impl Waiting {
-    fn new((to, signal): Addressed) -> Self {
-        Self { to, signal, gathers: false, until: Instant(0) }
+const WAITS: Number = 0;
+
+impl Outgoing {
+    fn is_waiting(&self) -> bool {
+        self.left == WAITS
+    }
+
+    fn is_candidate(&self) -> bool {
+        matches!(self.signal, Some(Signal::Candidate(_)))
     }
 }
 
@@ -47,21 +54,14 @@ pub(super) struct Pace {
     /// Thousandths of a signal that may leave now, as of `filled`.
     allowance: u64,
     filled: Instant,
-    descriptions: Queue<Waiting>,
-    candidates: Queue<Waiting>,
-    /// Left, and not answered yet; with what is to leave again if it gets lost.
-    unanswered: Vec<(Number, Option<Addressed>)>,
+    /// Descriptions among themselves and candidates among themselves are in the order in which they were made, so those
+    /// that have left come first.
+    signals: Vec<Outgoing>,
 }
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Self {
-            allowance: 0,
-            filled: Instant(0),
-            descriptions: Queue::new(),
-            candidates: Queue::new(),
-            unanswered: Vec::new(),
-        }
+        Self { allowance: 0, filled: Instant(0), signals: Vec::new() }
     }
 
     /// A connection begins.
@@ -71,26 +71,44 @@ impl Pace {
 
     /// The connection ended: what it may have lost is to leave again, before everything else.
     pub(super) fn interrupt(&mut self) {
-        let lost = std::mem::take(&mut self.unanswered);
-        for again in lost.into_iter().rev().filter_map(|(_, again)| again) {
-            self.queue(&again.1).push_front(Waiting::new(again));
+        for outgoing in &mut self.signals {
+            outgoing.left = WAITS;
         }
-    }
-
-    /// A signal leaves by this request, and may be to leave again if it gets lost.
-    pub(super) fn leaves(&mut self, request: Number, again: Option<Addressed>) {
-        self.unanswered.push((request, again));
+        self.sweep();
     }
 
     /// The server has answered a request. A socket keeps the order, so what left before has arrived too.
     pub(super) fn answered(&mut self, request: Number) {
-        self.unanswered.retain(|(number, _)| *number > request);
+        self.settle(WAITS + 1, request);
+    }
+
+    /// The request that a signal was to leave by has not left.
+    pub(super) fn refused(&mut self, request: Number) {
+        self.settle(request, request);
+    }
+
+    fn settle(&mut self, first: Number, last: Number) {
+        for outgoing in &mut self.signals {
+            if (first..=last).contains(&outgoing.left) {
+                (outgoing.left, outgoing.signal) = (WAITS, None);
+            }
+        }
+        self.sweep();
+    }
+
+    /// Drops what neither waits nor is waited for.
+    fn sweep(&mut self) {
+        self.signals.retain(|outgoing| outgoing.signal.is_some() || !outgoing.is_waiting());
+    }
+
+    fn unanswered(&self) -> usize {
+        self.signals.iter().filter(|outgoing| !outgoing.is_waiting()).count()
     }
 
     /// A request was not answered in time. Its socket may be dead, which is found out later: then it is to leave again.
     /// Not so if the server seems to answer none, for it shall not hold up the rest for ever.
     pub(super) fn overdue(&mut self, request: Number) {
-        if self.unanswered.len() >= UNANSWERED_SIGNALS {
+        if self.unanswered() >= UNANSWERED_SIGNALS {
             self.answered(request);
         }
     }
@@ -98,88 +116,90 @@ impl Pace {
     /// Takes a signal in. Answers whether there was room. A description that `gathers` takes in the candidates that follow.
     pub(super) fn push(&mut self, now: Instant, to: PeerId, signal: Signal<JsonText>, gathers: bool) -> bool {
         if let Signal::Candidate(Some(candidate)) = &signal
-            && let Some(waiting) = self.descriptions.latest(|waiting| waiting.to == to)
-            && waiting.gathers
-            && let Signal::Description(description) = &mut waiting.signal
+            && let Some(latest) = self.latest_description(&to)
+            && latest.gathers
+            && let Some(Signal::Description(description)) = &mut latest.signal
             && description.take_in(candidate, GATHERED_SDP_BYTES)
         {
-            waiting.until = waiting.until.min(now.after(GATHERING_MS));
+            latest.until = latest.until.min(now.after(GATHERING_MS));
             return true;
         }
-        let ahead = self.descriptions.len() + self.candidates.len();
-        if ahead >= WAITING_SIGNALS {
+        if self.signals.len() - self.unanswered() >= WAITING_SIGNALS {
             return false;
         }
-        let mut waiting = Waiting::new((to, signal));
-        if gathers {
-            waiting.gathers = true;
-            if ahead + self.unanswered.len() >= MANY_SIGNALS {
-                waiting.until = now.after(FIRST_GATHERED_MS);
-            }
-        }
-        self.queue(&waiting.signal).push(waiting);
+        let waits_for_candidates = gathers && self.signals.len() >= MANY_SIGNALS;
+        let until = if waits_for_candidates { now.after(FIRST_GATHERED_MS) } else { Instant(0) };
+        self.signals.push(Outgoing { to, signal: Some(signal), left: WAITS, gathers, until });
         true
     }
 
-    /// Takes out a signal that may leave.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<Addressed> {
+    fn latest_description(&mut self, to: &PeerId) -> Option<&mut Outgoing> {
+        self.signals.iter_mut().rfind(|other| other.is_waiting() && !other.is_candidate() && other.to == *to)
+    }
+
+    /// The first to leave of those that wait.
+    fn first(&mut self) -> Option<&mut Outgoing> {
+        self.signals
+            .iter_mut()
+            .filter(|outgoing| outgoing.is_waiting())
+            .min_by_key(|first| first.is_candidate())
+    }
+
+    /// Lets a signal leave that may, by this request: answers to whom, and its text. If it `may_return`, it is to leave
+    /// again if it gets lost.
+    pub(super) fn pop(
+        &mut self,
+        now: Instant,
+        request: Number,
+        may_return: bool,
+    ) -> Option<(PeerId, String)> {
         let earned = now.since(self.filled).saturating_mul(SIGNALS_PER_SECOND);
         self.allowance = self.allowance.saturating_add(earned).min(SIGNAL_BURST * 1000);
         self.filled = now;
         // What a network holds back arrives all at once.
-        if self.unanswered.len() >= UNANSWERED_SIGNALS {
+        if self.unanswered() >= UNANSWERED_SIGNALS {
             return None;
         }
-        let left = self.allowance.checked_sub(1000)?;
-        if self.descriptions.first().is_some_and(|waiting| waiting.until > now) {
-            return None;
+        let allowance = self.allowance.checked_sub(1000)?;
+        let first = self.first().filter(|first| first.until <= now)?;
+        let mut text = String::new();
+        first.signal.as_ref()?.write_json(&mut text);
+        if !may_return {
+            first.signal = None;
         }
-        let waiting = self.descriptions.pop().or_else(|| self.candidates.pop())?;
-        self.allowance = left;
-        Some((waiting.to, waiting.signal))
+        (first.left, first.gathers, first.until) = (request, false, Instant(0));
+        let to = first.to.clone();
+        self.allowance = allowance;
+        Some((to, text))
     }
 
     /// Forgets what was for somebody's connection that is gone.
     pub(super) fn forget(&mut self, peer: &PeerId) {
-        self.descriptions.retain(|waiting| waiting.to != *peer);
-        self.candidates.retain(|waiting| waiting.to != *peer);
-        self.forget_unanswered(|(to, _)| to == peer);
+        self.forget_some(peer, &|_| true);
     }
 
     /// Forgets an offer for somebody, and the candidates that were gathered for it.
     pub(super) fn forget_offer(&mut self, peer: &PeerId, and_candidates: bool) {
-        let goes = |to: &PeerId, signal: &Signal<JsonText>| {
-            let belongs = match signal {
-                Signal::Description(description) => description.kind == SdpType::Offer,
-                Signal::Candidate(_) => and_candidates,
-                Signal::TrackMeta { .. } => false,
-            };
-            to == peer && belongs
-        };
-        self.descriptions.retain(|waiting| !goes(&waiting.to, &waiting.signal));
-        self.candidates.retain(|waiting| !goes(&waiting.to, &waiting.signal));
-        self.forget_unanswered(|(to, signal)| goes(to, signal));
+        self.forget_some(peer, &|signal| match signal {
+            Signal::Description(description) => description.kind == SdpType::Offer,
+            Signal::Candidate(_) => and_candidates,
+            Signal::TrackMeta { .. } => false,
+        });
     }
 
     /// Those that left count until they are answered, wanted or not.
-    fn forget_unanswered(&mut self, goes: impl Fn(&Addressed) -> bool) {
-        for (_, again) in &mut self.unanswered {
-            *again = again.take().filter(|signal| !goes(signal));
+    fn forget_some(&mut self, peer: &PeerId, goes: &dyn Fn(&Signal<JsonText>) -> bool) {
+        for outgoing in self.signals.iter_mut().filter(|outgoing| outgoing.to == *peer) {
+            outgoing.signal = outgoing.signal.take().filter(|signal| !goes(signal));
         }
-    }
-
-    fn queue(&mut self, signal: &Signal<JsonText>) -> &mut Queue<Waiting> {
-        match signal {
-            Signal::Candidate(_) => &mut self.candidates,
-            _ => &mut self.descriptions,
-        }
+        self.sweep();
     }
 
     /// When to take out more, if anything waits.
-    pub(super) fn next(&self) -> Option<Instant> {
-        let first = self.descriptions.first().or(self.candidates.first())?;
-        let is_held = first.until > self.filled;
-        Some(if is_held { first.until } else { self.filled.after(SIGNAL_PAUSE_MS) })
+    pub(super) fn next(&mut self) -> Instant {
+        let filled = self.filled;
+        let Some(first) = self.first() else { return Instant::NEVER };
+        if first.until > filled { first.until } else { filled.after(SIGNAL_PAUSE_MS) }
     }
 }
 
@@ -210,22 +230,37 @@ mod tests {
     /// As many signals are unanswered as make descriptions wait.
     fn busy(pace: &mut Pace) {
         for number in 1..=MANY_SIGNALS as Number {
-            pace.leaves(number, None);
+            left(pace, number, "busy", false);
         }
+    }
+
+    /// A signal has left by this request.
+    fn left(pace: &mut Pace, number: Number, to: &str, may_return: bool) {
+        assert!(candidate(pace, to));
+        assert!(pace.pop(Instant(0), number, may_return).is_some());
     }
 
     /// What leaves, in a letter each: an offer in which there are candidates is an O.
     fn leaving(pace: &mut Pace, now: u64) -> String {
-        let letter = |(_, signal): Addressed| match signal {
-            Signal::Description(description) if description.sdp.contains("a=candidate:1") => 'O',
-            Signal::Description(_) => 'o',
-            _ => 'c',
+        let letter = |(_, text): (PeerId, String)| match text.contains("rtc-description") {
+            true if text.contains("a=candidate:1") => 'O',
+            true => 'o',
+            false => 'c',
         };
-        std::iter::from_fn(|| pace.pop(Instant(now))).map(letter).collect()
+        popped(pace, now).map(letter).collect()
     }
 
     fn drain(pace: &mut Pace, now: u64) -> usize {
-        std::iter::from_fn(|| pace.pop(Instant(now))).count()
+        popped(pace, now).count()
+    }
+
+    /// What leaves, each answered at once.
+    fn popped(pace: &mut Pace, now: u64) -> impl Iterator<Item = (PeerId, String)> {
+        std::iter::from_fn(move || {
+            let popped = pace.pop(Instant(now), Number::MAX, false);
+            pace.refused(Number::MAX);
+            popped
+        })
     }
 
     #[test]
@@ -236,11 +271,11 @@ mod tests {
             candidate(&mut pace, "bob");
         }
         assert_eq!(drain(&mut pace, 5), 120);
-        assert_eq!(pace.next(), Some(Instant(105)));
+        assert_eq!(pace.next(), Instant(105));
         assert_eq!(drain(&mut pace, 105), 8);
         assert_eq!(drain(&mut pace, 1_105), 80);
         assert_eq!(drain(&mut pace, 100_000), 92);
-        assert_eq!(pace.next(), None);
+        assert_eq!(pace.next(), Instant::NEVER);
     }
 
     #[test]
@@ -252,7 +287,7 @@ mod tests {
         candidate(&mut pace, "eve");
         pace.push(Instant(0), PeerId::parse("zoe").unwrap(), Signal::Description(offer), false);
         pace.forget(&PeerId::parse("eve").unwrap());
-        let order: Vec<_> = std::iter::from_fn(|| pace.pop(Instant(0))).map(|(to, _)| to).collect();
+        let order: Vec<_> = popped(&mut pace, 0).map(|(to, _)| to).collect();
         assert_eq!(order.iter().map(PeerId::as_str).collect::<Vec<_>>(), ["zoe", "bob"]);
     }
 
@@ -271,7 +306,7 @@ mod tests {
         gathered(&mut pace, "eve");
         candidate(&mut pace, "eve");
         assert_eq!(leaving(&mut pace, 50), "");
-        assert_eq!(pace.next(), Some(Instant(51)));
+        assert_eq!(pace.next(), Instant(51));
         assert_eq!(leaving(&mut pace, 51), "oOc");
     }
 
@@ -312,12 +347,12 @@ mod tests {
         let mut pace = Pace::new();
         pace.start(Instant(0));
         for (number, to) in (1..).zip(["gone", "too", "a", "b"]) {
-            pace.leaves(number, Some((PeerId::parse(to).unwrap(), Signal::Candidate(None))));
+            left(&mut pace, number, to, true);
         }
         pace.answered(2);
         candidate(&mut pace, "d");
         pace.interrupt();
-        let order: Vec<_> = std::iter::from_fn(|| pace.pop(Instant(0))).map(|(to, _)| to).collect();
+        let order: Vec<_> = popped(&mut pace, 0).map(|(to, _)| to).collect();
         assert_eq!(order.iter().map(PeerId::as_str).collect::<Vec<_>>(), ["a", "b", "d"]);
     }
 
@@ -326,9 +361,7 @@ mod tests {
         let mut pace = Pace::new();
         pace.start(Instant(0));
         for number in 1..=120 {
-            candidate(&mut pace, "bob");
-            assert!(pace.pop(Instant(0)).is_some());
-            pace.leaves(number, None);
+            left(&mut pace, number, "bob", false);
         }
         candidate(&mut pace, "bob");
         assert_eq!(drain(&mut pace, 100_000), 0);

@@ -6,16 +6,16 @@
 
 use metered_protocol::{CloseCode, Secret, Value, Welcome};
 
-use super::{Phase, Signalling, Timer};
+use super::{Phase, Signalling};
 use crate::config::Credential;
-use crate::ids::OperationId;
-use crate::input::TokenFailure;
-use crate::output::{Command, SignallingEvent, SignallingState};
+use crate::output::SignallingState;
+use crate::timers::Timer;
 use crate::{Instant, limits};
 
 #[derive(Debug, Default)]
 pub(super) struct Refresh {
-    step: Step,
+    /// What waits for a good moment.
+    token: Option<Secret>,
     /// When the token of this connection expires.
     expiry: Instant,
     /// The same in the server's words.
@@ -25,19 +25,10 @@ pub(super) struct Refresh {
     renewed: Option<f64>,
 }
 
-#[derive(Debug, Default)]
-enum Step {
-    #[default]
-    Idle,
-    Fetching(OperationId),
-    /// Waiting for a good moment.
-    Ready(Secret),
-}
-
 impl Refresh {
     /// The connection is over.
     pub(super) fn stop(&mut self) {
-        self.step = Step::Idle;
+        self.token = None;
     }
 }
 
@@ -61,50 +52,23 @@ impl<V: Value> Signalling<V> {
     /// The time for a token has come, or the end of waiting for a good moment.
     pub(super) fn handle_refresh_timer(&mut self, now: Instant) {
         let Phase::Connected(_) = self.phase else { return };
-        match self.refresh.step {
-            Step::Idle => {
-                let op = self.fetch_token(now);
-                self.refresh.step = Step::Fetching(op);
-            }
-            Step::Fetching(_) => {}
-            Step::Ready(_) => self.replace_connection(now),
+        if self.refresh.token.is_some() {
+            self.replace_connection(now);
+        } else if self.fetching.is_none() {
+            self.fetch_token(now);
         }
     }
 
-    /// Takes the token of a renewal. Hands back one that was asked for to connect.
-    pub(super) fn take_renewal(
-        &mut self,
-        now: Instant,
-        op: OperationId,
-        token: Result<Secret, TokenFailure<V>>,
-    ) -> Option<Result<Secret, TokenFailure<V>>> {
-        if !matches!(self.refresh.step, Step::Fetching(asked) if asked == op) {
-            return Some(token);
-        }
-        self.timers.stop(Timer::TokenProvider);
-        match token {
-            Ok(token) if !token.expose().is_empty() => {
-                self.token_failures = 0;
-                self.refresh.step = Step::Ready(token);
-                let half = self.refresh.expiry.since(now) / 2;
-                self.timers.set(Timer::Refresh, now.after(half));
-                self.replace_if_idle(now);
-            }
-            Ok(_) => self.renewal_failed(now, TokenFailure::NotAToken),
-            Err(failure) => self.renewal_failed(now, failure),
-        }
-        None
-    }
-
-    /// Whether a renewal waits for its token.
-    pub(super) fn is_renewing(&self) -> bool {
-        matches!(self.refresh.step, Step::Fetching(_))
+    /// Takes the token of a renewal.
+    pub(super) fn renewed(&mut self, now: Instant, token: Secret) {
+        self.refresh.token = Some(token);
+        let half = self.refresh.expiry.since(now) / 2;
+        self.timers.set(Timer::Refresh, now.after(half));
+        self.replace_if_idle(now);
     }
 
     /// The connection still holds: the provider is asked again for as long as there is time.
-    pub(super) fn renewal_failed(&mut self, now: Instant, failure: TokenFailure<V>) {
-        self.refresh.step = Step::Idle;
-        self.count_token_failure(failure);
+    pub(super) fn renewal_failed(&mut self, now: Instant) {
         let next = now.after(limits::REFRESH_RETRY_MS);
         if next < self.refresh.expiry {
             self.timers.set(Timer::Refresh, next);
@@ -113,24 +77,19 @@ impl<V: Value> Signalling<V> {
 
     /// Replaces the connection, if a token waits for the moment and no request for its answer.
     pub(super) fn replace_if_idle(&mut self, now: Instant) {
-        if matches!(self.refresh.step, Step::Ready(_)) && self.requests.is_empty() {
+        if self.refresh.token.is_some() && self.requests.is_empty() {
             self.replace_connection(now);
         }
     }
 
     fn replace_connection(&mut self, now: Instant) {
-        let (Phase::Connected(socket), Step::Ready(token)) =
-            (self.phase, std::mem::take(&mut self.refresh.step))
-        else {
-            return;
-        };
+        let (Phase::Connected(socket), Some(token)) = (self.phase, self.refresh.token.take()) else { return };
         self.refresh.renewed = Some(self.refresh.expires_at);
         // The server would have said the same a little later. A clean close would end the session.
         let (code, reason) = (CloseCode::TOKEN_EXPIRED, "token refresh");
-        self.command(Command::CloseSocket(socket, code, reason.to_owned()));
+        self.close_socket(socket, code, reason);
         self.leave_connection();
-        let reason = reason.to_owned();
-        self.event(SignallingEvent::Disconnected { code, reason, will_reconnect: true });
+        self.disconnected(code, reason.to_owned(), true);
         self.transition(SignallingState::Reconnecting);
         let address = self.config.url.with_token(&token);
         self.open(now, address);

@@ -1,6 +1,6 @@
 //! The table of requests that wait for their `ack` or `error`.
 
-use metered_protocol::{Channel, RequestId};
+use metered_protocol::{Channel, RequestId, read_number};
 
 use super::Origin;
 use crate::Instant;
@@ -27,8 +27,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn id(&self) -> String {
-        RequestId::numbered(self.number).as_str().to_owned()
+    pub(super) fn id(&self) -> RequestId {
+        RequestId::numbered(self.number)
     }
 
     /// How long ago it was sent, in milliseconds.
@@ -58,8 +58,9 @@ impl Requests {
 
     /// Takes the request that an answer names. A request is answered once; what we did not ask finds nothing.
     pub(super) fn take(&mut self, id: &str) -> Option<Request> {
-        let number: Number = id.parse().ok()?;
-        let at = self.waiting.binary_search_by_key(&number, |request| request.number).ok()?;
+        let number = read_number(id)?;
+        // Answers come in the order of the requests, so it is one of the first.
+        let at = self.waiting.iter().position(|request| request.number == number)?;
         Some(self.waiting.remove(at))
     }
 
@@ -67,12 +68,12 @@ impl Requests {
         std::mem::take(&mut self.waiting)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.first().map(Request::deadline)
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.waiting.first().map_or(Instant::NEVER, Request::deadline)
     }
 
     /// Takes a request whose time is up.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Request> {
-        (self.next_deadline()? <= now).then(|| self.waiting.remove(0))
+        self.next_deadline().is_due(now).then(|| self.waiting.remove(0))
     }
 }

@@ -28,7 +28,7 @@ struct Subscription {
     failed: Option<Number>,
     /// How many have been made again.
     retries: u32,
-    retry_at: Option<Instant>,
+    retry_at: Instant,
 }
 
 /// The number of what was asked for without a request.
@@ -39,14 +39,19 @@ impl Subscription {
         self.asked.last().map_or(self.agreed, |(_, wish)| *wish)
     }
 
+    /// Drops what else was asked for.
+    fn keep(&mut self, is_kept: &dyn Fn(Number) -> bool) {
+        self.asked.retain(|(number, _)| is_kept(*number));
+    }
+
     /// Plans another replay, if nothing but one that failed asks for what is wanted. Answers whether there is one.
     fn plan_retry(&mut self, now: Instant) -> bool {
         let is_failed = self.asked.last().is_some_and(|(number, _)| Some(*number) == self.failed);
-        if !is_failed || self.retry_at.is_some() || self.retries == REPLAY_RETRIES {
+        if !is_failed || self.retry_at != Instant::NEVER || self.retries == REPLAY_RETRIES {
             return false;
         }
         self.retries += 1;
-        self.retry_at = Some(now.after(REPLAY_RETRY_DELAY_MS));
+        self.retry_at = now.after(REPLAY_RETRY_DELAY_MS);
         true
     }
 }
@@ -68,7 +73,7 @@ impl Subscriptions {
         match self.find(channel) {
             Some(found) => {
                 found.asked.push((request, wanted));
-                found.retry_at = None;
+                found.retry_at = Instant::NEVER;
             }
             None if wanted.is_none() => {}
             None => self.0.push(Subscription {
@@ -77,7 +82,7 @@ impl Subscriptions {
                 asked: vec![(request, wanted)],
                 failed: None,
                 retries: 0,
-                retry_at: None,
+                retry_at: Instant::NEVER,
             }),
         }
     }
@@ -99,73 +104,76 @@ impl Subscriptions {
         now: Instant,
     ) -> bool {
         let Some(found) = self.find(channel) else { return false };
-        let Some(at) = found.asked.iter().position(|(number, _)| *number == request) else { return false };
-        if answer == Answer::Refused {
-            found.asked.remove(at);
-        } else {
-            found.asked.drain(..at);
-        }
-        if answer == Answer::Agreed {
-            (_, found.agreed) = found.asked.remove(0);
-        }
-        if answer == Answer::Failed {
-            found.failed = Some(request);
+        let Some(&(_, wish)) = found.asked.iter().find(|(number, _)| *number == request) else {
+            return false;
+        };
+        found.keep(&|number| match answer {
+            Answer::Refused => number != request,
+            Answer::Agreed => number > request,
+            Answer::Unknown | Answer::Failed => number >= request,
+        });
+        match answer {
+            Answer::Agreed => found.agreed = wish,
+            Answer::Failed => found.failed = Some(request),
+            Answer::Refused | Answer::Unknown => {}
         }
         // What waits for an answer may yet be agreed to; a call that is refused leaves what was wanted before it.
         let is_to_follow = found.plan_retry(now);
-        if found.asked.is_empty() && found.agreed.is_none() {
-            self.0.retain(|subscription| subscription.channel != *channel);
-        }
+        self.sweep();
         is_to_follow
+    }
+
+    /// Forgets what is neither agreed to nor asked for.
+    fn sweep(&mut self) {
+        self.0.retain(|subscription| subscription.agreed.is_some() || !subscription.asked.is_empty());
     }
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// A new connection: answers what is to be asked for on it, with all retries. An application that renews its
+    /// A new connection: what is to be asked for on it is due now, with all retries. An application that renews its
     /// subscriptions itself still has those ended that it gave up.
-    pub(super) fn start_replay(&mut self, resumed: bool, renew: bool) -> Vec<(Channel, Wish)> {
-        if !resumed {
-            self.0.retain(|subscription| subscription.wanted().is_some() && renew);
-        }
-        let mut replays = Vec::new();
+    pub(super) fn start_replay(&mut self, now: Instant, resumed: bool, renew: bool) {
         for subscription in &mut self.0 {
             subscription.failed = None;
             subscription.retries = 0;
-            subscription.retry_at = None;
+            subscription.retry_at = Instant::NEVER;
             let wanted = subscription.wanted();
             if !resumed {
                 subscription.agreed = None;
             }
-            if !resumed || !subscription.asked.is_empty() {
+            let is_renewed = renew && wanted.is_some();
+            if !resumed && !is_renewed {
+                subscription.asked.clear();
+            } else if !resumed || !subscription.asked.is_empty() {
                 subscription.asked = vec![(UNSENT, wanted)];
             }
             if !subscription.asked.is_empty() && (renew || wanted.is_none()) {
-                replays.push((subscription.channel.clone(), wanted));
+                subscription.retry_at = now;
             }
         }
-        replays
+        self.sweep();
     }
 
     /// A replay is on its way.
     pub(super) fn replaying(&mut self, channel: &Channel, request: Number) {
         if let Some(found) = self.find(channel) {
             let wanted = found.wanted();
-            found.asked.retain(|(number, _)| *number != UNSENT);
+            found.keep(&|number| number != UNSENT);
             found.asked.push((request, wanted));
         }
     }
 
-    pub(super) fn next_retry(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|subscription| subscription.retry_at).min()
+    pub(super) fn next_retry(&self) -> Instant {
+        self.0.iter().fold(Instant::NEVER, |next, subscription| next.min(subscription.retry_at))
     }
 
-    /// Takes a channel whose retry is due.
+    /// Takes a channel whose replay is due.
     pub(super) fn due_retry(&mut self, now: Instant) -> Option<(Channel, Wish)> {
-        let is_due = |subscription: &&mut Subscription| subscription.retry_at.is_some_and(|at| at <= now);
+        let is_due = |subscription: &&mut Subscription| subscription.retry_at.is_due(now);
         let subscription = self.0.iter_mut().find(is_due)?;
-        subscription.retry_at = None;
+        subscription.retry_at = Instant::NEVER;
         Some((subscription.channel.clone(), subscription.wanted()))
     }
 

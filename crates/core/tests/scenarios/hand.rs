@@ -10,7 +10,8 @@ use metered_core::{
     SignallingEvent, SocketEvent, SocketId,
 };
 use metered_protocol::{
-    Candidate, Channel, CloseCode, Description, PeerId, SdpType, Secret, ServerFrame, ServerUrl, encode_frame,
+    Candidate, Channel, CloseCode, Description, Message, PeerId, SdpType, Secret, ServerFrame, ServerUrl,
+    ToJson,
 };
 use serde_json::{Value as Json, json};
 
@@ -306,7 +307,11 @@ impl Hand {
                 self.socket = socket;
                 format!("open s{} {}", socket.0, url.expose())
             }
-            Command::SendFrame(socket, frame) => format!("send s{} {}", socket.0, encode_frame(&frame)),
+            Command::SendFrame(socket, frame) => {
+                let mut line = format!("send s{} ", socket.0);
+                frame.write_json(&mut line);
+                line
+            }
             Command::CloseSocket(socket, code, reason) => format!("close s{} {} {reason}", socket.0, code.0),
             Command::FetchToken(op) => {
                 self.token = op;
@@ -366,8 +371,8 @@ fn say_event(event: Event<Json>) -> String {
     match event {
         Event::Signalling(event) => match event {
             SignallingEvent::Connected(connected) => {
-                let how = if connected.resumed { " resumed" } else { "" };
-                format!("connected {} again: {}{how}", connected.peer_id, connected.is_reconnect)
+                let how = if connected.welcome.resumed { " resumed" } else { "" };
+                format!("connected {} again: {}{how}", connected.welcome.peer_id, connected.is_reconnect)
             }
             SignallingEvent::Disconnected { code, will_reconnect, .. } => {
                 format!("disconnected {} retry: {will_reconnect}", code.0)
@@ -375,17 +380,17 @@ fn say_event(event: Event<Json>) -> String {
             SignallingEvent::StateChange { from, to } => {
                 format!("client {} → {}", from.as_str(), to.as_str())
             }
-            SignallingEvent::Message { channel, from, data, .. } => {
-                format!("message {from}@{channel} {data}")
-            }
-            SignallingEvent::Direct { from, data, .. } => format!("direct {from} {data}"),
+            SignallingEvent::Message { message: Message { channel, from, data, .. }, .. } => match channel {
+                Some(channel) => format!("message {from}@{channel} {data}"),
+                None => format!("direct {from} {data}"),
+            },
             SignallingEvent::Presence { channel, frame, .. } => {
                 let Ok(ServerFrame::Presence { joined, left, .. }) = ServerFrame::parse(&frame) else {
                     return format!("no presence: {frame}");
                 };
                 format!("presence {channel} +{} -{}", ids(&joined), ids(&left))
             }
-            SignallingEvent::ServerError { code, .. } => format!("server error {code}"),
+            SignallingEvent::ServerError(error) => format!("server error {}", error.code),
             SignallingEvent::GoingAway { retry_after_ms } => format!("going away {retry_after_ms}"),
             SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
                 format!("token error {consecutive_failures} {failure:?}")
@@ -397,7 +402,10 @@ fn say_event(event: Event<Json>) -> String {
             RoomEvent::StateChange { from, to } => format!("room {} → {}", from.as_str(), to.as_str()),
             RoomEvent::PeerJoined(remote) => format!("r{} joined", remote.0),
             RoomEvent::PeerLeft(remote, ..) => format!("r{} left", remote.0),
-            RoomEvent::Data { from, data, kind, .. } => format!("{} {from} {data}", kind.as_str()),
+            RoomEvent::Data { message: Message { channel, from, data, .. }, .. } => {
+                let kind = if channel.is_some() { "broadcast" } else { "direct" };
+                format!("{kind} {from} {data}")
+            }
             RoomEvent::Error(error) => format!("error {error:?}"),
         },
         Event::Remote(remote, event) => match event {

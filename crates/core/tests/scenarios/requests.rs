@@ -26,7 +26,9 @@ fn each_answer_settles_the_request_it_names() {
     hand.frame(json!({"type": "error", "requestId": "1", "code": "brand_new", "message": "no"}));
     assert_eq!(
         hand.said(),
-        [r#"call 2 Server { code: ErrorCode("brand_new"), request_id: "1", message: Some("no") }"#]
+        [
+            r#"call 2 Server(ServerError { code: ErrorCode("brand_new"), request_id: Some("1"), message: Some("no") })"#
+        ]
     );
 }
 

@@ -71,7 +71,10 @@ fn a_subscribe_that_is_refused_rejects_the_join_and_lets_go_of_the_socket() {
     hand.frame(json!({"type": "error", "requestId": "1", "code": "channel_not_authorized"}));
     let said = hand.said();
     assert_eq!(said[0], "room joining → idle");
-    assert!(said[1].starts_with("call 1 Server { code: ErrorCode(\"channel_not_authorized\")"), "{said:?}");
+    assert!(
+        said[1].starts_with("call 1 Server(ServerError { code: ErrorCode(\"channel_not_authorized\")"),
+        "{said:?}"
+    );
     assert_eq!(said[2..], ["close s1 1000 join failed"]);
 
     // What came for the failed join is not taken for the next one's.

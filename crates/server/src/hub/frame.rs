@@ -109,7 +109,7 @@ impl fmt::Debug for Frame {
 
 #[cfg(test)]
 mod tests {
-    use metered_protocol::PeerId;
+    use metered_protocol::{Message, PeerId};
 
     use super::*;
 
@@ -118,7 +118,12 @@ mod tests {
         for length in [0, 60, 61, 62, 63, 64, 1000, 65_470, 65_480, 65_500, 70_000] {
             let data = RawJson::from_value(&"x".repeat(length).as_str().into());
             let from = PeerId::parse("alice").unwrap();
-            let frame = Frame::encode(&ServerFrame::Direct { from, from_metadata: None, data });
+            let frame = Frame::encode(&ServerFrame::Message(Message {
+                channel: None,
+                from,
+                from_metadata: None,
+                data,
+            }));
             assert_eq!(frame.len(), frame.to_string().len());
             let message = tungstenite::Message::text(frame.to_string());
             let mut wire = Vec::new();

@@ -38,7 +38,8 @@ mod session;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use metered_protocol::{
-    Channel, ClientFrameError, CloseCode, ErrorCode, PeerId, RawJson, RequestId, Resume, ServerFrame, Welcome,
+    Channel, ClientFrameError, CloseCode, ErrorCode, PeerId, RawJson, RequestId, Resume, ServerError,
+    ServerFrame, Welcome,
 };
 
 use crate::{Identity, Limits};
@@ -354,6 +355,9 @@ impl Hub {
 
     fn refuse(&mut self, conn: ConnId, error: ClientFrameError) {
         let ClientFrameError { code, request_id, message } = error;
-        self.send(conn, &ServerFrame::Error { code, request_id, message: Some(message.to_owned()) });
+        self.send(
+            conn,
+            &ServerFrame::Error(ServerError { code, request_id, message: Some(message.to_owned()) }),
+        );
     }
 }

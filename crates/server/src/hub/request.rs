@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use metered_protocol::{
-    Channel, ClientFrame, ClientFrameError, CloseCode, ErrorCode, PeerId, PresencePeer, RawJson, RequestId,
-    ServerFrame,
+    Channel, ClientFrame, ClientFrameError, CloseCode, ErrorCode, Message, PeerId, PresencePeer, RawJson,
+    RequestId, ServerFrame,
 };
 
 use super::cluster::{Body, Member};
@@ -204,12 +204,12 @@ impl Hub {
         self.introduce(from);
         let Some(room) = self.rooms.get(channel) else { return 0 };
         let encode = |from_metadata: Option<&RawJson>| {
-            let frame = ServerFrame::Message {
-                channel: channel.clone(),
+            let frame = ServerFrame::Message(Message {
+                channel: Some(channel.clone()),
                 from: from.clone(),
                 from_metadata: from_metadata.cloned(),
                 data: data.clone(),
-            };
+            });
             Kept::encode(&frame, &self.meter)
         };
         let (mut plain, mut stamped) = (None, None);
@@ -265,7 +265,10 @@ impl Hub {
         self.introduce(&note.from);
         let Note { to, from, from_metadata, data } = note;
         let Some(targets) = self.peers.get(&to) else { return };
-        let kept = Kept::encode(&ServerFrame::Direct { from, from_metadata, data }, &self.meter);
+        let kept = Kept::encode(
+            &ServerFrame::Message(Message { channel: None, from, from_metadata, data }),
+            &self.meter,
+        );
         for conn in targets {
             if let Some(connection) = self.connections.get_mut(conn) {
                 self.outputs.extend(connection.deliver(*conn, &kept, &self.limits));

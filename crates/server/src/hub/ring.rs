@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use metered_protocol::{Channel, RawJson, ServerFrame};
+use metered_protocol::{Channel, Message, RawJson, ServerFrame};
 
 use super::Frame;
 use crate::Limits;
@@ -37,7 +37,7 @@ pub(super) struct Kept {
 impl Kept {
     pub(super) fn encode(frame: &ServerFrame<RawJson>, meter: &Meter) -> Arc<Self> {
         let (channel, is_presence) = match frame {
-            ServerFrame::Message { channel, .. } => (Some(channel.clone()), false),
+            ServerFrame::Message(Message { channel: Some(channel), .. }) => (Some(channel.clone()), false),
             ServerFrame::Presence { channel, .. } => (Some(channel.clone()), true),
             _ => (None, false),
         };
@@ -122,7 +122,7 @@ mod tests {
     fn direct(meter: &Meter, text: &str) -> Arc<Kept> {
         let data = RawJson::from_value(&text.into());
         let from = PeerId::parse("alice").unwrap();
-        Kept::encode(&ServerFrame::Direct { from, from_metadata: None, data }, meter)
+        Kept::encode(&ServerFrame::Message(Message { channel: None, from, from_metadata: None, data }), meter)
     }
 
     fn no_limits() -> Limits {

@@ -1,9 +1,7 @@
 //! The driver: what stands between the core and the world, and keeps the core's contract.
 
-use metered_core::{
-    CallError, Command, Event as CoreEvent, Input, Operation, Output, Payload, SignallingState,
-};
-use metered_protocol::{ClientFrame, CloseCode, SdpType, Secret, encode_frame};
+use metered_core::{CallError, Command, Event as CoreEvent, Input, Operation, Output, SignallingState};
+use metered_protocol::{ClientFrame, CloseCode, SdpType, Secret, ToJson};
 use serde_json::Value as Json;
 
 use super::python::PythonConnection;
@@ -97,8 +95,9 @@ impl Client {
             }
             Command::SendFrame(socket, frame) => {
                 self.watch.sockets.written(kernel, who, socket);
-                note_request(&mut self.watch, kernel, &frame);
-                let text = encode_frame(&frame);
+                let mut text = String::new();
+                frame.write_json(&mut text);
+                note_request(&mut self.watch, kernel, &text);
                 kernel.note(format_args!("{who} => {text}"));
                 let may_be_lost = self.may_be_lost(&out.plan, &text);
                 let times = if !(text.contains(r#""type":"rtc-"#) && out.troubled) {
@@ -225,8 +224,9 @@ impl Client {
 }
 
 /// Lets the watch know what is asked of the server.
-fn note_request(watch: &mut Watch, kernel: &mut Kernel, frame: &ClientFrame<Payload<Json>>) {
-    let (id, channel, wish) = match frame {
+fn note_request(watch: &mut Watch, kernel: &mut Kernel, frame: &str) {
+    let Ok(frame) = ClientFrame::parse(frame) else { return };
+    let (id, channel, wish) = match &frame {
         ClientFrame::Subscribe { channel, request_id, include_sender_metadata } => {
             (request_id, channel, Some(*include_sender_metadata))
         }
@@ -241,7 +241,7 @@ fn show_error(error: &CallError<Json>) -> &'static str {
     match error {
         CallError::Connect(..) => "SignallingConnectError",
         CallError::Token(_) => "no token for the first attempt",
-        CallError::Server { .. } => "ServerRequestError",
+        CallError::Server(_) => "ServerRequestError",
         CallError::NotConnected => "NotConnectedError",
         CallError::Disconnected => "DisconnectedError",
         CallError::AckTimeout { .. } => "AckTimeoutError",

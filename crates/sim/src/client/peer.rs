@@ -36,7 +36,7 @@ impl Client {
                 self.open_channel(out, remote);
             }
             RoomEvent::PeerLeft(remote, ..) => self.watch.remotes.left(kernel, who, remote),
-            RoomEvent::Data { data, .. } => self.watch.messages.surfaced(kernel, who, &data),
+            RoomEvent::Data { message, .. } => self.watch.messages.surfaced(kernel, who, &message.data),
             RoomEvent::Error(RoomError::Terminal(_)) => kernel.saw("terminal close"),
             RoomEvent::Error(_) => kernel.saw("token-provider-error"),
             RoomEvent::Joined { .. } | RoomEvent::Left { .. } => {}

@@ -31,7 +31,7 @@ impl Client {
                 }
             }
             SignallingEvent::Connected(connected) => {
-                let (peer, resumed) = (connected.peer_id.as_str(), connected.resumed);
+                let (peer, resumed) = (connected.welcome.peer_id.as_str(), connected.welcome.resumed);
                 self.watch.connections.connected(kernel, who, peer, connected.is_reconnect, resumed);
             }
             SignallingEvent::Disconnected { will_reconnect, .. } => {
@@ -42,9 +42,9 @@ impl Client {
                     self.watch.backoff.told(kernel, who, will_reconnect);
                 }
             }
-            SignallingEvent::Message { data, .. } | SignallingEvent::Direct { data, .. } => {
-                self.watch.messages.surfaced(kernel, who, &data);
-                self.surfaced.push(data);
+            SignallingEvent::Message { message, .. } => {
+                self.watch.messages.surfaced(kernel, who, &message.data);
+                self.surfaced.push(message.data);
             }
             SignallingEvent::Presence { channel, frame, .. } => {
                 let Ok(ServerFrame::Presence { joined, left, .. }) = ServerFrame::parse(&frame) else {
@@ -56,7 +56,7 @@ impl Client {
                 self.acquaintances.drain(..surplus);
             }
             // The answer to a request that had timed out; the watch has seen that it names one.
-            SignallingEvent::ServerError { .. } => kernel.saw("server-error"),
+            SignallingEvent::ServerError(_) => kernel.saw("server-error"),
             SignallingEvent::GoingAway { .. } => kernel.saw("going-away"),
             SignallingEvent::TokenProviderError { .. } => kernel.saw("token-provider-error"),
         }

@@ -54,7 +54,7 @@ impl Wishes {
                 calls[at].sure = true;
                 calls.drain(..at);
             }
-            Err(CallError::Server { .. }) => {
+            Err(CallError::Server(_)) => {
                 calls.remove(at);
                 return true;
             }
