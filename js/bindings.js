@@ -4,6 +4,7 @@
 // when anything else cuts through Rust code, which does not unwind, nothing can be said of that memory any more. Then no
 // call gets there again: every client is told and abandoned, and what is asked for later is refused with the same error.
 
+import { failure, failWith, mustWork } from "./asking.js";
 import { InternalError } from "./errors.js";
 import { scrubbed } from "./scrub.js";
 
@@ -13,8 +14,6 @@ export const bindings = {};
 /** Those who are told when the core fails, without being kept alive for it. */
 const hosts = new Set();
 const collected = new FinalizationRegistry((host) => hosts.delete(host));
-
-let failure;
 
 /** Whoever asks for what is not there gets what `error` answers. */
 export const refuse = (error) => Object.setPrototypeOf(bindings, new Proxy({}, { get() { throw error(); } }));
@@ -37,7 +36,7 @@ const guarded = (Class) => {
 };
 
 const guard = (method) => function (...args) {
-  if (failure) throw failure;
+  mustWork();
   try {
     return method.apply(this, args);
   } catch (why) {
@@ -48,7 +47,7 @@ const guard = (method) => function (...args) {
 
 const fail = (cause) => {
   if (failure) return failure;
-  failure = new InternalError(scrubbed(cause));
+  failWith(new InternalError(scrubbed(cause)));
   // The two functions need no memory: channels that are nobody's but the application's go on.
   delete bindings.Client;
   delete bindings.Tracks;

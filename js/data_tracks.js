@@ -42,9 +42,6 @@ const MAX_CONTROL_LENGTH = 16 * 1024;
 /** Of the reasons why a stream ends. */
 const DISCONNECTED = 1;
 
-/** Of the reasons that `errors.refused` knows. */
-const INVALID_STATE = 3;
-
 const PUBLISH_REFUSALS = {
   "-1": "must have 1 to 256 characters",
   "-2": "must not be that of another track of ours",
@@ -77,7 +74,7 @@ export class DataTracks {
     const usesE2ee = option(options, "usesE2ee", "boolean") ?? false;
     if (name === undefined) throw errors.invalid("name", PUBLISH_REFUSALS[-1], name);
     const { state } = this.#host;
-    if (state === "leaving" || state === "closed") throw errors.refused(INVALID_STATE, "publishDataTrack", state, true);
+    if (state === "leaving" || state === "closed") throw errors.state({ method: "publishDataTrack", state, isRoom: true });
     if (usesE2ee && this.keys.latest === undefined) {
       throw errors.named("InvalidStateError", "an encrypted track needs a key: await setDataTrackKey() first");
     }

@@ -12,7 +12,7 @@ use metered_protocol::{
 use wasm_bindgen::prelude::*;
 
 use crate::driver::Driver;
-use crate::host::Host;
+use crate::host::{Argument, Host};
 use crate::json::Json;
 
 /// A `SignallingClient` or a `MeteredPeer`, without its JavaScript side. Used by `js/host.js` only.
@@ -48,6 +48,19 @@ mod happened {
     pub(super) const FAILED: u32 = 10;
     pub(super) const CHECK_LINK: u32 = 11;
     pub(super) const ABORTED: u32 = 12;
+}
+
+/// What can be read, as `js/host.js` numbers it.
+mod read {
+    pub(super) const CLIENT_STATE: u32 = 0;
+    pub(super) const ROOM_STATE: u32 = 1;
+    pub(super) const PEER_ID: u32 = 2;
+    pub(super) const CHANNEL: u32 = 3;
+    pub(super) const LATENCY: u32 = 4;
+    pub(super) const MAX_MESSAGE_SIZE: u32 = 5;
+    pub(super) const REMOTES: u32 = 6;
+    pub(super) const REMOTE_STATE: u32 = 7;
+    pub(super) const REMOTE_METADATA: u32 = 8;
 }
 
 #[wasm_bindgen]
@@ -185,61 +198,32 @@ impl Client {
         self.driver.input(host, Input::DescribeTrack(RemoteId(remote), meta));
     }
 
-    /// The longest frame that the server takes, in bytes.
-    #[wasm_bindgen(js_name = maxMessageSize)]
-    pub fn max_message_size(&self) -> u32 {
-        self.driver.read(|core| core.max_message_size() as u32)
-    }
-
-    /// The number of the state: of the room, or without one, of the connection to the server.
-    pub fn state(&self, is_room: bool) -> u32 {
-        self.driver.read(
-            |core| {
-                if is_room { core.room_state() as u32 } else { core.signalling_state() as u32 }
-            },
-        )
-    }
-
-    /// The latest round trip to the server, in milliseconds.
-    #[wasm_bindgen(js_name = latencyMs)]
-    pub fn latency_ms(&self) -> Option<u32> {
-        self.driver.read(|core| core.latency_ms()).map(|ms| ms as u32)
-    }
-
-    /// Our peer id.
-    #[wasm_bindgen(js_name = peerId)]
-    pub fn peer_id(&self) -> Option<String> {
-        self.driver.read(|core| core.peer_id().map(|id| id.as_str().to_owned()))
-    }
-
-    /// The joined channel.
-    pub fn channel(&self) -> Option<String> {
-        self.driver.read(|core| core.channel().map(|channel| channel.as_str().to_owned()))
-    }
-
-    /// The remotes in the order of their peer ids.
-    pub fn remotes(&self) -> Array {
-        let ids = Array::new();
+    /// Reads what is known of us, or of a remote. The remotes themselves are handed over, in the order of their peer ids.
+    pub fn read(&self, what: u32, remote: u32) -> JsValue {
         self.driver.read(|core| {
-            for (id, _) in core.remotes() {
-                ids.push(&id.0.into());
-            }
-        });
-        ids
-    }
-
-    /// The number of a remote's state, plus 16 if we are the polite side; undefined once it has left.
-    #[wasm_bindgen(js_name = remoteState)]
-    pub fn remote_state(&self, remote: u32) -> Option<u32> {
-        let view = self.driver.read(|core| core.remote(RemoteId(remote)))?;
-        Some(view.state as u32 + if view.polite { 16 } else { 0 })
-    }
-
-    /// A remote's metadata.
-    #[wasm_bindgen(js_name = remoteMetadata)]
-    pub fn remote_metadata(&self, remote: u32) -> JsValue {
-        let view = self.driver.read(|core| core.remote(RemoteId(remote)));
-        view.and_then(|view| view.metadata).map_or(JsValue::UNDEFINED, |json| json.0)
+            let text = |text: Option<&str>| text.map(JsValue::from);
+            let number = |number: u32| Some(number.into());
+            let remote = || core.remote(RemoteId(remote));
+            let value = match what {
+                read::CLIENT_STATE => number(core.signalling_state() as u32),
+                read::ROOM_STATE => number(core.room_state() as u32),
+                read::PEER_ID => text(core.peer_id().map(|id| id.as_str())),
+                read::CHANNEL => text(core.channel().map(|channel| channel.as_str())),
+                read::LATENCY => core.latency_ms().map(|ms| (ms as u32).into()),
+                read::MAX_MESSAGE_SIZE => number(core.max_message_size() as u32),
+                read::REMOTES => {
+                    core.remotes().for_each(|(id, _)| id.0.hand());
+                    None
+                }
+                // Plus 16 if we are the polite side.
+                read::REMOTE_STATE => {
+                    remote().map(|view| (view.state as u32 + u32::from(view.polite) * 16).into())
+                }
+                read::REMOTE_METADATA => remote().and_then(|view| view.metadata).map(|json| json.0),
+                _ => None,
+            };
+            value.unwrap_or(JsValue::UNDEFINED)
+        })
     }
 }
 

@@ -140,8 +140,9 @@ impl<'a> Glue<'a> {
 
     fn with_imports(&self, module: &str, array: &str) -> String {
         let Self { before, after, .. } = self;
+        let caught = if array.contains("caught(") { CAUGHT } else { "" };
         format!(
-            "{before}{CAUGHT}function __wbg_get_imports() {{\n    return {{ {module}: [\n{array}] }};\n}}\n\
+            "{before}{caught}function __wbg_get_imports() {{\n    return {{ {module}: [\n{array}] }};\n}}\n\
              {after}{INSTANTIATE}"
         )
     }
