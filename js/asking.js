@@ -9,6 +9,7 @@ const METHODS = [
   "stateChange", "connected", "disconnected", "message", "presence", "serverError", "goingAway", "tokenProviderError",
   "joined", "left", "peerJoined", "peerLeft", "terminal", "reconcileTimeout",
   "remoteStateChange", "connectionReset", "trackMeta", "signalsLost", "remoteError", "iceRestartExhausted",
+  "announce", "open", "control", "blocked", "published", "unpublished", "frameReady", "streamEnded",
 ];
 
 const handed = [];

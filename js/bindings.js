@@ -8,7 +8,7 @@ import { failure, failWith, mustWork } from "./asking.js";
 import { InternalError } from "./errors.js";
 import { scrubbed } from "./scrub.js";
 
-/** The classes `Client` and `Tracks`, and the functions `admit` and `release`. */
+/** The class `Client`, and the functions `admit` and `release`. */
 export const bindings = {};
 
 /** Those who are told when the core fails, without being kept alive for it. */
@@ -19,8 +19,7 @@ const collected = new FinalizationRegistry((host) => hosts.delete(host));
 export const refuse = (error) => Object.setPrototypeOf(bindings, new Proxy({}, { get() { throw error(); } }));
 
 /** Takes the exports. */
-export const install = ({ Client, Tracks, ...functions }) =>
-  Object.assign(bindings, functions, { Client: guarded(Client), Tracks: guarded(Tracks) });
+export const install = ({ Client, ...functions }) => Object.assign(bindings, functions, { Client: guarded(Client) });
 
 /** Sees to it that a host's `_abandon` is called with the error when the core fails. It answers whether anybody heard. */
 export const enlist = (host) => {
@@ -50,7 +49,6 @@ const fail = (cause) => {
   failWith(new InternalError(scrubbed(cause)));
   // The two functions need no memory: channels that are nobody's but the application's go on.
   delete bindings.Client;
-  delete bindings.Tracks;
   refuse(() => failure);
   let heard = false;
   for (const host of hosts) heard = host.deref()?._abandon(failure) || heard;

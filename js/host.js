@@ -4,7 +4,7 @@
 
 import { taken } from "./asking.js";
 import { bindings, enlist } from "./bindings.js";
-import { DataTracks } from "./data_tracks.js";
+import { DataTracks, randomEpoch } from "./data_tracks.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError, rejections } from "./errors.js";
 import { Outgoing } from "./media.js";
 import { remember } from "./message_size.js";
@@ -41,6 +41,7 @@ const DONE = 9;
 const FAILED = 10;
 const CHECK_LINK = 11;
 const ABORTED = 12;
+const DESCRIBE_TRACK = 13;
 
 // What can be read, as src/client.rs numbers it.
 const CLIENT_STATE = 0;
@@ -111,14 +112,16 @@ export class Host {
     this.#surface = surface;
     this.#options = options;
     this.#isRoom = isRoom;
-    if (isRoom) this.tracks = new DataTracks(this);
+    const epoch = isRoom ? randomEpoch() : undefined;
+    const { apiKey, url, autoResubscribe, numbers } = options;
     try {
-      this.#core = new bindings.Client(options.apiKey, options.url, options.numbers, options.autoResubscribe, isRoom);
+      this.#core = new bindings.Client([apiKey, url, epoch, autoResubscribe, ...numbers]);
     } catch (why) {
       if (typeof why !== "string") throw why;
       const [name, ...must] = why.split(" ");
       throw errors.invalid(name, must.join(" "), options.given(name));
     }
+    if (isRoom) this.tracks = new DataTracks(this, this.#core, epoch);
     enlist(this);
   }
 
@@ -202,7 +205,7 @@ export class Host {
 
   /** Tells a remote about a track of ours; without metadata, that there is nothing to tell any more. */
   describeTrack(remote, { id, kind }, stream, metadata) {
-    this.#core.describeTrack(this, remote, id, kind, stream?.id, metadata);
+    this.#notify(DESCRIBE_TRACK, remote, 0, { trackId: id, kind, streamId: stream?.id, metadata });
   }
 
   get #states() {

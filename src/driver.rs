@@ -7,12 +7,12 @@
 use std::cell::{Cell, RefCell};
 
 use metered_core::{
-    CallError, CallId, Command, Core, Event, Input, Instant, Operation, Output, Payload, RemoteEvent,
-    RoomError, RoomEvent, SignallingEvent, TokenFailure,
+    CallError, CallId, Command, Core, Event, Input, Operation, Output, Payload, RemoteEvent, RoomError,
+    RoomEvent, SignallingEvent, TokenFailure,
 };
 use metered_protocol::{ClientFrame, ToJson};
 
-use crate::host::{self, Ask, Host};
+use crate::host::{Ask, Host, now};
 use crate::json::Json;
 
 pub(crate) struct Driver {
@@ -49,7 +49,7 @@ impl Driver {
         Self { core: RefCell::new(core), draining: Cell::new(false) }
     }
 
-    /// Reads the core's state. `read` must not call JavaScript.
+    /// Reads the core's state. `read` must not call JavaScript that could call back.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Core<Json>) -> T) -> T {
         read(&self.core.borrow())
     }
@@ -265,8 +265,4 @@ fn with_failure<'a>(host: &'a Host, failure: &TokenFailure<Json>) -> &'a Host {
         TokenFailure::NotAToken => host.with(1_u32),
         TokenFailure::TimedOut => host.with(2_u32),
     }
-}
-
-fn now() -> Instant {
-    Instant(host::performance_now() as u64)
 }

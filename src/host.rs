@@ -8,18 +8,34 @@
 //! platform's objects stay over there: they may come from `ws`, from `@roamhq/wrtc` or from a factory of the user's, and
 //! everything that they do may throw.
 
+use metered_core::Instant;
 use wasm_bindgen::prelude::*;
 
 use crate::json::Json;
 
 #[wasm_bindgen]
 extern "C" {
-    /// See `js/host.js`, method by method.
+    /// See `js/host.js`, method by method, and where data tracks are concerned, `js/data_tracks.js`.
     pub type Host;
 
-    /// `performance.now()`, in milliseconds.
+    // What is called for every packet and every frame of a data track.
+    #[wasm_bindgen(method)]
+    pub(crate) fn buffered(this: &Host, remote: u32) -> f64;
+    #[wasm_bindgen(method)]
+    pub(crate) fn packet(this: &Host, remote: u32, bytes: &[u8]);
+    /// Makes a frame of what is in linear memory, for as long as the call lasts.
+    #[wasm_bindgen(method)]
+    pub(crate) fn frame(
+        this: &Host,
+        payload: &[u8],
+        timestamp: Option<u64>,
+        key_id: Option<u8>,
+        number: u32,
+        associated_data: &[u8],
+    ) -> JsValue;
+
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    pub(crate) fn performance_now() -> f64;
+    fn performance_now() -> f64;
 }
 
 // See `js/asking.js`.
@@ -73,6 +89,20 @@ pub(crate) enum Ask {
     SignalsLost,
     RemoteError,
     IceRestartExhausted,
+    // What data tracks need, and what is heard of them.
+    Announce,
+    Open,
+    Control,
+    Blocked,
+    Published,
+    Unpublished,
+    FrameReady,
+    StreamEnded,
+}
+
+/// The present, by `performance.now()`.
+pub(crate) fn now() -> Instant {
+    Instant(performance_now() as u64)
 }
 
 impl Host {
@@ -130,6 +160,13 @@ impl<T: Argument> Argument for Option<T> {
             Some(argument) => argument.hand(),
             None => hand_value(&JsValue::UNDEFINED),
         }
+    }
+}
+
+/// One argument for each.
+impl<const N: usize> Argument for [u32; N] {
+    fn hand(self) {
+        self.into_iter().for_each(Argument::hand);
     }
 }
 

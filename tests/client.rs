@@ -34,13 +34,14 @@ const PEER_ID: u32 = 2;
 const BACKOFF: [f64; 8] = [10_000.0, 60_000.0, 30_000.0, 500.0, 2.0, 30_000.0, 0.2, 100.0];
 
 fn client(url: &str, numbers: &[f64]) -> Result<Client, String> {
-    let numbers: Array = numbers.iter().map(|&n| JsValue::from_f64(n)).collect();
-    Client::new(Some("pk_live_secret".into()), Some(url.into()), &numbers, true, false)
+    let settings = Array::of4(&"pk_live_secret".into(), &url.into(), &JsValue::UNDEFINED, &true.into());
+    numbers.iter().for_each(|&n| _ = settings.push(&n.into()));
+    Client::new(&settings)
 }
 
 /// The number of the state.
 fn state(client: &Client) -> Option<f64> {
-    client.read(STATE, 0).as_f64()
+    client.read(STATE, 0, 0).as_f64()
 }
 
 fn lines(lines: &Array) -> Vec<String> {
@@ -80,7 +81,7 @@ fn a_connect_opens_a_socket_and_resolves_with_the_welcome() {
     let said_then = lines(&said);
     assert!(said_then.contains(&"resolve 1".to_owned()), "{said_then:?}");
     assert!(said_then.iter().any(|line| line.starts_with("connected 65536 me ")), "{said_then:?}");
-    assert_eq!(client.read(PEER_ID, 0).as_string().as_deref(), Some("me"));
+    assert_eq!(client.read(PEER_ID, 0, 0).as_string().as_deref(), Some("me"));
     assert_eq!(state(&client), Some(2.0), "connected");
 
     client.notify(&host, CLOSED, id, 4001, "no".into());
