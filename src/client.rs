@@ -80,7 +80,7 @@ impl Client {
     #[wasm_bindgen(constructor)]
     pub fn new(settings: &Array) -> Result<Client, String> {
         let text = |at| Json(settings.get(at)).string();
-        let number = |at| settings.get(at).as_f64().unwrap_or(f64::NAN);
+        let number = |at| Json(settings.get(at)).number().unwrap_or(f64::NAN);
         let (key, url, epoch) = (text(0), text(1), text(2));
         let url = ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT))
             .map_err(|why| broken("url", why.must()))?;
