@@ -18,7 +18,7 @@ const collected = new FinalizationRegistry((host) => hosts.delete(host));
 /** Whoever asks for what is not there gets what `error` answers. */
 export const refuse = (error) => Object.setPrototypeOf(bindings, new Proxy({}, { get() { throw error(); } }));
 
-/** Takes the exports. */
+/** Takes the exports. The two functions need no memory: channels that are nobody's but the application's outlive a failure. */
 export const install = ({ Client, ...functions }) => Object.assign(bindings, functions, { Client: guarded(Client) });
 
 /** Sees to it that a host's `_abandon` is called with the error when the core fails. It answers whether anybody heard. */
@@ -47,9 +47,6 @@ const guard = (method) => function (...args) {
 const fail = (cause) => {
   if (failure) return failure;
   failWith(new InternalError(scrubbed(cause)));
-  // The two functions need no memory: channels that are nobody's but the application's go on.
-  delete bindings.Client;
-  refuse(() => failure);
   let heard = false;
   for (const host of hosts) heard = host.deref()?._abandon(failure) || heard;
   // As an event emitter of Node does with an error that nobody listens to.

@@ -9,7 +9,7 @@ import { errors, IceRestartExhaustedError, ReconcileTimeoutError, rejections } f
 import { Outgoing } from "./media.js";
 import { remember } from "./message_size.js";
 import { observe } from "./observe.js";
-import { abortSignal } from "./options.js";
+import { abortSignal, option } from "./options.js";
 import { utf8Length } from "./payload.js";
 import { listen, watchPlatform } from "./platform.js";
 import { RemotePeer } from "./remote_peer.js";
@@ -128,7 +128,7 @@ export class Host {
   // ---- calls and state
 
   /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
-  call(kind, argument, name, number = 0, data, options) {
+  call(kind, options, argument, name, number = 0, data) {
     return new Promise((resolve, reject) => {
       const signal = abortSignal(options);
       if (signal?.aborted) throw signal.reason;
@@ -151,10 +151,16 @@ export class Host {
     this.#notify(ABORTED, id);
   }
 
+  /** Makes a call that enters a channel. */
+  async enter(kind, options, channel) {
+    const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
+    return this.call(kind, options, "channel", channel, Number(metadata));
+  }
+
   /** Makes a call with a payload. */
-  async send(kind, argument, name, data, options) {
+  async send(kind, options, data, argument, name) {
     const text = encodePayload(data);
-    return this.call(kind, argument, name, utf8Length(text), text, options);
+    return this.call(kind, options, argument, name, utf8Length(text), text);
   }
 
   get state() {
