@@ -1,4 +1,4 @@
-//! The data tracks of one room, as a part of its exported client. `host` is the `DataTracks` of `js/data_tracks.js`.
+//! The data tracks of a room, as a part of its exported client. `host` is the `DataTracks` of `js/data_tracks.js`.
 
 use std::cell::{Cell, RefCell, RefMut};
 
