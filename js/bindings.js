@@ -4,24 +4,22 @@
 // when anything else cuts through Rust code, which does not unwind, nothing can be said of that memory any more. Then no
 // call gets there again: every client is told and abandoned, and what is asked for later is refused with the same error.
 
+import { failure, failWith, mustWork } from "./asking.js";
 import { InternalError } from "./errors.js";
 import { scrubbed } from "./scrub.js";
 
-/** The classes `Client` and `Tracks`, and the functions `admit` and `release`. */
+/** The class `Client`, and the functions `admit` and `release`. */
 export const bindings = {};
 
 /** Those who are told when the core fails, without being kept alive for it. */
 const hosts = new Set();
 const collected = new FinalizationRegistry((host) => hosts.delete(host));
 
-let failure;
-
 /** Whoever asks for what is not there gets what `error` answers. */
 export const refuse = (error) => Object.setPrototypeOf(bindings, new Proxy({}, { get() { throw error(); } }));
 
-/** Takes the exports. */
-export const install = ({ Client, Tracks, ...functions }) =>
-  Object.assign(bindings, functions, { Client: guarded(Client), Tracks: guarded(Tracks) });
+/** Takes the exports. The two functions need no memory: channels that are nobody's but the application's outlive a failure. */
+export const install = ({ Client, ...functions }) => Object.assign(bindings, functions, { Client: guarded(Client) });
 
 /** Sees to it that a host's `_abandon` is called with the error when the core fails. It answers whether anybody heard. */
 export const enlist = (host) => {
@@ -37,7 +35,7 @@ const guarded = (Class) => {
 };
 
 const guard = (method) => function (...args) {
-  if (failure) throw failure;
+  mustWork();
   try {
     return method.apply(this, args);
   } catch (why) {
@@ -48,11 +46,7 @@ const guard = (method) => function (...args) {
 
 const fail = (cause) => {
   if (failure) return failure;
-  failure = new InternalError(scrubbed(cause));
-  // The two functions need no memory: channels that are nobody's but the application's go on.
-  delete bindings.Client;
-  delete bindings.Tracks;
-  refuse(() => failure);
+  failWith(new InternalError(scrubbed(cause)));
   let heard = false;
   for (const host of hosts) heard = host.deref()?._abandon(failure) || heard;
   // As an event emitter of Node does with an error that nobody listens to.

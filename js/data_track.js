@@ -56,13 +56,13 @@ export class LocalDataTrack {
   }
 
   get stats() {
-    const [framesPushed, framesSent, framesDropped, subscribers] = this.#lastCounts ?? this.#tracks.core.counts(undefined, this.#handle);
+    const [framesPushed, framesSent, framesDropped, subscribers] = this.#lastCounts ?? this.#tracks.counts(this.#handle);
     return { framesPushed, framesSent, framesDropped, subscribers: this.#lastCounts ? 0 : subscribers };
   }
 
   /** For the room: from now on the handle may be another track's. */
   _end() {
-    this.#lastCounts = this.#tracks.core.counts(undefined, this.#handle);
+    this.#lastCounts = this.#tracks.counts(this.#handle);
   }
 
   toJSON() {
@@ -95,12 +95,12 @@ export class RemoteDataTrack {
   subscribe(options) {
     const capacity = atLeast(options, "bufferSize", 0) ?? DEFAULT_BUFFER_SIZE;
     const signal = abortSignal(options);
-    const id = signal?.aborted || !this.isPublished() ? undefined : this.#tracks.core.subscribe(this.#tracks, this.#remote, this.#handle, capacity);
+    const id = signal?.aborted || !this.isPublished() ? undefined : this.#tracks.subscribe(this.#remote, this.#handle, capacity);
     return new DataTrackStream(this.#tracks, this, id, signal);
   }
 
   get stats() {
-    const counts = this.#lastCounts ?? this.#tracks.core.counts(this.#remote, this.#handle);
+    const counts = this.#lastCounts ?? this.#tracks.counts(this.#handle, this.#remote);
     const [framesReceived, framesOverflowed, packetsLate, framesIncomplete] = counts;
     return { framesReceived, framesOverflowed, packetsLate, framesIncomplete, framesUndecryptable: this.#undecryptable };
   }

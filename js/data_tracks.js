@@ -1,7 +1,7 @@
 // The data tracks of a room, between the core's machine (src/tracks.rs) and the pairs of channels that carry them. It
 // decides nothing.
 
-import { bindings } from "./bindings.js";
+import { taken } from "./asking.js";
 import { DataTrackKeys } from "./data_track_keys.js";
 import { LocalDataTrack, RemoteDataTrack } from "./data_track.js";
 import { errors, PushFrameError } from "./errors.js";
@@ -21,6 +21,12 @@ const WRITABLE = 8;
 const UNPUBLISH = 9;
 const CLOSE_STREAM = 10;
 const ABANDON = 11;
+const PUBLISH = 12;
+const SUBSCRIBE = 13;
+
+// What became of the frames of a track of ours, and of a remote's, as src/client.rs numbers it.
+const SEND_COUNTS = 9;
+const RECEIVE_COUNTS = 10;
 
 /** `ANNOUNCEMENT_TRACK_ID` of crates/protocol: the media track that is none. */
 const ANNOUNCEMENT = { id: "metered:data-tracks", kind: "data" };
@@ -42,32 +48,32 @@ const MAX_CONTROL_LENGTH = 16 * 1024;
 /** Of the reasons why a stream ends. */
 const DISCONNECTED = 1;
 
-/** Of the reasons that `errors.refused` knows. */
-const INVALID_STATE = 3;
-
 const PUBLISH_REFUSALS = {
   "-1": "must have 1 to 256 characters",
   "-2": "must not be that of another track of ours",
   "-3": "is one too many: 256 tracks are published",
 };
 
-const randomEpoch = () =>
+/** What names one life of a room. */
+export const randomEpoch = () =>
   [...crypto.getRandomValues(new Uint32Array(4))].map((word) => word.toString(16).padStart(8, "0")).join("");
 
 export class DataTracks {
   #host;
-  #epoch = randomEpoch();
+  #epoch;
   #links = new Map();
   #locals = new Set();
   /** Remote tracks: by their publishers and names, and by their publishers and handles. */
   #remotes = new Map();
   #handles = new Map();
-  core = new bindings.Tracks(this.#epoch);
+  core;
   keys = new DataTrackKeys();
   _streams = new Map();
 
-  constructor(host) {
+  constructor(host, core, epoch) {
     this.#host = host;
+    this.core = core;
+    this.#epoch = epoch;
   }
 
   // ---- what the application does
@@ -77,15 +83,28 @@ export class DataTracks {
     const usesE2ee = option(options, "usesE2ee", "boolean") ?? false;
     if (name === undefined) throw errors.invalid("name", PUBLISH_REFUSALS[-1], name);
     const { state } = this.#host;
-    if (state === "leaving" || state === "closed") throw errors.refused(INVALID_STATE, "publishDataTrack", state, true);
+    if (state === "leaving" || state === "closed") throw errors.state({ method: "publishDataTrack", state, isRoom: true });
     if (usesE2ee && this.keys.latest === undefined) {
       throw errors.named("InvalidStateError", "an encrypted track needs a key: await setDataTrackKey() first");
     }
-    const handle = this.core.publish(this, name, usesE2ee);
+    const handle = this.core.tell(this, PUBLISH, 0, Number(usesE2ee), name);
     if (handle < 0) throw errors.invalid("name", PUBLISH_REFUSALS[handle], name);
     const track = new LocalDataTrack(this, handle, { sid: this.#sid(this.#epoch, handle), name, usesE2ee });
     this.#locals.add(track);
     return track;
+  }
+
+  /** Subscribes to a track; the core's number of the stream, or undefined if there is no such track. */
+  subscribe(remote, handle, capacity) {
+    const stream = this.core.tell(this, SUBSCRIBE, remote, handle, capacity);
+    return stream < 0 ? undefined : stream;
+  }
+
+  /** What became of the frames of a track: of a remote's, or of ours without one. */
+  counts(handle, remote) {
+    if (remote === undefined) this.core.read(SEND_COUNTS, 0, handle);
+    else this.core.read(RECEIVE_COUNTS, remote, handle);
+    return taken();
   }
 
   isPublished(local) {
@@ -201,7 +220,7 @@ export class DataTracks {
           open, close, error,
           // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
           message: ({ data }) => typeof data === "object" && this.#packet(remote, new Uint8Array(data)),
-          bufferedamountlow: () => this.#tell(WRITABLE, remote),
+          bufferedamountlow: () => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)),
         }),
       ];
       this.#links.set(remote, { control, frames, detach });
@@ -229,7 +248,7 @@ export class DataTracks {
     const link = this.#links.get(remote);
     if (link === undefined) return;
     clearTimeout(link.timer);
-    link.timer = setTimeout(() => this.#tell(WRITABLE, remote), RECHECK_MS);
+    link.timer = setTimeout(() => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)), RECHECK_MS);
   }
 
   published(remote, handle, name, usesE2ee, epoch) {
@@ -241,11 +260,11 @@ export class DataTracks {
     peer.emit("data-track-published", { track });
   }
 
-  unpublished(remote, handle, counts) {
+  unpublished(remote, handle, ...counts) {
     const track = this.#handles.get(`${remote}/${handle}`);
     this.#handles.delete(`${remote}/${handle}`);
     this.#remotes.get(remote)?.delete(track.info.name);
-    track._end([...counts]);
+    track._end(counts);
     this.keys.forget(track.publisherIdentity, track.info.sid);
     this.#host.remote(remote)?.emit("data-track-unpublished", { track });
   }
@@ -266,9 +285,9 @@ export class DataTracks {
 
   // ---- the channels, and what the core hears of them. When it has failed, the host has told everybody.
 
-  #tell(kind, id, value) {
+  #tell(kind, id, value, number = 0) {
     try {
-      this.core.tell(this, kind, id, value);
+      this.core.tell(this, kind, id, number, value);
     } catch {
       // See above.
     }
@@ -276,7 +295,7 @@ export class DataTracks {
 
   #packet(remote, bytes) {
     try {
-      this.core.handlePacket(this, remote, performance.now(), bytes);
+      this.core.handlePacket(this, remote, bytes);
     } catch {
       // See above.
     }

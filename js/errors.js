@@ -2,6 +2,8 @@
 // and subclassing need real JavaScript classes. No message contains what a server or a peer sent: that is in
 // the fields.
 
+import { scrubbed } from "./scrub.js";
+
 const named = (target, name) => Object.defineProperty(target, "name", { value: name, writable: true, configurable: true });
 
 /** Gives classes the names that they are exported by: a minifier has taken them away. */
@@ -163,33 +165,18 @@ nameClasses(classes);
 // On the prototype, where `stack` finds it when an error is constructed.
 for (const name in classes) named(classes[name].prototype, name);
 
-const stateMessage = (method, state) => `${method}() cannot be called in state '${state}'`;
-
-const SEND_REFUSALS = Object.keys(sendRefusals);
-
 /** The errors by what went wrong. */
 export const errors = {
-  connect: (code, reason) => new SignallingConnectError(code, reason),
-  server: (code, requestId, message) => new ServerRequestError(code, requestId, message),
-  ackTimeout: (requestId, timeoutMs) => new AckTimeoutError(requestId, timeoutMs),
-  oversized: (size, cap) => new OversizedPayloadError(size, cap),
-  peerOversized: (size, cap) => new MeteredPeerOversizedError(size, cap),
-  overflow: (queued, cap) => new DataChannelOverflowError(queued, cap),
   named: (name, message) => named(new Error(message), name),
   /** A `TypeError` that names the argument, what it must be, and what it was. */
   invalid: (argument, must, got) => new TypeError(`\`${argument}\` ${must}, got ${describe(got)}`),
-  /** A call that was refused, for the reason that src/driver.rs numbers so. */
-  refused: (why, method, state, isRoom) =>
-    [
-      () => new NotConnectedError(),
-      () => new DisconnectedError(),
-      () => errors.named("AbortError", "close() was called"),
-      () =>
-        isRoom
-          ? new MeteredPeerStateError("invalid_state", method, stateMessage(method, state), state)
-          : errors.named("SignallingError", stateMessage(method, state)),
-      ...SEND_REFUSALS.map((code) => () => new MeteredPeerSendError(code)),
-    ][why](),
+  /** A method that cannot be called now. */
+  state: ({ method, state, isRoom }) => {
+    const message = `${method}() cannot be called in state '${state}'`;
+    return isRoom
+      ? new MeteredPeerStateError("invalid_state", method, message, state)
+      : errors.named("SignallingError", message);
+  },
   /** Of a connection that never asks for a negotiation. */
   mute: () =>
     errors.named(
@@ -199,7 +186,7 @@ export const errors = {
   /** Why there is no token: the provider's own error where it gave one. */
   token: (kind, error) =>
     kind === 0
-      ? error
+      ? scrubbed(error)
       : errors.named(
           "TokenProviderError",
           kind === 1
@@ -216,6 +203,20 @@ export const errors = {
       `the connection was closed for good (close code ${code})`,
     ),
 };
+
+/** Why a call fails, as src/driver.rs numbers it: of what was called when, and of what is known besides. */
+export const rejections = [
+  (_, code, reason) => new SignallingConnectError(code, reason),
+  (_, kind, error) => errors.token(kind, error),
+  (_, code, requestId, message) => new ServerRequestError(code, requestId, message),
+  (_, requestId, timeoutMs) => new AckTimeoutError(requestId, timeoutMs),
+  ({ isRoom }, size, cap) => new (isRoom ? MeteredPeerOversizedError : OversizedPayloadError)(size, cap),
+  () => new NotConnectedError(),
+  () => new DisconnectedError(),
+  () => errors.named("AbortError", "close() was called"),
+  errors.state,
+  ...Object.keys(sendRefusals).map((code) => () => new MeteredPeerSendError(code)),
+];
 
 /** A value as an error message shows it: never the content of a string or an object, which may be a credential. */
 export const describe = (value) =>

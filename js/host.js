@@ -1,14 +1,15 @@
 // The JavaScript side of a client: it holds the native objects, listens to them, and turns what the core says
-// into promises and events. It decides nothing. The methods of `Host` are what src/host.rs declares and
-// src/driver.rs calls; what happens goes to the core by `notify`.
+// into promises and events. It decides nothing. Methods of `Host` are what src/host.rs lists and src/driver.rs asks for,
+// each with a number first; what happens goes to the core by `notify`.
 
+import { taken } from "./asking.js";
 import { bindings, enlist } from "./bindings.js";
-import { DataTracks } from "./data_tracks.js";
-import { errors, IceRestartExhaustedError, ReconcileTimeoutError } from "./errors.js";
+import { DataTracks, randomEpoch } from "./data_tracks.js";
+import { errors, IceRestartExhaustedError, ReconcileTimeoutError, rejections } from "./errors.js";
 import { Outgoing } from "./media.js";
 import { remember } from "./message_size.js";
 import { observe } from "./observe.js";
-import { abortSignal } from "./options.js";
+import { abortSignal, option } from "./options.js";
 import { utf8Length } from "./payload.js";
 import { listen, watchPlatform } from "./platform.js";
 import { RemotePeer } from "./remote_peer.js";
@@ -40,6 +41,21 @@ const DONE = 9;
 const FAILED = 10;
 const CHECK_LINK = 11;
 const ABORTED = 12;
+const DESCRIBE_TRACK = 13;
+
+// What can be read, as src/client.rs numbers it.
+const CLIENT_STATE = 0;
+const ROOM_STATE = 1;
+const PEER_ID = 2;
+const CHANNEL = 3;
+const LATENCY = 4;
+const MAX_MESSAGE_SIZE = 5;
+const REMOTES = 6;
+const REMOTE_STATE = 7;
+const REMOTE_METADATA = 8;
+
+/** The steps of a negotiation, as src/driver.rs numbers them. */
+const OPERATIONS = ["createOffer", "createAnswer", "setLocalDescription", "setRemoteDescription", "addIceCandidate"];
 
 // The states, by the numbers of the core's enums.
 const CLIENT_STATES = ["idle", "connecting", "connected", "reconnecting", "closed"];
@@ -47,6 +63,8 @@ const ROOM_STATES = ["idle", "joining", "joined", "reconnecting", "leaving", "cl
 const REMOTE_STATES = CLIENT_STATES;
 const LOG_LEVELS = ["debug", "info", "warn"];
 
+/** The close code of a socket that says none. */
+const ABNORMAL = 1006;
 const MAX_FRAME_LENGTH = 1024 * 1024;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** A timer that rings so late, by the wall clock, has slept, and its machine maybe with it. */
@@ -64,19 +82,6 @@ export const encodePayload = (data, argument = "data") => {
   }
   if (text === undefined) throw errors.invalid(argument, "must be a JSON value", data);
   return text;
-};
-
-/** What a host is when the core has failed: nothing is asked of it but what has an answer, and the rest is refused. */
-const abandoned = (err) => {
-  const call = () => Promise.reject(err);
-  const left = { call, send: call, state: "closed", peerId: undefined, latencyMs: undefined, channel: undefined, remotes: [] };
-  Object.assign(left, { remoteState: () => "closed", remoteMetadata: () => undefined });
-  return new Proxy(left, {
-    get(_, name) {
-      if (name in left) return left[name];
-      throw err;
-    },
-  });
 };
 
 export class Host {
@@ -107,21 +112,23 @@ export class Host {
     this.#surface = surface;
     this.#options = options;
     this.#isRoom = isRoom;
-    if (isRoom) this.tracks = new DataTracks(this);
+    const epoch = isRoom ? randomEpoch() : undefined;
+    const { apiKey, url, autoResubscribe, numbers } = options;
     try {
-      this.#core = new bindings.Client(options.apiKey, options.url, options.numbers, options.autoResubscribe, isRoom);
+      this.#core = new bindings.Client([apiKey, url, epoch, autoResubscribe, ...numbers]);
     } catch (why) {
       if (typeof why !== "string") throw why;
       const [name, ...must] = why.split(" ");
       throw errors.invalid(name, must.join(" "), options.given(name));
     }
+    if (isRoom) this.tracks = new DataTracks(this, this.#core, epoch);
     enlist(this);
   }
 
   // ---- calls and state
 
   /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
-  call(kind, argument, name, number = 0, data, options) {
+  call(kind, options, argument, name, number = 0, data) {
     return new Promise((resolve, reject) => {
       const signal = abortSignal(options);
       if (signal?.aborted) throw signal.reason;
@@ -144,53 +151,67 @@ export class Host {
     this.#notify(ABORTED, id);
   }
 
+  /** Makes a call that enters a channel. */
+  async enter(kind, options, channel) {
+    const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
+    return this.call(kind, options, "channel", channel, Number(metadata));
+  }
+
   /** Makes a call with a payload. */
-  async send(kind, argument, name, data, options) {
+  async send(kind, options, data, argument, name) {
     const text = encodePayload(data);
-    return this.call(kind, argument, name, utf8Length(text), text, options);
+    return this.call(kind, options, argument, name, utf8Length(text), text);
   }
 
   get state() {
-    return this.#states[this.#core.state(this.#isRoom)];
+    return this.#states[this.#read(this.#isRoom ? ROOM_STATE : CLIENT_STATE)] ?? "closed";
   }
 
   get peerId() {
-    return this.#core.peerId();
+    return this.#read(PEER_ID);
   }
 
   get latencyMs() {
-    return this.#core.latencyMs();
+    return this.#read(LATENCY);
   }
 
   get channel() {
-    return this.#core.channel();
+    return this.#read(CHANNEL);
   }
 
   get maxMessageSize() {
-    return this.#core.maxMessageSize();
+    return this.#read(MAX_MESSAGE_SIZE);
   }
 
   get remotes() {
+    this.#read(REMOTES);
     // The core may know of somebody whose turn to be constructed has not come.
-    return this.#core.remotes().map((id) => this.#remotes.get(id)).filter((peer) => peer);
+    return taken().map((id) => this.#remotes.get(id)).filter((peer) => peer);
   }
 
   remoteState(id) {
-    const number = this.#core.remoteState(id);
-    return number === undefined ? "closed" : REMOTE_STATES[number & 15];
+    return REMOTE_STATES[this.#read(REMOTE_STATE, id) % 16] ?? "closed";
   }
 
   isPolite(id) {
-    return this.#core.remoteState(id) >= 16;
+    return this.#read(REMOTE_STATE, id) >= 16;
   }
 
   remoteMetadata(id) {
-    return this.#core.remoteMetadata(id);
+    return this.#read(REMOTE_METADATA, id);
+  }
+
+  #read(what, remote = 0) {
+    try {
+      return this.#core.read(what, remote);
+    } catch {
+      // The core has failed. There is nothing to know any more.
+    }
   }
 
   /** Tells a remote about a track of ours; without metadata, that there is nothing to tell any more. */
   describeTrack(remote, { id, kind }, stream, metadata) {
-    this.#core.describeTrack(this, remote, id, kind, stream?.id, metadata);
+    this.#notify(DESCRIBE_TRACK, remote, 0, { trackId: id, kind, streamId: stream?.id, metadata });
   }
 
   get #states() {
@@ -218,8 +239,6 @@ export class Host {
     }
     for (const id of [...this.#connections.keys()]) this.closeConnection(id);
     this.tracks?.abandon();
-    // Where Rust code waits for a handler to return, it finds no host any more; neither does anybody else.
-    Object.setPrototypeOf(this, abandoned(err));
     for (const id of [...this.#calls.keys()]) this.#fail(id, err);
     for (const peer of this.#remotes.values()) {
       peer._leave();
@@ -234,22 +253,39 @@ export class Host {
   // ---- what the core asks of the platform
 
   openSocket(id, url) {
-    const socket = this.#options.webSocketFactory(url);
-    const detach = listen(socket, {
-      message: ({ data }) => this.#frame(id, data),
-      close: ({ code = 1006, reason = "" }) => {
-        detach();
-        this.#sockets.delete(id);
-        this.#notify(CLOSED, id, code, reason);
-      },
-      // A close follows, which says more; but an error that nobody listens to ends a Node process.
-      error: () => {},
-    });
-    this.#sockets.set(id, socket);
+    try {
+      const socket = this.#options.webSocketFactory(url);
+      const detach = listen(socket, {
+        message: ({ data }) => this.#frame(id, data),
+        close: ({ code = ABNORMAL, reason = "" }) => {
+          detach();
+          this.#sockets.delete(id);
+          this.#notify(CLOSED, id, code, reason);
+        },
+        // A close follows, which says more; but an error that nobody listens to ends a Node process.
+        error: () => {},
+      });
+      this.#sockets.set(id, socket);
+    } catch {
+      this.#notify(CLOSED, id, ABNORMAL, "the WebSocket could not be constructed");
+    }
   }
 
-  socket(id) {
-    return this.#sockets.get(id);
+  /** Sends a frame: its text, or what goes before a payload of the user's. */
+  sendFrame(id, head, payload) {
+    try {
+      this.#sockets.get(id).send(payload === undefined ? head : `${head}${payload}}`);
+    } catch {
+      // A socket that does not take a frame is closing; its close is what the core hears of.
+    }
+  }
+
+  closeSocket(id, code, reason) {
+    try {
+      this.#sockets.get(id).close(code, reason);
+    } catch {
+      // It is closed already.
+    }
   }
 
   fetchToken(operation) {
@@ -259,7 +295,7 @@ export class Host {
     );
   }
 
-  openConnection(id, remote, peerId, iceServers) {
+  openConnection(id, remote, peerId, ...iceServers) {
     let pc = null;
     let expect;
     const isNew = !this.#remotes.has(remote);
@@ -299,15 +335,21 @@ export class Host {
     return this.#connections.get(id)?.pc;
   }
 
-  report(promise, connection, operation) {
-    // What should be a promise comes from an object of the user's.
-    Promise.resolve(promise).then(
-      (value) => this.#notify(DONE, connection, operation, value),
-      (error) => this.#notify(FAILED, connection, operation, error),
-    );
+  /** Does a step of a negotiation; `argument` is JSON text. */
+  operate(id, operation, step, argument) {
+    const failed = (error) => this.#notify(FAILED, id, operation, error);
+    try {
+      // What should be a promise comes from an object of the user's.
+      Promise.resolve(this.connection(id)[OPERATIONS[step]](argument && JSON.parse(argument))).then(
+        (value) => this.#notify(DONE, id, operation, value),
+        failed,
+      );
+    } catch (error) {
+      failed(error);
+    }
   }
 
-  setIceServers(id, iceServers) {
+  setIceServers(id, ...iceServers) {
     try {
       const pc = this.connection(id);
       // What is left out is the default again: a connection that only relays would relay no longer.
@@ -380,34 +422,14 @@ export class Host {
     this.#take(id)?.resolve();
   }
 
-  rejectConnect(id, code, reason) {
-    this.#fail(id, errors.connect(code, reason));
-  }
-
-  rejectServer(id, code, requestId, message) {
-    this.#fail(id, errors.server(code, requestId, message));
-  }
-
-  rejectAckTimeout(id, requestId, timeoutMs) {
-    this.#fail(id, errors.ackTimeout(requestId, timeoutMs));
-  }
-
-  rejectOversized(id, size, cap) {
-    this.#fail(id, this.#isRoom ? errors.peerOversized(size, cap) : errors.oversized(size, cap));
-  }
-
-  rejectToken(id, kind, error) {
-    this.#fail(id, errors.token(kind, scrubbed(error)));
-  }
-
-  reject(id, why) {
+  reject(id, why, ...details) {
     const method = METHODS[this.#calls.get(id)?.kind];
-    this.#fail(id, errors.refused(why, method, this.state, this.#isRoom));
+    this.#fail(id, rejections[why]({ method, state: this.state, isRoom: this.#isRoom }, ...details));
   }
 
   // ---- what the application hears of
 
-  stateChange(from, to) {
+  stateChange(to, from) {
     const change = { from: this.#states[from], to: this.#states[to] };
     this.#told = change.to;
     this.#options.log("info", "the state has changed", change);
@@ -433,7 +455,7 @@ export class Host {
     }
   }
 
-  connected(peerId, serverTime, expiresAt = null, isReconnect, maxMessageSize, iceServers, resumed) {
+  connected(maxMessageSize, peerId, serverTime, expiresAt = null, isReconnect, resumed, ...iceServers) {
     this.#surface.emit("connected", {
       peerId, serverTime, expiresAt, isReconnect, maxMessageSize, resumed,
       ...(iceServers.length > 0 && { iceServers }),
@@ -446,7 +468,7 @@ export class Host {
   }
 
   /** A `message` or `direct` frame. What is shown of it, and of `presence`, is what the core has read. */
-  message({ type, channel, from, fromMetadata, data }, hasMetadata) {
+  message(hasMetadata, { type, channel, from, fromMetadata, data }) {
     const isDirect = type === "direct";
     let event;
     if (this.#isRoom) {
@@ -460,11 +482,11 @@ export class Host {
     this.#surface.emit(type, event);
   }
 
-  presence({ channel, joined, left }) {
+  presence(_, { channel, joined, left }) {
     this.#surface.emit("presence", { channel, joined, left });
   }
 
-  serverError(code, requestId, message) {
+  serverError(_, code, requestId, message) {
     if (this.#isRoom) this.#surface.emit("error", { err: errors.named(code, message ?? "server error") });
     else this.#surface.emit("server-error", { ...optional("requestId", requestId), code, ...optional("message", message) });
   }
@@ -474,16 +496,16 @@ export class Host {
   }
 
   tokenProviderError(consecutiveFailures, kind, error) {
-    const err = errors.token(kind, scrubbed(error));
+    const err = errors.token(kind, error);
     if (this.#isRoom) this.#surface.emit("error", { err: errors.tokenProvider(err) });
     else this.#surface.emit("token-provider-error", { consecutiveFailures, err });
   }
 
-  joined(peerId, channel) {
+  joined(_, peerId, channel) {
     this.#surface.emit("joined", { peerId, channel });
   }
 
-  left(peerId = null, channel = null, reason) {
+  left(_, peerId = null, channel = null, reason) {
     this.tracks.end();
     this.#surface.emit("left", { peerId, channel, ...optional("reason", reason) });
     this.#surface._end(true);
@@ -520,7 +542,7 @@ export class Host {
     peer?.emit("connection-reset", {});
   }
 
-  trackMeta(id, trackId, kind, streamId, metadata) {
+  trackMeta(id, trackId, metadata, kind, streamId) {
     if (this.tracks.announced(id, trackId, metadata)) return;
     this.#remotes.get(id)?._incoming.describe(trackId, kind, streamId, metadata);
   }
@@ -535,7 +557,7 @@ export class Host {
     this.#remotes.get(id)?.emit("negotiation-error", { err: new IceRestartExhaustedError() });
   }
 
-  remoteError(id, isCandidate, err) {
+  remoteError(id, err, isCandidate) {
     this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err: scrubbed(err) });
   }
 }

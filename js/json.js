@@ -13,6 +13,9 @@ export const text = (value, name) => {
   return typeof found === "string" ? found : undefined;
 };
 
+/** The value if it is a number, which in JSON is never NaN. */
+export const number = (value) => (typeof value === "number" ? value : NaN);
+
 /**
  * Leaves in a list of a frame only the peers among its first `max` items, with their ids and metadata only, and answers
  * the ids, each with a line feed behind it. An id that has one itself is none.

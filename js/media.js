@@ -9,7 +9,7 @@
 // known by the id that it has at its sender, or else by its stream and kind: not every stack keeps the id, and none
 // does where an answer brings the track.
 
-import { errors, MeteredPeerReplaceTrackError, MeteredPeerStateError } from "./errors.js";
+import { errors, MeteredPeerOversizedError, MeteredPeerReplaceTrackError, MeteredPeerStateError } from "./errors.js";
 import { encodePayload } from "./host.js";
 import { utf8Length } from "./payload.js";
 import { listen } from "./platform.js";
@@ -19,9 +19,6 @@ import { scrubbed } from "./scrub.js";
 const ENVELOPE_BYTES = 1024;
 
 const MAX_DESCRIBED_TRACKS = 512;
-
-/** The state in which a room is not to be called, as `errors.refused` numbers it. */
-const INVALID_STATE = 3;
 
 export const mustBeTrack = (argument, value) => {
   if (typeof value?.id !== "string" || typeof value.kind !== "string") {
@@ -175,13 +172,13 @@ export class Outgoing {
     const text = encodePayload(metadata, "metadata");
     if (text[0] !== "{") throw errors.invalid("metadata", "must be an object", metadata);
     const [size, cap] = [utf8Length(text) + ENVELOPE_BYTES, this.#host.maxMessageSize];
-    if (size > cap) throw errors.peerOversized(size, cap);
+    if (size > cap) throw new MeteredPeerOversizedError(size, cap);
     return text;
   }
 
   #mustBeOpen(method) {
     const { state } = this.#host;
-    if (state === "leaving" || state === "closed") throw errors.refused(INVALID_STATE, method, state, true);
+    if (state === "leaving" || state === "closed") throw errors.state({ method, state, isRoom: true });
   }
 }
 

@@ -44,9 +44,8 @@ export class MeteredPeer extends Emitter {
     return this.remotePeers.find(({ id }) => id === peerId);
   }
 
-  async join(channel, options) {
-    const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
-    return this.#host.call(JOIN, "channel", channel, Number(metadata), undefined, options);
+  join(channel, options) {
+    return this.#host.enter(JOIN, options, channel);
   }
 
   async joined(channel, options) {
@@ -56,13 +55,13 @@ export class MeteredPeer extends Emitter {
 
   async send(data, options) {
     checkData(data);
-    return this.#host.send(BROADCAST, undefined, undefined, data, options);
+    return this.#host.send(BROADCAST, options, data);
   }
 
   async sendTo(peerId, data, options) {
     check(typeof peerId === "string" && peerId !== "", "peerId", "must be a string that is not empty", peerId);
     checkData(data);
-    return this.#host.send(SEND_TO, "peerId", peerId, data, options);
+    return this.#host.send(SEND_TO, options, data, "peerId", peerId);
   }
 
   async getStats() {
@@ -117,7 +116,7 @@ export class MeteredPeer extends Emitter {
   }
 
   close(reason) {
-    return this.#host.call(CLOSE, undefined, reason === undefined ? undefined : String(reason), 1000);
+    return this.#host.call(CLOSE, undefined, undefined, reason === undefined ? undefined : String(reason), 1000);
   }
 
   toJSON() {

@@ -49,7 +49,7 @@ export class RemotePeer extends Emitter {
 
   async send(data, options) {
     this.#mustBePresent();
-    return this.#host.send(SEND_TO, "peerId", this.#id, data, options);
+    return this.#host.send(SEND_TO, options, data, "peerId", this.#id);
   }
 
   createDataChannel(label, init = {}) {

@@ -4,7 +4,7 @@ import { Emitter } from "./emitter.js";
 import { errors } from "./errors.js";
 import { CLOSE, CONNECT, Host, PUBLISH, SEND_TO, SUBSCRIBE, UNSUBSCRIBE } from "./host.js";
 import { utf8Length } from "./payload.js";
-import { option, parseOptions } from "./options.js";
+import { parseOptions } from "./options.js";
 
 export class SignallingClient extends Emitter {
   #host;
@@ -28,7 +28,7 @@ export class SignallingClient extends Emitter {
   }
 
   connect(options) {
-    return this.#host.call(CONNECT, undefined, undefined, 0, undefined, options);
+    return this.#host.call(CONNECT, options);
   }
 
   async close(code = 1000, reason = "client requested close") {
@@ -39,24 +39,23 @@ export class SignallingClient extends Emitter {
     if (typeof reason !== "string" || utf8Length(reason) > 123) {
       throw errors.invalid("reason", "must be a string of at most 123 bytes", reason);
     }
-    return this.#host.call(CLOSE, undefined, reason, code);
+    return this.#host.call(CLOSE, undefined, undefined, reason, code);
   }
 
-  async subscribe(channel, options) {
-    const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
-    return this.#host.call(SUBSCRIBE, "channel", channel, Number(metadata), undefined, options);
+  subscribe(channel, options) {
+    return this.#host.enter(SUBSCRIBE, options, channel);
   }
 
   unsubscribe(channel, options) {
-    return this.#host.call(UNSUBSCRIBE, "channel", channel, 0, undefined, options);
+    return this.#host.call(UNSUBSCRIBE, options, "channel", channel);
   }
 
   publish(channel, data, options) {
-    return this.#host.send(PUBLISH, "channel", channel, data, options);
+    return this.#host.send(PUBLISH, options, data, "channel", channel);
   }
 
   send(peerId, data, options) {
-    return this.#host.send(SEND_TO, "peerId", peerId, data, options);
+    return this.#host.send(SEND_TO, options, data, "peerId", peerId);
   }
 
   toJSON() {

@@ -12,13 +12,15 @@ use metered_protocol::{
 use wasm_bindgen::prelude::*;
 
 use crate::driver::Driver;
-use crate::host::Host;
+use crate::host::{Argument, Host};
 use crate::json::Json;
+use crate::tracks::Tracks;
 
 /// A `SignallingClient` or a `MeteredPeer`, without its JavaScript side. Used by `js/host.js` only.
 #[wasm_bindgen(skip_typescript)]
 pub struct Client {
     driver: Driver,
+    pub(crate) tracks: Tracks,
 }
 
 /// The calls, as `js/host.js` numbers them.
@@ -48,24 +50,38 @@ mod happened {
     pub(super) const FAILED: u32 = 10;
     pub(super) const CHECK_LINK: u32 = 11;
     pub(super) const ABORTED: u32 = 12;
+    pub(super) const DESCRIBE_TRACK: u32 = 13;
+}
+
+/// What can be read, as `js/host.js` numbers it.
+mod read {
+    pub(super) const CLIENT_STATE: u32 = 0;
+    pub(super) const ROOM_STATE: u32 = 1;
+    pub(super) const PEER_ID: u32 = 2;
+    pub(super) const CHANNEL: u32 = 3;
+    pub(super) const LATENCY: u32 = 4;
+    pub(super) const MAX_MESSAGE_SIZE: u32 = 5;
+    pub(super) const REMOTES: u32 = 6;
+    pub(super) const REMOTE_STATE: u32 = 7;
+    pub(super) const REMOTE_METADATA: u32 = 8;
+    pub(super) const SEND_COUNTS: u32 = 9;
+    pub(super) const RECEIVE_COUNTS: u32 = 10;
 }
 
 #[wasm_bindgen]
 impl Client {
-    /// Checks what only the core can: the address, and that `numbers` describe a backoff. Fails with the option's
+    /// Checks what only the core can: the address, and that the numbers describe a backoff. Fails with the option's
     /// name and the rule it breaks, parted by a space.
     ///
-    /// `key` is absent with a token provider. `numbers` are, in this order: `tokenProviderTimeoutMs`,
+    /// `settings` are, in this order: the API key, absent with a token provider; the address of the server, if given; what
+    /// names this life of a room for its data tracks, absent without a room; `autoResubscribe`, `tokenProviderTimeoutMs`,
     /// `inactivityTimeoutMs`, `refreshBeforeExpiryMs`, and, absent when there is to be no reconnect, the five of
     /// `ReconnectOptions`.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        key: Option<String>,
-        url: Option<String>,
-        numbers: &Array,
-        auto_resubscribe: bool,
-        is_room: bool,
-    ) -> Result<Client, String> {
+    pub fn new(settings: &Array) -> Result<Client, String> {
+        let text = |at| Json(settings.get(at)).string();
+        let number = |at| Json(settings.get(at)).number().unwrap_or(f64::NAN);
+        let (key, url, epoch) = (text(0), text(1), text(2));
         let url = ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT))
             .map_err(|why| broken("url", why.must()))?;
         let credential = match key {
@@ -73,28 +89,28 @@ impl Client {
             None => Credential::TokenProvider,
         };
         let mut config = Config::new(url, credential);
-        config.auto_resubscribe = auto_resubscribe;
-        let number = |at| numbers.get(at).as_f64().unwrap_or(f64::NAN);
-        config.token_provider_timeout_ms = number(0) as u64;
+        config.auto_resubscribe = Json(settings.get(3)).boolean() == Some(true);
+        config.token_provider_timeout_ms = number(4) as u64;
         config.inactivity_timeout_ms =
-            Some(number(1)).filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| ms as u64);
-        config.refresh_before_expiry_ms = number(2) as u64;
+            Some(number(5)).filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| ms as u64);
+        config.refresh_before_expiry_ms = number(6) as u64;
         config.reconnect = None;
-        if numbers.length() > 3 {
+        if settings.length() > 7 {
             let reconnect = Reconnect {
-                initial_delay_ms: number(3),
-                multiplier: number(4),
-                max_delay_ms: number(5),
-                jitter_ratio: number(6),
-                max_attempts: number(7),
+                initial_delay_ms: number(7),
+                multiplier: number(8),
+                max_delay_ms: number(9),
+                jitter_ratio: number(10),
+                max_attempts: number(11),
             };
             reconnect.validate().map_err(|why| broken(why.option, why.must))?;
             config.reconnect = Some(reconnect);
         }
         // Jitter needs no cryptography.
         let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
+        let is_room = epoch.is_some();
         let core = if is_room { Core::room(config, seed) } else { Core::signalling(config, seed) };
-        Ok(Self { driver: Driver::new(core) })
+        Ok(Self { driver: Driver::new(core), tracks: Tracks::new(epoch.unwrap_or_default()) })
     }
 
     /// Makes a call, whose end `host` hears of by its number `id`. Fails at once, with the rule that it breaks, for
@@ -131,7 +147,8 @@ impl Client {
         Ok(())
     }
 
-    /// Something happened to the socket, connection or call `id`, to the operation `operation` of it, or to time.
+    /// Something happened to the socket, connection or call `id`, to the operation `operation` of it, or to time. Or the
+    /// remote `id` is to know about a track, before the offer that carries it.
     pub fn notify(&self, host: &Host, kind: u32, id: u32, operation: u32, value: JsValue) {
         let connection = |event| Input::Connection(ConnectionId(id), event);
         let op = OperationId(operation);
@@ -165,81 +182,47 @@ impl Client {
             happened::FAILED => connection(ConnectionEvent::Done(op, Err(Json(value)))),
             happened::CHECK_LINK => Input::CheckLink,
             happened::ABORTED => Input::Aborted(CallId(id)),
+            happened::DESCRIBE_TRACK => Input::DescribeTrack(RemoteId(id), track(&Json(value))),
             _ => return,
         };
         self.driver.input(host, input);
     }
 
-    /// Tells a remote about a track, before the offer that carries it. `metadata` is JSON text; absent, it clears.
-    #[wasm_bindgen(js_name = describeTrack)]
-    pub fn describe_track(
-        &self,
-        host: &Host,
-        remote: u32,
-        track_id: String,
-        kind: String,
-        stream_id: Option<String>,
-        metadata: Option<String>,
-    ) {
-        let meta = TrackMeta { track_id, metadata: metadata.map(JsonText), stream_id, kind: Some(kind) };
-        self.driver.input(host, Input::DescribeTrack(RemoteId(remote), meta));
-    }
-
-    /// The longest frame that the server takes, in bytes.
-    #[wasm_bindgen(js_name = maxMessageSize)]
-    pub fn max_message_size(&self) -> u32 {
-        self.driver.read(|core| core.max_message_size() as u32)
-    }
-
-    /// The number of the state: of the room, or without one, of the connection to the server.
-    pub fn state(&self, is_room: bool) -> u32 {
-        self.driver.read(
-            |core| {
-                if is_room { core.room_state() as u32 } else { core.signalling_state() as u32 }
-            },
-        )
-    }
-
-    /// The latest round trip to the server, in milliseconds.
-    #[wasm_bindgen(js_name = latencyMs)]
-    pub fn latency_ms(&self) -> Option<u32> {
-        self.driver.read(|core| core.latency_ms()).map(|ms| ms as u32)
-    }
-
-    /// Our peer id.
-    #[wasm_bindgen(js_name = peerId)]
-    pub fn peer_id(&self) -> Option<String> {
-        self.driver.read(|core| core.peer_id().map(|id| id.as_str().to_owned()))
-    }
-
-    /// The joined channel.
-    pub fn channel(&self) -> Option<String> {
-        self.driver.read(|core| core.channel().map(|channel| channel.as_str().to_owned()))
-    }
-
-    /// The remotes in the order of their peer ids.
-    pub fn remotes(&self) -> Array {
-        let ids = Array::new();
+    /// Reads what is known of us, or of the remote `id`. Several values are handed over: the numbers of all remotes, in the
+    /// order of their peer ids, and what became of the frames of a data track, which `handle` names.
+    pub fn read(&self, what: u32, id: u32, handle: u16) -> JsValue {
         self.driver.read(|core| {
-            for (id, _) in core.remotes() {
-                ids.push(&id.0.into());
-            }
-        });
-        ids
-    }
-
-    /// The number of a remote's state, plus 16 if we are the polite side; undefined once it has left.
-    #[wasm_bindgen(js_name = remoteState)]
-    pub fn remote_state(&self, remote: u32) -> Option<u32> {
-        let view = self.driver.read(|core| core.remote(RemoteId(remote)))?;
-        Some(view.state as u32 + if view.polite { 16 } else { 0 })
-    }
-
-    /// A remote's metadata.
-    #[wasm_bindgen(js_name = remoteMetadata)]
-    pub fn remote_metadata(&self, remote: u32) -> JsValue {
-        let view = self.driver.read(|core| core.remote(RemoteId(remote)));
-        view.and_then(|view| view.metadata).map_or(JsValue::UNDEFINED, |json| json.0)
+            let text = |text: Option<&str>| text.map(JsValue::from);
+            let number = |number: u32| Some(number.into());
+            let remote = || core.remote(RemoteId(id));
+            let value = match what {
+                read::CLIENT_STATE => number(core.signalling_state() as u32),
+                read::ROOM_STATE => number(core.room_state() as u32),
+                read::PEER_ID => text(core.peer_id().map(|id| id.as_str())),
+                read::CHANNEL => text(core.channel().map(|channel| channel.as_str())),
+                read::LATENCY => core.latency_ms().map(|ms| (ms as u32).into()),
+                read::MAX_MESSAGE_SIZE => number(core.max_message_size() as u32),
+                read::REMOTES => {
+                    core.remotes().for_each(|(id, _)| id.0.hand());
+                    None
+                }
+                // Plus 16 if we are the polite side.
+                read::REMOTE_STATE => {
+                    remote().map(|view| (view.state as u32 + u32::from(view.polite) * 16).into())
+                }
+                read::REMOTE_METADATA => remote().and_then(|view| view.metadata).map(|json| json.0),
+                read::SEND_COUNTS => {
+                    self.tracks.hand_send_counts(handle);
+                    None
+                }
+                read::RECEIVE_COUNTS => {
+                    self.tracks.hand_receive_counts(RemoteId(id), handle);
+                    None
+                }
+                _ => None,
+            };
+            value.unwrap_or(JsValue::UNDEFINED)
+        })
     }
 }
 
@@ -261,6 +244,16 @@ fn candidate(value: Json) -> Option<Option<Candidate>> {
         return Some(None);
     }
     Candidate::parse(&value).ok().map(Some)
+}
+
+/// Reads what is to be said about a track, where the metadata is JSON text; absent, it clears.
+fn track(value: &Json) -> TrackMeta<JsonText> {
+    TrackMeta {
+        track_id: value.text(Field::TrackId).unwrap_or_default(),
+        metadata: value.text(Field::Metadata).map(JsonText),
+        stream_id: value.text(Field::StreamId),
+        kind: value.text(Field::Kind),
+    }
 }
 
 /// Reads what an operation answered: a description, if it created one.

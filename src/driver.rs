@@ -6,16 +6,13 @@
 
 use std::cell::{Cell, RefCell};
 
-use js_sys::{Array, JsString, Promise};
 use metered_core::{
-    CallError, CallId, Command, Connected, ConnectionEvent, ConnectionId, Core, Event, FrameText, Input,
-    Instant, Operation, OperationId, Output, RemoteEvent, RoomError, RoomEvent, SignallingEvent, SocketEvent,
-    SocketId, TokenFailure,
+    CallError, CallId, Command, Connected, Core, Event, FrameText, Input, Operation, Output, RemoteEvent,
+    RoomError, RoomEvent, SignallingEvent, TokenFailure,
 };
-use metered_protocol::{Candidate, CloseCode, Description, SdpType, Secret, ToJson};
-use wasm_bindgen::prelude::*;
+use metered_protocol::{ServerError, ToJson};
 
-use crate::host::{self, Host, RtcPeerConnection};
+use crate::host::{Ask, Host, now};
 use crate::json::Json;
 
 pub(crate) struct Driver {
@@ -23,14 +20,28 @@ pub(crate) struct Driver {
     draining: Cell<bool>,
 }
 
-/// Why a call fails without more to say, as `js/host.js` numbers it.
+/// Why a call fails, as `js/errors.js` numbers it.
 mod reject {
-    pub(super) const NOT_CONNECTED: u32 = 0;
-    pub(super) const DISCONNECTED: u32 = 1;
-    pub(super) const CLOSED: u32 = 2;
-    pub(super) const INVALID_STATE: u32 = 3;
+    pub(super) const CONNECT: u32 = 0;
+    pub(super) const TOKEN: u32 = 1;
+    pub(super) const SERVER: u32 = 2;
+    pub(super) const ACK_TIMEOUT: u32 = 3;
+    pub(super) const OVERSIZED: u32 = 4;
+    pub(super) const NOT_CONNECTED: u32 = 5;
+    pub(super) const DISCONNECTED: u32 = 6;
+    pub(super) const CLOSED: u32 = 7;
+    pub(super) const INVALID_STATE: u32 = 8;
     /// The refusals of `MeteredPeerSendError` follow.
-    pub(super) const SEND: u32 = 4;
+    pub(super) const SEND: u32 = 9;
+}
+
+/// The methods of an `RTCPeerConnection`, as `js/host.js` numbers them.
+mod operation {
+    pub(super) const CREATE_OFFER: u32 = 0;
+    pub(super) const CREATE_ANSWER: u32 = 1;
+    pub(super) const SET_LOCAL_DESCRIPTION: u32 = 2;
+    pub(super) const SET_REMOTE_DESCRIPTION: u32 = 3;
+    pub(super) const ADD_ICE_CANDIDATE: u32 = 4;
 }
 
 impl Driver {
@@ -38,7 +49,7 @@ impl Driver {
         Self { core: RefCell::new(core), draining: Cell::new(false) }
     }
 
-    /// Reads the core's state. `read` must not call JavaScript.
+    /// Reads the core's state. `read` must not call JavaScript that could call back.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Core<Json>) -> T) -> T {
         read(&self.core.borrow())
     }
@@ -52,235 +63,194 @@ impl Driver {
         loop {
             let output = self.core.borrow_mut().poll_output();
             match &output {
-                Some(Output::Command(command)) => self.command(host, command),
+                Some(Output::Command(command)) => carry_out(host, command),
                 Some(Output::Event(event)) => emit(host, event),
                 Some(Output::Settle(call, result)) => settle(host, *call, result),
-                Some(Output::Log(level, message)) => host.log(*level as u32, message),
+                Some(Output::Log(level, message)) => host.with(*message).ask(Ask::Log, *level as u32),
                 None => break,
             }
         }
         self.draining.set(false);
         let next = self.core.borrow().poll_timeout();
         // Late by less than a millisecond rather than early: early would be once more.
-        host.arm(next.map_or(f64::INFINITY, |at| at.since(now()) as f64 + 1.0));
-    }
-
-    fn command(&self, host: &Host, command: &Command<Json>) {
-        match command {
-            Command::OpenSocket(id, url) => self.open_socket(host, *id, url),
-            Command::SendFrame(id, frame) => {
-                // A socket that does not take a frame is closing; its close is what the core hears of.
-                let _ = host.socket(id.0).map(|socket| socket.send(&text(frame)));
-            }
-            Command::CloseSocket(id, code, reason) => {
-                let _ = host.socket(id.0).map(|socket| socket.close(code.0, reason));
-            }
-            Command::FetchToken(op) => host.fetch_token(op.0),
-            Command::CreateConnection { connection, remote, peer_id, ice_servers } => {
-                let servers = ice_server_list(ice_servers);
-                host.open_connection(connection.0, remote.0, peer_id.as_str(), servers);
-            }
-            Command::SetIceServers(id, servers) => host.set_ice_servers(id.0, ice_server_list(servers)),
-            Command::Operate(id, op, operation) => self.operate(host, *id, *op, operation),
-            Command::CloseConnection(id) => host.close_connection(id.0),
-        }
-    }
-
-    fn open_socket(&self, host: &Host, id: SocketId, url: &Secret) {
-        if host.open_socket(id.0, url.expose()).is_err() {
-            let reason = "the WebSocket could not be constructed".to_owned();
-            self.input(host, Input::Socket(id, SocketEvent::Closed { code: CloseCode::ABNORMAL, reason }));
-        }
-    }
-
-    fn operate(&self, host: &Host, id: ConnectionId, op: OperationId, operation: &Operation) {
-        let Some(connection) = host.connection(id.0) else { return };
-        match begin(&connection, operation) {
-            Ok(promise) => host.report(&promise, id.0, op.0),
-            Err(error) => {
-                self.input(host, Input::Connection(id, ConnectionEvent::Done(op, Err(Json(error)))));
-            }
-        }
+        host.ask(Ask::Arm, next.map_or(f64::INFINITY, |at| at.since(now()) as f64 + 1.0));
     }
 }
 
-/// Begins an operation of a negotiation.
-fn begin(connection: &RtcPeerConnection, operation: &Operation) -> Result<Promise, JsValue> {
-    match operation {
-        Operation::CreateOffer { ice_restart: false } => connection.create_offer(&JsValue::UNDEFINED),
-        Operation::CreateOffer { ice_restart: true } => {
-            connection.create_offer(&host::parse_json(r#"{"iceRestart":true}"#)?)
+fn carry_out(host: &Host, command: &Command<Json>) {
+    match command {
+        Command::OpenSocket(id, url) => host.with(url.expose()).ask(Ask::OpenSocket, id.0),
+        Command::SendFrame(id, frame) => send_frame(host, id.0, frame),
+        Command::CloseSocket(id, code, reason) => {
+            host.with(u32::from(code.0)).with(reason.as_str()).ask(Ask::CloseSocket, id.0);
         }
-        Operation::CreateAnswer => connection.create_answer(),
-        Operation::SetLocal(description) => connection.set_local_description(&description_init(description)?),
-        Operation::SetRemote(description) => {
-            connection.set_remote_description(&description_init(description)?)
+        Command::FetchToken(op) => host.ask(Ask::FetchToken, op.0),
+        Command::CreateConnection { connection, remote, peer_id, ice_servers } => {
+            let host = host.with(remote.0).with(peer_id.as_str());
+            host.with(&**ice_servers).ask(Ask::OpenConnection, connection.0);
+        }
+        Command::SetIceServers(id, servers) => host.with(&**servers).ask(Ask::SetIceServers, id.0),
+        Command::Operate(id, op, operation) => {
+            let (method, argument) = method_of(operation);
+            host.with(op.0).with(method).with(argument.as_deref()).ask(Ask::Operate, id.0);
+        }
+        Command::CloseConnection(id) => host.ask(Ask::CloseConnection, id.0),
+    }
+}
+
+/// The method that does a step of a negotiation, and its argument as JSON text.
+fn method_of(operation: &Operation) -> (u32, Option<String>) {
+    let mut text = String::new();
+    let method = match operation {
+        Operation::CreateOffer { ice_restart: false } => return (operation::CREATE_OFFER, None),
+        Operation::CreateAnswer => return (operation::CREATE_ANSWER, None),
+        Operation::CreateOffer { ice_restart: true } => {
+            text.push_str(r#"{"iceRestart":true}"#);
+            operation::CREATE_OFFER
+        }
+        Operation::SetLocal(description) => {
+            description.write_json(&mut text);
+            operation::SET_LOCAL_DESCRIPTION
         }
         // A stack that reads `sdp` before it looks at the type finds a string.
         Operation::Rollback => {
-            connection.set_local_description(&host::parse_json(r#"{"type":"rollback","sdp":""}"#)?)
+            text.push_str(r#"{"type":"rollback","sdp":""}"#);
+            operation::SET_LOCAL_DESCRIPTION
         }
-        Operation::AddCandidate(candidate) => connection.add_ice_candidate(&candidate_init(candidate)?),
-    }
+        Operation::SetRemote(description) => {
+            description.write_json(&mut text);
+            operation::SET_REMOTE_DESCRIPTION
+        }
+        Operation::AddCandidate(candidate) => {
+            match candidate {
+                Some(candidate) => candidate.write_json(&mut text),
+                None => text.push_str("null"),
+            }
+            operation::ADD_ICE_CANDIDATE
+        }
+    };
+    (method, Some(text))
 }
 
-fn description_init(description: &Description) -> Result<JsValue, JsValue> {
-    let mut text = String::from(match description.kind {
-        SdpType::Offer => r#"{"type":"offer","sdp":"#,
-        SdpType::Answer => r#"{"type":"answer","sdp":"#,
-    });
-    metered_protocol::write_string(&mut text, &description.sdp);
-    text.push('}');
-    host::parse_json(&text)
-}
-
-fn candidate_init(candidate: &Option<Candidate>) -> Result<JsValue, JsValue> {
-    let Some(candidate) = candidate else { return Ok(JsValue::NULL) };
-    let mut text = String::new();
-    candidate.write_json(&mut text);
-    host::parse_json(&text)
-}
-
-/// A frame's text. The user's payload is spliced in without entering linear memory.
-fn text(frame: &FrameText<Json>) -> JsValue {
-    let head = JsString::from(frame.head.as_str());
-    match &frame.payload {
-        None => head.into(),
-        Some(Json(payload)) => head.concat(payload).concat(&"}".into()).into(),
-    }
+/// The user's payload is spliced in over there: it does not enter linear memory.
+fn send_frame(host: &Host, id: u32, frame: &FrameText<Json>) {
+    host.with(frame.head.as_str()).with(frame.payload.as_ref()).ask(Ask::SendFrame, id);
 }
 
 fn settle(host: &Host, call: CallId, result: &Result<(), CallError<Json>>) {
     let call = call.0;
-    let Err(error) = result else { return host.resolve(call) };
+    let Err(error) = result else { return host.ask(Ask::Resolve, call) };
     match error {
-        CallError::Connect(code, reason) => host.reject_connect(call, code.0, reason),
-        CallError::Token(failure) => {
-            let (kind, error) = token_failure(failure);
-            host.reject_token(call, kind, &error);
+        CallError::Connect(code, reason) => {
+            host.with(reject::CONNECT).with(u32::from(code.0)).with(reason.as_str())
         }
-        CallError::Server(error) => {
-            let request_id = error.request_id.as_ref().map_or("", |id| id.as_str());
-            host.reject_server(call, error.code.as_str(), request_id, error.message.as_deref());
-        }
+        CallError::Token(failure) => with_failure(host.with(reject::TOKEN), failure),
+        CallError::Server(error) => with_error(host.with(reject::SERVER), error),
         CallError::AckTimeout { request_id, timeout_ms } => {
-            host.reject_ack_timeout(call, request_id.as_str(), *timeout_ms as f64);
+            host.with(reject::ACK_TIMEOUT).with(request_id.as_str()).with(*timeout_ms as f64)
         }
-        CallError::Oversized { size, cap } => host.reject_oversized(call, *size, *cap),
-        CallError::NotConnected => host.reject(call, reject::NOT_CONNECTED),
-        CallError::Disconnected => host.reject(call, reject::DISCONNECTED),
-        CallError::Closed => host.reject(call, reject::CLOSED),
-        CallError::InvalidState => host.reject(call, reject::INVALID_STATE),
-        CallError::Send(refusal) => host.reject(call, reject::SEND + *refusal as u32),
+        CallError::Oversized { size, cap } => {
+            host.with(reject::OVERSIZED).with(*size as u32).with(*cap as u32)
+        }
+        CallError::NotConnected => host.with(reject::NOT_CONNECTED),
+        CallError::Disconnected => host.with(reject::DISCONNECTED),
+        CallError::Closed => host.with(reject::CLOSED),
+        CallError::InvalidState => host.with(reject::INVALID_STATE),
+        CallError::Send(refusal) => host.with(reject::SEND + *refusal as u32),
     }
+    .ask(Ask::Reject, call);
 }
 
 fn emit(host: &Host, event: &Event<Json>) {
     match event {
         Event::Signalling(event) => emit_signalling(host, event),
         Event::Room(event) => emit_room(host, event),
-        Event::Remote(remote, event) => match event {
-            RemoteEvent::StateChange { from, to } => {
-                host.remote_state_change(remote.0, *from as u32, *to as u32);
-            }
-            RemoteEvent::ConnectionReset => host.connection_reset(remote.0),
-            RemoteEvent::TrackMeta(meta) => host.track_meta(
-                remote.0,
-                &meta.track_id,
-                meta.kind.as_deref(),
-                meta.stream_id.as_deref(),
-                &value(&meta.metadata),
-            ),
-            RemoteEvent::SignalsLost => host.signals_lost(remote.0),
-            RemoteEvent::NegotiationError(Json(error)) => host.remote_error(remote.0, false, error),
-            RemoteEvent::IceCandidateError(Json(error)) => host.remote_error(remote.0, true, error),
-            RemoteEvent::IceRestartExhausted => host.ice_restart_exhausted(remote.0),
-        },
+        Event::Remote(remote, event) => emit_remote(host, remote.0, event),
     }
 }
 
 fn emit_signalling(host: &Host, event: &SignallingEvent<Json>) {
     match event {
-        SignallingEvent::Connected(connected) => emit_connected(host, connected),
+        SignallingEvent::Connected(Connected { welcome, is_reconnect }) => host
+            .with(welcome.peer_id.as_str())
+            .with(welcome.server_time)
+            .with(welcome.expires_at)
+            .with(*is_reconnect)
+            .with(welcome.resumed)
+            .with(&*welcome.ice_servers)
+            .ask(Ask::Connected, welcome.max_message_size),
         SignallingEvent::Disconnected { code, reason, will_reconnect } => {
-            host.disconnected(code.0, reason, *will_reconnect);
+            host.with(reason.as_str()).with(*will_reconnect).ask(Ask::Disconnected, code.0);
         }
-        SignallingEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
+        SignallingEvent::StateChange { from, to } => {
+            host.with(*from as u32).ask(Ask::StateChange, *to as u32)
+        }
         // Their strings are shown as they came: the way back here and there costs as much as all the rest.
-        SignallingEvent::Message { message, frame: Json(frame) } => {
-            host.message(frame, message.from_metadata.is_some());
+        SignallingEvent::Message { message, frame } => {
+            host.with(frame).ask(Ask::Message, message.from_metadata.is_some());
         }
-        SignallingEvent::Presence { frame: Json(frame), .. } => host.presence(frame),
-        SignallingEvent::ServerError(error) => {
-            let request_id = error.request_id.as_ref().map(|id| id.as_str());
-            host.server_error(error.code.as_str(), request_id, error.message.as_deref());
-        }
-        SignallingEvent::GoingAway { retry_after_ms } => host.going_away(*retry_after_ms as f64),
+        SignallingEvent::Presence { frame, .. } => host.with(frame).ask(Ask::Presence, 0),
+        SignallingEvent::ServerError(error) => with_error(host, error).ask(Ask::ServerError, 0),
+        SignallingEvent::GoingAway { retry_after_ms } => host.ask(Ask::GoingAway, *retry_after_ms as f64),
         SignallingEvent::TokenProviderError { consecutive_failures, failure } => {
-            let (kind, error) = token_failure(failure);
-            host.token_provider_error(*consecutive_failures, kind, &error);
+            with_failure(host, failure).ask(Ask::TokenProviderError, *consecutive_failures);
         }
     }
-}
-
-fn emit_connected(host: &Host, Connected { welcome, is_reconnect }: &Connected<Json>) {
-    host.connected(
-        welcome.peer_id.as_str(),
-        welcome.server_time,
-        welcome.expires_at,
-        *is_reconnect,
-        welcome.max_message_size,
-        ice_server_list(&welcome.ice_servers),
-        welcome.resumed,
-    );
 }
 
 fn emit_room(host: &Host, event: &RoomEvent<Json>) {
     match event {
-        RoomEvent::Joined { peer_id, channel } => host.joined(peer_id.as_str(), channel.as_str()),
+        RoomEvent::Joined { peer_id, channel } => {
+            host.with(peer_id.as_str()).with(channel.as_str()).ask(Ask::Joined, 0);
+        }
         RoomEvent::Left { peer_id, channel, reason } => {
-            let peer_id = peer_id.as_ref().map(|id| id.as_str());
-            host.left(peer_id, channel.as_ref().map(|channel| channel.as_str()), reason.as_deref());
+            let host = host.with(peer_id.as_ref().map(|id| id.as_str()));
+            let host = host.with(channel.as_ref().map(|channel| channel.as_str()));
+            host.with(reason.as_deref()).ask(Ask::Left, 0);
         }
-        RoomEvent::StateChange { from, to } => host.state_change(*from as u32, *to as u32),
-        RoomEvent::PeerJoined(remote) => host.peer_joined(remote.0),
-        RoomEvent::PeerLeft(remote, metadata) => host.peer_left(remote.0, &value(metadata)),
-        RoomEvent::Data { message, frame: Json(frame) } => {
-            host.message(frame, message.from_metadata.is_some());
+        RoomEvent::StateChange { from, to } => host.with(*from as u32).ask(Ask::StateChange, *to as u32),
+        RoomEvent::PeerJoined(remote) => host.ask(Ask::PeerJoined, remote.0),
+        RoomEvent::PeerLeft(remote, metadata) => host.with(metadata.as_ref()).ask(Ask::PeerLeft, remote.0),
+        RoomEvent::Data { message, frame } => {
+            host.with(frame).ask(Ask::Message, message.from_metadata.is_some());
         }
-        RoomEvent::Error(RoomError::Terminal(code)) => host.terminal(code.0),
-        RoomEvent::Error(RoomError::ReconcileTimeout) => host.reconcile_timeout(),
-        RoomEvent::Error(RoomError::Server(error)) => {
-            host.server_error(error.code.as_str(), None, error.message.as_deref());
-        }
+        RoomEvent::Error(RoomError::Terminal(code)) => host.ask(Ask::Terminal, code.0),
+        RoomEvent::Error(RoomError::ReconcileTimeout) => host.ask(Ask::ReconcileTimeout, 0),
+        RoomEvent::Error(RoomError::Server(error)) => with_error(host, error).ask(Ask::ServerError, 0),
         RoomEvent::Error(RoomError::TokenProvider(failures, failure)) => {
-            let (kind, error) = token_failure(failure);
-            host.token_provider_error(*failures, kind, &error);
+            with_failure(host, failure).ask(Ask::TokenProviderError, *failures);
         }
     }
 }
 
-/// The number of a failure in `js/host.js`, and what the provider threw.
-fn token_failure(failure: &TokenFailure<Json>) -> (u32, JsValue) {
+fn emit_remote(host: &Host, remote: u32, event: &RemoteEvent<Json>) {
+    match event {
+        RemoteEvent::StateChange { from, to } => {
+            host.with(*from as u32).with(*to as u32).ask(Ask::RemoteStateChange, remote);
+        }
+        RemoteEvent::ConnectionReset => host.ask(Ask::ConnectionReset, remote),
+        RemoteEvent::TrackMeta(meta) => {
+            let host = host.with(meta.track_id.as_str()).with(meta.metadata.as_ref());
+            host.with(meta.kind.as_deref()).with(meta.stream_id.as_deref()).ask(Ask::TrackMeta, remote);
+        }
+        RemoteEvent::SignalsLost => host.ask(Ask::SignalsLost, remote),
+        RemoteEvent::NegotiationError(error) => host.with(error).with(false).ask(Ask::RemoteError, remote),
+        RemoteEvent::IceCandidateError(error) => host.with(error).with(true).ask(Ask::RemoteError, remote),
+        RemoteEvent::IceRestartExhausted => host.ask(Ask::IceRestartExhausted, remote),
+    }
+}
+
+/// Hands over what the server has refused, and why.
+fn with_error<'a>(host: &'a Host, error: &ServerError) -> &'a Host {
+    let request_id = error.request_id.as_ref().map(|id| id.as_str());
+    host.with(error.code.as_str()).with(request_id).with(error.message.as_deref())
+}
+
+/// Hands over the number of a failure in `js/errors.js`, and what the provider threw.
+fn with_failure<'a>(host: &'a Host, failure: &TokenFailure<Json>) -> &'a Host {
     match failure {
-        TokenFailure::Threw(Json(error)) => (0, error.clone()),
-        TokenFailure::NotAToken => (1, JsValue::UNDEFINED),
-        TokenFailure::TimedOut => (2, JsValue::UNDEFINED),
+        TokenFailure::Threw(error) => host.with(0_u32).with(error),
+        TokenFailure::NotAToken => host.with(1_u32),
+        TokenFailure::TimedOut => host.with(2_u32),
     }
-}
-
-fn ice_server_list(servers: &[Json]) -> Array {
-    let list = Array::new();
-    for Json(server) in servers {
-        list.push(server);
-    }
-    list
-}
-
-fn value(json: &Option<Json>) -> JsValue {
-    json.as_ref().map_or(JsValue::UNDEFINED, |json| json.0.clone())
-}
-
-fn now() -> Instant {
-    Instant(host::performance_now() as u64)
 }

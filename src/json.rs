@@ -30,6 +30,8 @@ extern "C" {
     fn metadata_of(list: &Array, at: u32) -> JsValue;
     #[wasm_bindgen(js_name = remove)]
     fn remove(list: &Array, at: u32);
+    #[wasm_bindgen(js_name = number)]
+    fn number_of(value: &JsValue) -> f64;
     #[wasm_bindgen(js_name = isObject)]
     fn is_object(value: &JsValue) -> bool;
 }
@@ -71,7 +73,7 @@ impl Value for Json {
     }
 
     fn number(&self) -> Option<f64> {
-        self.0.as_f64()
+        Some(number_of(&self.0)).filter(|number| !number.is_nan())
     }
 
     fn boolean(&self) -> Option<bool> {

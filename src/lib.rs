@@ -31,7 +31,6 @@ mod tracks;
 pub use channel::{admit, release};
 pub use client::Client;
 pub use host::Host;
-pub use tracks::{TrackHost, Tracks};
 
 /// The standard library's allocator for this target is three times its size, and slower.
 #[cfg(target_family = "wasm")]

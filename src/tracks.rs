@@ -1,51 +1,16 @@
-//! The exported data tracks of one room.
+//! The data tracks of a room, as a part of its exported client. `host` is the `DataTracks` of `js/data_tracks.js`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 
 use metered_core::{
-    DataTracks, Instant, PublishRefusal, PushRefusal, ReceiveCounts, RemoteId, StreamId, TracksOutput,
+    DataTracks, PublishRefusal, PushRefusal, ReceiveCounts, RemoteId, StreamId, TracksOutput,
 };
-use metered_protocol::FrameHeader;
+use metered_protocol::{FrameHeader, Value};
 use wasm_bindgen::prelude::*;
 
+use crate::client::Client;
+use crate::host::{self, Argument, Ask, Host};
 use crate::json::Json;
-
-#[wasm_bindgen]
-extern "C" {
-    /// See `js/data_tracks.js`, method by method. Like `Host` it is handed in with each call and never stored.
-    pub type TrackHost;
-
-    #[wasm_bindgen(method)]
-    fn announce(this: &TrackHost, remote: u32, metadata: &str);
-    #[wasm_bindgen(method)]
-    fn open(this: &TrackHost, remote: u32);
-    #[wasm_bindgen(method)]
-    fn control(this: &TrackHost, remote: u32, message: &str);
-    #[wasm_bindgen(method)]
-    fn buffered(this: &TrackHost, remote: u32) -> f64;
-    #[wasm_bindgen(method)]
-    fn blocked(this: &TrackHost, remote: u32);
-    #[wasm_bindgen(method)]
-    fn packet(this: &TrackHost, remote: u32, bytes: &[u8]);
-    #[wasm_bindgen(method)]
-    fn published(this: &TrackHost, remote: u32, handle: u16, name: &str, encrypted: bool, epoch: &str);
-    #[wasm_bindgen(method)]
-    fn unpublished(this: &TrackHost, remote: u32, handle: u16, counts: &[u32]);
-    #[wasm_bindgen(method, js_name = frameReady)]
-    fn frame_ready(this: &TrackHost, stream: u32);
-    #[wasm_bindgen(method, js_name = streamEnded)]
-    fn stream_ended(this: &TrackHost, stream: u32, why: u32);
-    /// Makes a frame of what is in linear memory, for as long as the call lasts.
-    #[wasm_bindgen(method)]
-    fn frame(
-        this: &TrackHost,
-        payload: &[u8],
-        timestamp: Option<u64>,
-        key_id: Option<u8>,
-        number: u32,
-        associated_data: &[u8],
-    ) -> JsValue;
-}
 
 /// What happened, as `js/data_tracks.js` numbers it.
 mod happened {
@@ -61,66 +26,71 @@ mod happened {
     pub(super) const UNPUBLISH: u32 = 9;
     pub(super) const CLOSE_STREAM: u32 = 10;
     pub(super) const ABANDON: u32 = 11;
+    pub(super) const PUBLISH: u32 = 12;
+    pub(super) const SUBSCRIBE: u32 = 13;
 }
 
-/// A room's data tracks, without their JavaScript side. Used by `js/data_tracks.js` only.
-#[wasm_bindgen(skip_typescript)]
-pub struct Tracks {
+/// The data tracks of a client.
+pub(crate) struct Tracks {
     tracks: RefCell<DataTracks>,
     is_polling: Cell<bool>,
 }
 
 #[wasm_bindgen]
-impl Tracks {
-    /// No tracks yet. `epoch` names this life of ours.
-    #[wasm_bindgen(constructor)]
-    pub fn new(epoch: String) -> Tracks {
-        Self { tracks: RefCell::new(DataTracks::new(epoch)), is_polling: Cell::new(false) }
-    }
-
+impl Client {
     /// Something happened. `id` is the remote with whom, and `value` its announcement or control message; or it is the track
-    /// of ours or the stream that is done with.
-    pub fn tell(&self, host: &TrackHost, kind: u32, id: u32, value: JsValue) {
+    /// of ours or the stream that is done with. `number` is how much is buffered for a remote that may be writable.
+    ///
+    /// What is asked for has a number as its answer:
+    ///
+    /// - publishing a track, whose name `value` is, and `number` whether it is encrypted: its handle, or why it cannot be: -1
+    ///   for its name, -2 because that is taken, -3 because there are too many;
+    /// - subscribing to the track of a remote that has the handle `number`, for as many frames as `value` says: the stream, or
+    ///   -1 if there is no such track.
+    pub fn tell(&self, host: &Host, kind: u32, id: u32, number: u32, value: JsValue) -> f64 {
         let remote = RemoteId(id);
         let mut tracks = self.tracks.borrow_mut();
+        let value = Json(value);
+        let mut answer = 0.0;
         match kind {
             happened::JOINED => tracks.peer_joined(remote),
             happened::LEFT => tracks.peer_left(remote),
-            happened::ANNOUNCED => tracks.announced(remote, &Json(value)),
+            happened::ANNOUNCED => tracks.announced(remote, &value),
             happened::SIGNALS_LOST => tracks.signals_lost(remote),
             happened::REPLACED => tracks.connection_replaced(remote),
             happened::OPENED => tracks.opened(remote),
             happened::CLOSED => tracks.closed(remote),
-            happened::CONTROL => tracks.handle_control(remote, &Json(value)),
-            happened::WRITABLE => tracks.writable(remote, host.buffered(id) as usize),
+            happened::CONTROL => tracks.handle_control(remote, &value),
+            happened::WRITABLE => tracks.writable(remote, number as usize),
             happened::UNPUBLISH => tracks.unpublish(id as u16),
             happened::CLOSE_STREAM => tracks.close_stream(StreamId(id)),
             // The frame of a number that was taken could not be encrypted.
             happened::ABANDON => tracks.abandon(id as u16),
+            happened::PUBLISH => {
+                answer = match tracks.publish(value.string().unwrap_or_default(), number != 0) {
+                    Ok(handle) => f64::from(handle),
+                    Err(PublishRefusal::Name) => -1.0,
+                    Err(PublishRefusal::NameTaken) => -2.0,
+                    Err(PublishRefusal::TooMany) => -3.0,
+                }
+            }
+            happened::SUBSCRIBE => {
+                let capacity = value.number().unwrap_or_default() as usize;
+                let stream = tracks.subscribe(remote, number as u16, capacity);
+                answer = stream.map_or(-1.0, |StreamId(id)| f64::from(id));
+            }
             _ => {}
         }
         drop(tracks);
-        self.poll(host);
+        self.tracks.poll(host);
+        answer
     }
 
     /// A packet came from a remote.
     #[wasm_bindgen(js_name = handlePacket)]
-    pub fn handle_packet(&self, host: &TrackHost, remote: u32, now: f64, bytes: &[u8]) {
-        self.tracks.borrow_mut().handle_packet(Instant(now as u64), RemoteId(remote), bytes);
-        self.poll(host);
-    }
-
-    /// Publishes a track. Answers its handle, or why it cannot be: -1 for its name, -2 because that is taken, -3 because
-    /// there are too many.
-    pub fn publish(&self, host: &TrackHost, name: String, encrypted: bool) -> i32 {
-        let published = self.tracks.borrow_mut().publish(name, encrypted);
-        self.poll(host);
-        match published {
-            Ok(handle) => i32::from(handle),
-            Err(PublishRefusal::Name) => -1,
-            Err(PublishRefusal::NameTaken) => -2,
-            Err(PublishRefusal::TooMany) => -3,
-        }
+    pub fn handle_packet(&self, host: &Host, remote: u32, bytes: &[u8]) {
+        self.tracks.borrow_mut().handle_packet(host::now(), RemoteId(remote), bytes);
+        self.tracks.poll(host);
     }
 
     /// Takes the number of the next frame. Negative: nobody has subscribed (-1), the track is not published (-2), too many
@@ -145,7 +115,7 @@ impl Tracks {
     /// Sends the frame of a number that was taken.
     pub fn submit(
         &self,
-        host: &TrackHost,
+        host: &Host,
         handle: u16,
         number: u32,
         key_id: Option<u8>,
@@ -154,62 +124,71 @@ impl Tracks {
     ) {
         let header = FrameHeader { handle, number, key_id, timestamp };
         self.tracks.borrow_mut().submit(header, payload);
-        self.poll(host);
-    }
-
-    /// Begins a stream. Undefined if there is no such track.
-    pub fn subscribe(&self, host: &TrackHost, remote: u32, handle: u16, capacity: f64) -> Option<u32> {
-        let stream = self.tracks.borrow_mut().subscribe(RemoteId(remote), handle, capacity as usize);
-        self.poll(host);
-        stream.map(|StreamId(id)| id)
+        self.tracks.poll(host);
     }
 
     /// Takes the next frame of a stream: what `host.frame` makes of it, or undefined.
-    pub fn take(&self, host: &TrackHost, stream: u32) -> JsValue {
+    pub fn take(&self, host: &Host, stream: u32) -> JsValue {
         let frame = self.tracks.borrow_mut().take(StreamId(stream));
         frame.map_or(JsValue::UNDEFINED, |frame| {
             let FrameHeader { timestamp, key_id, number, .. } = frame.header;
             host.frame(&frame.payload, timestamp, key_id, number, &frame.header.associated_data())
         })
     }
+}
 
-    /// What became of the frames of a track. Of ours, without a remote: pushed, sent, dropped, and who has subscribed now. Of
-    /// theirs: received, overflowed, late, incomplete.
-    pub fn counts(&self, remote: Option<u32>, handle: u16) -> Vec<u32> {
-        let tracks = self.tracks.borrow();
-        let Some(remote) = remote else {
-            let counts = tracks.send_counts(handle);
-            return vec![counts.pushed, counts.sent, counts.dropped, counts.subscribers];
-        };
-        listed(tracks.receive_counts(RemoteId(remote), handle)).into()
+impl Tracks {
+    /// No tracks yet. `epoch` names this life of ours.
+    pub(crate) fn new(epoch: String) -> Self {
+        Self { tracks: RefCell::new(DataTracks::new(epoch)), is_polling: Cell::new(false) }
     }
 
-    fn ask(&self, host: &TrackHost, remote: RemoteId) {
-        let buffered = host.buffered(remote.0);
-        self.tracks.borrow_mut().writable(remote, buffered as usize);
+    pub(crate) fn borrow_mut(&self) -> RefMut<'_, DataTracks> {
+        self.tracks.borrow_mut()
+    }
+
+    /// Hands over what became of the frames of a track of ours: pushed, sent, dropped, and who has subscribed now.
+    pub(crate) fn hand_send_counts(&self, handle: u16) {
+        let counts = self.tracks.borrow().send_counts(handle);
+        [counts.pushed, counts.sent, counts.dropped, counts.subscribers].hand();
+    }
+
+    /// The same of a track of a remote's: received, overflowed, late, incomplete.
+    pub(crate) fn hand_receive_counts(&self, remote: RemoteId, handle: u16) {
+        listed(self.tracks.borrow().receive_counts(remote, handle)).hand();
     }
 
     /// Does what is to be done. Called from within, by a handler of the application, it leaves that to the caller.
-    fn poll(&self, host: &TrackHost) {
+    fn poll(&self, host: &Host) {
         if self.is_polling.replace(true) {
             return;
         }
         while let Some(output) = self.next() {
             match output {
-                TracksOutput::Announce(RemoteId(remote), metadata) => host.announce(remote, &metadata),
-                TracksOutput::Open(RemoteId(remote)) => host.open(remote),
-                TracksOutput::Control(RemoteId(remote), message) => host.control(remote, &message),
-                TracksOutput::Ask(remote) => self.ask(host, remote),
-                TracksOutput::Blocked(RemoteId(remote)) => host.blocked(remote),
+                TracksOutput::Announce(RemoteId(remote), metadata) => {
+                    host.with(metadata.as_str()).ask(Ask::Announce, remote);
+                }
+                TracksOutput::Open(RemoteId(remote)) => host.ask(Ask::Open, remote),
+                TracksOutput::Control(RemoteId(remote), message) => {
+                    host.with(message.as_str()).ask(Ask::Control, remote);
+                }
+                TracksOutput::Ask(remote) => {
+                    let buffered = host.buffered(remote.0);
+                    self.tracks.borrow_mut().writable(remote, buffered as usize);
+                }
+                TracksOutput::Blocked(RemoteId(remote)) => host.ask(Ask::Blocked, remote),
                 TracksOutput::Packet(RemoteId(remote), bytes) => host.packet(remote, &bytes),
                 TracksOutput::Published { remote: RemoteId(remote), handle, name, encrypted, epoch } => {
-                    host.published(remote, handle, &name, encrypted, &epoch);
+                    let host = host.with(u32::from(handle)).with(name.as_str());
+                    host.with(encrypted).with(epoch.as_str()).ask(Ask::Published, remote);
                 }
                 TracksOutput::Unpublished(RemoteId(remote), handle, counts) => {
-                    host.unpublished(remote, handle, &listed(counts));
+                    host.with(u32::from(handle)).with(listed(counts)).ask(Ask::Unpublished, remote);
                 }
-                TracksOutput::FrameReady(StreamId(stream)) => host.frame_ready(stream),
-                TracksOutput::StreamEnded(StreamId(stream), why) => host.stream_ended(stream, why as u32),
+                TracksOutput::FrameReady(StreamId(stream)) => host.ask(Ask::FrameReady, stream),
+                TracksOutput::StreamEnded(StreamId(stream), why) => {
+                    host.with(why as u32).ask(Ask::StreamEnded, stream);
+                }
             }
         }
         self.is_polling.set(false);

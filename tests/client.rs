@@ -28,12 +28,20 @@ const SUBSCRIBE: u32 = 2;
 const FRAME: u32 = 1;
 const GARBAGE: u32 = 2;
 const CLOSED: u32 = 3;
+const STATE: u32 = 0;
+const PEER_ID: u32 = 2;
 
 const BACKOFF: [f64; 8] = [10_000.0, 60_000.0, 30_000.0, 500.0, 2.0, 30_000.0, 0.2, 100.0];
 
 fn client(url: &str, numbers: &[f64]) -> Result<Client, String> {
-    let numbers: Array = numbers.iter().map(|&n| JsValue::from_f64(n)).collect();
-    Client::new(Some("pk_live_secret".into()), Some(url.into()), &numbers, true, false)
+    let settings = Array::of4(&"pk_live_secret".into(), &url.into(), &JsValue::UNDEFINED, &true.into());
+    numbers.iter().for_each(|&n| _ = settings.push(&n.into()));
+    Client::new(&settings)
+}
+
+/// The number of the state.
+fn state(client: &Client) -> Option<f64> {
+    client.read(STATE, 0, 0).as_f64()
 }
 
 fn lines(lines: &Array) -> Vec<String> {
@@ -58,9 +66,9 @@ fn a_connect_opens_a_socket_and_resolves_with_the_welcome() {
     let said = Array::new();
     let host = recorder(&said);
     let client = client("ws://localhost:9", &BACKOFF).expect("the options are good");
-    assert_eq!(client.state(false), 0, "idle");
+    assert_eq!(state(&client), Some(0.0), "idle");
     client.call(&host, 1, CONNECT, None, 0, JsValue::UNDEFINED).expect("connect takes no name");
-    assert_eq!(client.state(false), 1, "connecting");
+    assert_eq!(state(&client), Some(1.0), "connecting");
     let opened = lines(&said);
     let socket = opened.iter().find_map(|line| line.strip_prefix("openSocket ")).expect("a socket");
     let (id, url) = socket.split_once(' ').expect("an id and a URL");
@@ -72,13 +80,13 @@ fn a_connect_opens_a_socket_and_resolves_with_the_welcome() {
     client.notify(&host, FRAME, id, 0, welcome);
     let said_then = lines(&said);
     assert!(said_then.contains(&"resolve 1".to_owned()), "{said_then:?}");
-    assert!(said_then.iter().any(|line| line.starts_with("connected me ")), "{said_then:?}");
-    assert_eq!(client.peer_id().as_deref(), Some("me"));
-    assert_eq!(client.state(false), 2, "connected");
+    assert!(said_then.iter().any(|line| line.starts_with("connected 65536 me ")), "{said_then:?}");
+    assert_eq!(client.read(PEER_ID, 0, 0).as_string().as_deref(), Some("me"));
+    assert_eq!(state(&client), Some(2.0), "connected");
 
     client.notify(&host, CLOSED, id, 4001, "no".into());
     assert!(lines(&said).contains(&"disconnected 4001 no false".to_owned()));
-    assert_eq!(client.state(false), 4, "closed");
+    assert_eq!(state(&client), Some(4.0), "closed");
 }
 
 #[wasm_bindgen_test]

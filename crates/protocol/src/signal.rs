@@ -257,10 +257,7 @@ impl<V: ToJson> ToJson for Signal<V> {
             Self::Description(description) => {
                 write_string_field(out, Field::Type, "rtc-description");
                 write_name(out, Field::Description);
-                out.push('{');
-                write_string_field(out, Field::Type, description.kind.as_str());
-                write_string_field(out, Field::Sdp, &description.sdp);
-                out.push('}');
+                description.write_json(out);
             }
             Self::Candidate(candidate) => {
                 write_string_field(out, Field::Type, "rtc-ice");
@@ -284,6 +281,15 @@ impl<V: ToJson> ToJson for Signal<V> {
                 out.push('}');
             }
         }
+        out.push('}');
+    }
+}
+
+impl ToJson for Description {
+    fn write_json(&self, out: &mut String) {
+        out.push('{');
+        write_string_field(out, Field::Type, self.kind.as_str());
+        write_string_field(out, Field::Sdp, &self.sdp);
         out.push('}');
     }
 }

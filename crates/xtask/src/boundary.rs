@@ -140,8 +140,9 @@ impl<'a> Glue<'a> {
 
     fn with_imports(&self, module: &str, array: &str) -> String {
         let Self { before, after, .. } = self;
+        let caught = if array.contains("caught(") { CAUGHT } else { "" };
         format!(
-            "{before}{CAUGHT}function __wbg_get_imports() {{\n    return {{ {module}: [\n{array}] }};\n}}\n\
+            "{before}{caught}function __wbg_get_imports() {{\n    return {{ {module}: [\n{array}] }};\n}}\n\
              {after}{INSTANTIATE}"
         )
     }
@@ -192,6 +193,7 @@ fn arrow(function: &str) -> Option<String> {
 fn prune(glue: &str) -> String {
     // Every engine that can parse the bundle has it.
     let glue = glue.replace("typeof FinalizationRegistry === 'undefined'", "false");
+    let glue = short_views(&glue);
     let disposal = |line: &&str| !line.starts_with("if (Symbol.dispose) ");
     let mut glue: String = glue.split_inclusive('\n').filter(disposal).collect();
 
@@ -203,6 +205,27 @@ fn prune(glue: &str) -> String {
     // All callers pass it.
     cut(&mut glue, "    if (realloc === undefined) {\n", "\n    }\n");
     glue
+}
+
+/// The glue with one question, in the place of two or three, about a view of the memory: whether it is still one. There is
+/// none before the module is instantiated, and a byte has one byte.
+fn short_views(glue: &str) -> String {
+    let of = |view: &str| format!("cached{view}Memory0");
+    let (bytes, data) = (of("Uint8Array"), of("DataView"));
+    let buffer = "wasm.memory.buffer";
+    glue.replace(&format!("{bytes} === null || {bytes}.byteLength === 0"), &format!("!{bytes}?.byteLength"))
+        .replace(
+            &format!(
+                "{data} === null || {data}.buffer.detached === true || \
+                 ({data}.buffer.detached === undefined && {data}.buffer !== {buffer})"
+            ),
+            &format!("{data}?.buffer !== {buffer}"),
+        )
+        .replace(&format!("    {bytes} = null;\n"), "")
+        .replace(&format!("    {data} = null;\n"), "")
+        .replace("ptr / 1", "ptr")
+        .replace(".length * 1, 1", ".length, 1")
+        .replace("] * 1, 1", "], 1")
 }
 
 /// Removes every stretch of text that has this start and ends with the next `end`.

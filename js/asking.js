@@ -1,0 +1,40 @@
+// How Rust code calls a method of a host: by its number, with the values that it has handed over before, one at a time.
+// So what crosses are a few kinds of values, and not one function for every method.
+
+/** The methods, as `Ask` in src/host.rs numbers them. */
+const METHODS = [
+  "openSocket", "sendFrame", "closeSocket", "fetchToken", "openConnection", "setIceServers", "operate", "closeConnection",
+  "arm", "log",
+  "resolve", "reject",
+  "stateChange", "connected", "disconnected", "message", "presence", "serverError", "goingAway", "tokenProviderError",
+  "joined", "left", "peerJoined", "peerLeft", "terminal", "reconcileTimeout",
+  "remoteStateChange", "connectionReset", "trackMeta", "signalsLost", "remoteError", "iceRestartExhausted",
+  "announce", "open", "control", "blocked", "published", "unpublished", "frameReady", "streamEnded",
+];
+
+const handed = [];
+
+/** What the core has failed with, once it has. */
+export let failure;
+
+/** From now on, neither side gets an answer from the other. */
+export const failWith = (error) => {
+  failure = error;
+};
+
+/** Throws what the core has failed with. */
+export const mustWork = () => {
+  if (failure) throw failure;
+};
+
+/** Takes a value for the next method. */
+export const hand = (value) => handed.push(value);
+
+/** What was handed over: all values, in their order. */
+export const taken = () => handed.splice(0);
+
+/** Calls a method with a number and what was handed over. Nothing is done for a core that has failed. */
+export const ask = (host, method, number) => {
+  mustWork();
+  host[METHODS[method]](number, ...taken());
+};
