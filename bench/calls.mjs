@@ -34,8 +34,9 @@ const simplePeer = (sink) => {
       return sink;
     }
 
-    async createOffer() {
-      return { type: "offer", sdp: "" };
+    // A negotiation that failed would destroy the peer.
+    createOffer() {
+      return new Promise(() => {});
     }
   }
   const wrtc = { RTCPeerConnection: Platform, RTCSessionDescription: Object, RTCIceCandidate: Object };
