@@ -35,7 +35,18 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
   };
   let warm = await openPage(browser, server);
   const WARM_PAGE = "in one page of Chromium, warm";
-  places[WARM_PAGE] = async (which, size, ahead) => (await warm.run("first-message", "meet", which, access, size, ahead)).all;
+  const renewWarm = async () => {
+    await warm.close();
+    warm = await openPage(browser, server);
+  };
+  places[WARM_PAGE] = async (which, size, ahead) => {
+    // A page has 500 connections at most, those that are closed and not collected yet among them: sixteen peers take 240.
+    if (size > 8) {
+      await renewWarm();
+      await warm.run("first-message", "meet", which, access, 2);
+    }
+    return (await warm.run("first-message", "meet", which, access, size, ahead)).all;
+  };
 
   for (const [place, measure] of Object.entries(places)) {
     for (const [size, part] of quick ? [[2, 1]] : SIZES) {
@@ -46,12 +57,11 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
         title: `From join() of ${size} peers until every pair has echoed a byte, ${place}`, unit: "ms", base: "official",
         variants: { official: () => measure("official", size), ours: () => measure("ours", size),
           // What could be gained at most by connections that are made while nobody is there yet.
-          ...(place === WARM_PAGE && { "ours, connections made ahead": () => measure("ours", size, true) }) },
+          ...(size === 2 && place === WARM_PAGE && { "ours, connections made ahead": () => measure("ours", size, true) }) },
         goals: { ours: 0.8 },
       });
       // A page keeps what its closed connections were made of until it is collected.
-      await warm.close();
-      warm = await openPage(browser, server);
+      await renewWarm();
     }
   }
   await browser.close();
