@@ -1,7 +1,7 @@
 // The data tracks of a room, between the core's machine (src/tracks.rs) and the pairs of channels that carry them. It
 // decides nothing.
 
-import { taken } from "./asking.js";
+import { answers, taken } from "./asking.js";
 import { DataTrackKeys } from "./data_track_keys.js";
 import { LocalDataTrack, RemoteDataTrack } from "./data_track.js";
 import { errors, PushFrameError } from "./errors.js";
@@ -74,6 +74,98 @@ export class DataTracks {
     this.#host = host;
     this.core = core;
     this.#epoch = epoch;
+  }
+
+  // ---- what the core asks for, in the order in which src/tracks.rs lists it. Nothing here may throw.
+
+  announce(remote, metadata) {
+    this.#host.describeTrack(remote, ANNOUNCEMENT, undefined, metadata);
+  }
+
+  open(remote) {
+    const pc = this.#host.remote(remote)?.pc;
+    try {
+      const control = pc.createDataChannel(...CONTROL_CHANNEL);
+      const frames = pc.createDataChannel(...FRAMES_CHANNEL);
+      frames.binaryType = "arraybuffer";
+      frames.bufferedAmountLowThreshold = LOW_WATER;
+      let told = false;
+      const open = () => {
+        if (told || control.readyState !== "open" || frames.readyState !== "open") return;
+        told = true;
+        this.#tell(OPENED, remote);
+      };
+      const close = () => this.#tell(CLOSED, remote);
+      const error = () => {};
+      const detach = [
+        listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
+        listen(frames, {
+          open, close, error,
+          // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
+          message: ({ data }) => typeof data === "object" && this.#packet(remote, new Uint8Array(data)),
+          bufferedamountlow: () => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)),
+        }),
+      ];
+      this.#links.set(remote, { control, frames, detach });
+      // In `@roamhq/wrtc` a channel of a connection that has others is open from the beginning, and fires no event.
+      queueMicrotask(() => this.#links.get(remote)?.control === control && open());
+    } catch {
+      this.#host.log(2, "no data tracks with a peer: the channels could not be made");
+    }
+  }
+
+  control(remote, message) {
+    this.#send(this.#links.get(remote)?.control, message);
+  }
+
+  blocked(remote) {
+    const link = this.#links.get(remote);
+    if (link === undefined) return;
+    clearTimeout(link.timer);
+    link.timer = setTimeout(() => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)), RECHECK_MS);
+  }
+
+  published(remote, handle, name, usesE2ee, epoch) {
+    const peer = this.#host.remote(remote);
+    const track = new RemoteDataTrack(this, remote, peer.id, handle, { sid: this.#sid(epoch, handle), name, usesE2ee });
+    if (!this.#remotes.has(remote)) this.#remotes.set(remote, new Map());
+    this.#remotes.get(remote).set(name, track);
+    this.#handles.set(`${remote}/${handle}`, track);
+    peer.emit("data-track-published", { track });
+  }
+
+  unpublished(remote, handle, ...counts) {
+    const track = this.#handles.get(`${remote}/${handle}`);
+    this.#handles.delete(`${remote}/${handle}`);
+    this.#remotes.get(remote)?.delete(track.info.name);
+    track._end(counts);
+    this.keys.forget(track.publisherIdentity, track.info.sid);
+    this.#host.remote(remote)?.emit("data-track-unpublished", { track });
+  }
+
+  frameReady(stream) {
+    this._streams.get(stream)?._ready();
+  }
+
+  streamEnded(stream, why) {
+    this._streams.get(stream)?._end(why);
+  }
+
+  // ---- what it asks for by name, for every packet and every frame
+
+  packet(remote, bytes) {
+    this.#send(this.#links.get(remote)?.frames, bytes);
+  }
+
+  buffered(remote) {
+    const { frames } = this.#links.get(remote) ?? {};
+    return frames?.readyState === "open" ? frames.bufferedAmount : 2 ** 31;
+  }
+
+  frame(payload, userTimestamp, keyId, number, associatedData) {
+    const frame = { payload: payload.slice() };
+    if (userTimestamp !== undefined) frame.userTimestamp = userTimestamp;
+    return keyId === undefined ? frame : Object.assign(frame, { keyId, number, associatedData: associatedData.slice() });
   }
 
   // ---- what the application does
@@ -193,96 +285,6 @@ export class DataTracks {
     for (const stream of [...this._streams.values()]) stream._end(DISCONNECTED);
   }
 
-  // ---- what the core asks for. Nothing here may throw.
-
-  announce(remote, metadata) {
-    this.#host.describeTrack(remote, ANNOUNCEMENT, undefined, metadata);
-  }
-
-  open(remote) {
-    const pc = this.#host.remote(remote)?.pc;
-    try {
-      const control = pc.createDataChannel(...CONTROL_CHANNEL);
-      const frames = pc.createDataChannel(...FRAMES_CHANNEL);
-      frames.binaryType = "arraybuffer";
-      frames.bufferedAmountLowThreshold = LOW_WATER;
-      let told = false;
-      const open = () => {
-        if (told || control.readyState !== "open" || frames.readyState !== "open") return;
-        told = true;
-        this.#tell(OPENED, remote);
-      };
-      const close = () => this.#tell(CLOSED, remote);
-      const error = () => {};
-      const detach = [
-        listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
-        listen(frames, {
-          open, close, error,
-          // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
-          message: ({ data }) => typeof data === "object" && this.#packet(remote, new Uint8Array(data)),
-          bufferedamountlow: () => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)),
-        }),
-      ];
-      this.#links.set(remote, { control, frames, detach });
-      // In `@roamhq/wrtc` a channel of a connection that has others is open from the beginning, and fires no event.
-      queueMicrotask(() => this.#links.get(remote)?.control === control && open());
-    } catch {
-      this.#host.log(2, "no data tracks with a peer: the channels could not be made");
-    }
-  }
-
-  control(remote, message) {
-    this.#send(this.#links.get(remote)?.control, message);
-  }
-
-  packet(remote, bytes) {
-    this.#send(this.#links.get(remote)?.frames, bytes);
-  }
-
-  buffered(remote) {
-    const { frames } = this.#links.get(remote) ?? {};
-    return frames?.readyState === "open" ? frames.bufferedAmount : 2 ** 31;
-  }
-
-  blocked(remote) {
-    const link = this.#links.get(remote);
-    if (link === undefined) return;
-    clearTimeout(link.timer);
-    link.timer = setTimeout(() => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)), RECHECK_MS);
-  }
-
-  published(remote, handle, name, usesE2ee, epoch) {
-    const peer = this.#host.remote(remote);
-    const track = new RemoteDataTrack(this, remote, peer.id, handle, { sid: this.#sid(epoch, handle), name, usesE2ee });
-    if (!this.#remotes.has(remote)) this.#remotes.set(remote, new Map());
-    this.#remotes.get(remote).set(name, track);
-    this.#handles.set(`${remote}/${handle}`, track);
-    peer.emit("data-track-published", { track });
-  }
-
-  unpublished(remote, handle, ...counts) {
-    const track = this.#handles.get(`${remote}/${handle}`);
-    this.#handles.delete(`${remote}/${handle}`);
-    this.#remotes.get(remote)?.delete(track.info.name);
-    track._end(counts);
-    this.keys.forget(track.publisherIdentity, track.info.sid);
-    this.#host.remote(remote)?.emit("data-track-unpublished", { track });
-  }
-
-  frameReady(stream) {
-    this._streams.get(stream)?._ready();
-  }
-
-  streamEnded(stream, why) {
-    this._streams.get(stream)?._end(why);
-  }
-
-  frame(payload, userTimestamp, keyId, number, associatedData) {
-    const frame = { payload: payload.slice() };
-    if (userTimestamp !== undefined) frame.userTimestamp = userTimestamp;
-    return keyId === undefined ? frame : Object.assign(frame, { keyId, number, associatedData: associatedData.slice() });
-  }
-
   // ---- the channels, and what the core hears of them. When it has failed, the host has told everybody.
 
   #tell(kind, id, value, number = 0) {
@@ -331,3 +333,5 @@ export class DataTracks {
     for (const detach of link.detach) detach();
   }
 }
+
+answers(DataTracks);

@@ -1,8 +1,8 @@
 // The JavaScript side of a client: it holds the native objects, listens to them, and turns what the core says
-// into promises and events. It decides nothing. Methods of `Host` are what src/host.rs lists and src/driver.rs asks for,
-// each with a number first; what happens goes to the core by `notify`.
+// into promises and events. It decides nothing. The methods that src/driver.rs asks for come
+// first, each with a number first, in the order in which src/host.rs lists them; what happens goes to the core by `notify`.
 
-import { taken } from "./asking.js";
+import { answers, taken } from "./asking.js";
 import { bindings, enlist } from "./bindings.js";
 import { DataTracks, randomEpoch } from "./data_tracks.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError, rejections } from "./errors.js";
@@ -125,131 +125,6 @@ export class Host {
     enlist(this);
   }
 
-  // ---- calls and state
-
-  /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
-  call(kind, options, argument, name, number = 0, data) {
-    return new Promise((resolve, reject) => {
-      const signal = abortSignal(options);
-      if (signal?.aborted) throw signal.reason;
-      if (argument !== undefined && typeof name !== "string") throw errors.invalid(argument, "must be a string", name);
-      const id = ++this.#lastCall;
-      const detach = signal && listen(signal, { abort: () => this.#abort(id, signal.reason) });
-      this.#calls.set(id, { kind, resolve, reject, detach });
-      try {
-        this.#core.call(this, id, kind, name, number, data);
-      } catch (must) {
-        this.#take(id);
-        throw typeof must === "string" ? errors.invalid(argument, must, name) : must;
-      }
-    });
-  }
-
-  /** Nobody waits for a call any more. */
-  #abort(id, reason) {
-    this.#take(id).reject(reason);
-    this.#notify(ABORTED, id);
-  }
-
-  /** Makes a call that enters a channel. */
-  async enter(kind, options, channel) {
-    const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
-    return this.call(kind, options, "channel", channel, Number(metadata));
-  }
-
-  /** Makes a call with a payload. */
-  async send(kind, options, data, argument, name) {
-    const text = encodePayload(data);
-    return this.call(kind, options, argument, name, utf8Length(text), text);
-  }
-
-  get state() {
-    return this.#states[this.#read(this.#isRoom ? ROOM_STATE : CLIENT_STATE)] ?? "closed";
-  }
-
-  get peerId() {
-    return this.#read(PEER_ID);
-  }
-
-  get latencyMs() {
-    return this.#read(LATENCY);
-  }
-
-  get channel() {
-    return this.#read(CHANNEL);
-  }
-
-  get maxMessageSize() {
-    return this.#read(MAX_MESSAGE_SIZE);
-  }
-
-  get remotes() {
-    this.#read(REMOTES);
-    // The core may know of somebody whose turn to be constructed has not come.
-    return taken().map((id) => this.#remotes.get(id)).filter((peer) => peer);
-  }
-
-  remoteState(id) {
-    return REMOTE_STATES[this.#read(REMOTE_STATE, id) % 16] ?? "closed";
-  }
-
-  isPolite(id) {
-    return this.#read(REMOTE_STATE, id) >= 16;
-  }
-
-  remoteMetadata(id) {
-    return this.#read(REMOTE_METADATA, id);
-  }
-
-  #read(what, remote = 0) {
-    try {
-      return this.#core.read(what, remote);
-    } catch {
-      // The core has failed. There is nothing to know any more.
-    }
-  }
-
-  /** Tells a remote about a track of ours; without metadata, that there is nothing to tell any more. */
-  describeTrack(remote, { id, kind }, stream, metadata) {
-    this.#notify(DESCRIBE_TRACK, remote, 0, { trackId: id, kind, streamId: stream?.id, metadata });
-  }
-
-  get #states() {
-    return this.#isRoom ? ROOM_STATES : CLIENT_STATES;
-  }
-
-  #notify(kind, id, operation, value) {
-    try {
-      this.#core.notify(this, kind, id, operation, value);
-    } catch {
-      // The core has failed. Everybody has been told.
-    }
-  }
-
-  /** The core has failed: ends everything without it. Answers whether the application listens for errors. */
-  _abandon(err) {
-    this.#watch(false);
-    clearTimeout(this.#timer);
-    for (const socket of this.#sockets.values()) {
-      try {
-        socket.close();
-      } catch {
-        // It is closed already.
-      }
-    }
-    for (const id of [...this.#connections.keys()]) this.closeConnection(id);
-    this.tracks?.abandon();
-    for (const id of [...this.#calls.keys()]) this.#fail(id, err);
-    for (const peer of this.#remotes.values()) {
-      peer._leave();
-      peer._end(true);
-    }
-    const heard = this.#surface.emit("error", { err });
-    if (this.#told !== "closed") this.#surface.emit("state-change", { from: this.#told, to: "closed" });
-    this.#surface._end(true);
-    return heard;
-  }
-
   // ---- what the core asks of the platform
 
   openSocket(id, url) {
@@ -323,16 +198,14 @@ export class Host {
     else this.tracks.connectionReplaced(remote);
   }
 
-  remote(id) {
-    return this.#remotes.get(id);
-  }
-
-  emitError(err) {
-    this.#surface.emit("error", { err: scrubbed(err) });
-  }
-
-  connection(id) {
-    return this.#connections.get(id)?.pc;
+  setIceServers(id, ...iceServers) {
+    try {
+      const pc = this.connection(id);
+      // What is left out is the default again: a connection that only relays would relay no longer.
+      pc?.setConfiguration({ ...pc.getConfiguration?.(), iceServers });
+    } catch {
+      this.#options.log("warn", "a connection does not take new ICE servers");
+    }
   }
 
   /** Does a step of a negotiation; `argument` is JSON text. */
@@ -346,16 +219,6 @@ export class Host {
       );
     } catch (error) {
       failed(error);
-    }
-  }
-
-  setIceServers(id, ...iceServers) {
-    try {
-      const pc = this.connection(id);
-      // What is left out is the default again: a connection that only relays would relay no longer.
-      pc?.setConfiguration({ ...pc.getConfiguration?.(), iceServers });
-    } catch {
-      this.#options.log("warn", "a connection does not take new ICE servers");
     }
   }
 
@@ -553,11 +416,150 @@ export class Host {
     this.tracks.signalsLost(id);
   }
 
+  remoteError(id, err, isCandidate) {
+    this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err: scrubbed(err) });
+  }
+
   iceRestartExhausted(id) {
     this.#remotes.get(id)?.emit("negotiation-error", { err: new IceRestartExhaustedError() });
   }
 
-  remoteError(id, err, isCandidate) {
-    this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err: scrubbed(err) });
+  // ---- calls and state
+
+  /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
+  call(kind, options, argument, name, number = 0, data) {
+    return new Promise((resolve, reject) => {
+      const signal = abortSignal(options);
+      if (signal?.aborted) throw signal.reason;
+      if (argument !== undefined && typeof name !== "string") throw errors.invalid(argument, "must be a string", name);
+      const id = ++this.#lastCall;
+      const detach = signal && listen(signal, { abort: () => this.#abort(id, signal.reason) });
+      this.#calls.set(id, { kind, resolve, reject, detach });
+      try {
+        this.#core.call(this, id, kind, name, number, data);
+      } catch (must) {
+        this.#take(id);
+        throw typeof must === "string" ? errors.invalid(argument, must, name) : must;
+      }
+    });
+  }
+
+  /** Nobody waits for a call any more. */
+  #abort(id, reason) {
+    this.#take(id).reject(reason);
+    this.#notify(ABORTED, id);
+  }
+
+  /** Makes a call that enters a channel. */
+  async enter(kind, options, channel) {
+    const metadata = option(options, "includeSenderMetadata", "boolean") ?? false;
+    return this.call(kind, options, "channel", channel, Number(metadata));
+  }
+
+  /** Makes a call with a payload. */
+  async send(kind, options, data, argument, name) {
+    const text = encodePayload(data);
+    return this.call(kind, options, argument, name, utf8Length(text), text);
+  }
+
+  get state() {
+    return this.#states[this.#read(this.#isRoom ? ROOM_STATE : CLIENT_STATE)] ?? "closed";
+  }
+
+  get peerId() {
+    return this.#read(PEER_ID);
+  }
+
+  get latencyMs() {
+    return this.#read(LATENCY);
+  }
+
+  get channel() {
+    return this.#read(CHANNEL);
+  }
+
+  get maxMessageSize() {
+    return this.#read(MAX_MESSAGE_SIZE);
+  }
+
+  get remotes() {
+    this.#read(REMOTES);
+    // The core may know of somebody whose turn to be constructed has not come.
+    return taken().map((id) => this.#remotes.get(id)).filter((peer) => peer);
+  }
+
+  remoteState(id) {
+    return REMOTE_STATES[this.#read(REMOTE_STATE, id) % 16] ?? "closed";
+  }
+
+  isPolite(id) {
+    return this.#read(REMOTE_STATE, id) >= 16;
+  }
+
+  remoteMetadata(id) {
+    return this.#read(REMOTE_METADATA, id);
+  }
+
+  #read(what, remote = 0) {
+    try {
+      return this.#core.read(what, remote);
+    } catch {
+      // The core has failed. There is nothing to know any more.
+    }
+  }
+
+  /** Tells a remote about a track of ours; without metadata, that there is nothing to tell any more. */
+  describeTrack(remote, { id, kind }, stream, metadata) {
+    this.#notify(DESCRIBE_TRACK, remote, 0, { trackId: id, kind, streamId: stream?.id, metadata });
+  }
+
+  get #states() {
+    return this.#isRoom ? ROOM_STATES : CLIENT_STATES;
+  }
+
+  #notify(kind, id, operation, value) {
+    try {
+      this.#core.notify(this, kind, id, operation, value);
+    } catch {
+      // The core has failed. Everybody has been told.
+    }
+  }
+
+  /** The core has failed: ends everything without it. Answers whether the application listens for errors. */
+  _abandon(err) {
+    this.#watch(false);
+    clearTimeout(this.#timer);
+    for (const socket of this.#sockets.values()) {
+      try {
+        socket.close();
+      } catch {
+        // It is closed already.
+      }
+    }
+    for (const id of [...this.#connections.keys()]) this.closeConnection(id);
+    this.tracks?.abandon();
+    for (const id of [...this.#calls.keys()]) this.#fail(id, err);
+    for (const peer of this.#remotes.values()) {
+      peer._leave();
+      peer._end(true);
+    }
+    const heard = this.#surface.emit("error", { err });
+    if (this.#told !== "closed") this.#surface.emit("state-change", { from: this.#told, to: "closed" });
+    this.#surface._end(true);
+    return heard;
+  }
+
+  remote(id) {
+    return this.#remotes.get(id);
+  }
+
+  emitError(err) {
+    this.#surface.emit("error", { err: scrubbed(err) });
+  }
+
+  connection(id) {
+    return this.#connections.get(id)?.pc;
   }
 }
+
+answers(Host);

@@ -9,7 +9,7 @@ use metered_protocol::{FrameHeader, Value};
 use wasm_bindgen::prelude::*;
 
 use crate::client::Client;
-use crate::host::{self, Argument, Ask, Host};
+use crate::host::{self, Argument, Host};
 use crate::json::Json;
 
 /// What happened, as `js/data_tracks.js` numbers it.
@@ -28,6 +28,24 @@ mod happened {
     pub(super) const ABANDON: u32 = 11;
     pub(super) const PUBLISH: u32 = 12;
     pub(super) const SUBSCRIBE: u32 = 13;
+}
+
+/// What a `DataTracks` can be asked for: its methods, in the order of the class, behind the constructor.
+enum Ask {
+    Announce,
+    Open,
+    Control,
+    Blocked,
+    Published,
+    Unpublished,
+    FrameReady,
+    StreamEnded,
+}
+
+impl From<Ask> for u16 {
+    fn from(method: Ask) -> Self {
+        method as Self
+    }
 }
 
 /// The data tracks of a client.
