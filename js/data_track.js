@@ -193,7 +193,7 @@ export class DataTrackStream {
 
   async #next() {
     while (this.endReason === undefined) {
-      const frame = this.#tracks.core.take(this.#tracks, this.#id);
+      const frame = this.#tracks.take(this.#id);
       if (frame === undefined) {
         await new Promise((resolve) => { this.#wake = resolve; });
         continue;

@@ -9,20 +9,21 @@ import { option } from "./options.js";
 import { listen } from "./platform.js";
 
 // What happened, as src/tracks.rs numbers it.
-const JOINED = 0;
-const LEFT = 1;
-const ANNOUNCED = 2;
-const SIGNALS_LOST = 3;
-const REPLACED = 4;
-const OPENED = 5;
-const CLOSED = 6;
-const CONTROL = 7;
-const WRITABLE = 8;
-const UNPUBLISH = 9;
-const CLOSE_STREAM = 10;
-const ABANDON = 11;
-const PUBLISH = 12;
-const SUBSCRIBE = 13;
+const JOINED = 22;
+const LEFT = 23;
+const ANNOUNCED = 24;
+const SIGNALS_LOST = 25;
+const REPLACED = 26;
+const OPENED = 27;
+const CLOSED = 28;
+const CONTROL = 29;
+const WRITABLE = 30;
+const UNPUBLISH = 31;
+const CLOSE_STREAM = 32;
+const ABANDON = 33;
+const PUBLISH = 34;
+const SUBSCRIBE = 35;
+const TAKE = 36;
 
 // What became of the frames of a track of ours, and of a remote's, as src/client.rs numbers it.
 const SEND_COUNTS = 9;
@@ -188,8 +189,12 @@ export class DataTracks {
 
   /** Subscribes to a track; the core's number of the stream, or undefined if there is no such track. */
   subscribe(remote, handle, capacity) {
-    const stream = this.core.tell(this, SUBSCRIBE, remote, handle, capacity);
-    return stream < 0 ? undefined : stream;
+    return this.core.tell(this, SUBSCRIBE, remote, handle, capacity);
+  }
+
+  /** The next frame of a stream, if there is one. */
+  take(stream) {
+    return this.core.tell(this, TAKE, stream);
   }
 
   /** What became of the frames of a track: of a remote's, or of ours without one. */

@@ -1,8 +1,8 @@
 // The JavaScript side of a client: it holds the native objects, listens to them, and turns what the core says
 // into promises and events. It decides nothing. The methods that src/driver.rs asks for come
-// first, each with a number first, in the order in which src/host.rs lists them; what happens goes to the core by `notify`.
+// first, each with a number first, in the order in which src/host.rs lists them; what happens goes to the core by `tell`.
 
-import { answers, taken } from "./asking.js";
+import { answers, mustWork, taken } from "./asking.js";
 import { bindings, enlist } from "./bindings.js";
 import { DataTracks, randomEpoch } from "./data_tracks.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError, rejections } from "./errors.js";
@@ -28,20 +28,20 @@ export const BROADCAST = 7;
 const METHODS = ["connect", "close", "subscribe", "unsubscribe", "publish", "send", "join", "send"];
 
 // What happened, as src/client.rs numbers it.
-const TIMEOUT = 0;
-const FRAME = 1;
-const GARBAGE = 2;
-const CLOSED = 3;
-const TOKEN = 4;
-const TOKEN_FAILED = 5;
-const NEGOTIATION_NEEDED = 6;
-const CANDIDATE = 7;
-const STATE = 8;
-const DONE = 9;
-const FAILED = 10;
-const CHECK_LINK = 11;
-const ABORTED = 12;
-const DESCRIBE_TRACK = 13;
+const TIMEOUT = 8;
+const FRAME = 9;
+const GARBAGE = 10;
+const CLOSED = 11;
+const TOKEN = 12;
+const TOKEN_FAILED = 13;
+const NEGOTIATION_NEEDED = 14;
+const CANDIDATE = 15;
+const STATE = 16;
+const DONE = 17;
+const FAILED = 18;
+const CHECK_LINK = 19;
+const ABORTED = 20;
+const DESCRIBE_TRACK = 21;
 
 // What can be read, as src/client.rs numbers it.
 const CLIENT_STATE = 0;
@@ -429,18 +429,17 @@ export class Host {
   /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
   call(kind, options, argument, name, number = 0, data) {
     return new Promise((resolve, reject) => {
+      mustWork();
       const signal = abortSignal(options);
       if (signal?.aborted) throw signal.reason;
       if (argument !== undefined && typeof name !== "string") throw errors.invalid(argument, "must be a string", name);
       const id = ++this.#lastCall;
       const detach = signal && listen(signal, { abort: () => this.#abort(id, signal.reason) });
       this.#calls.set(id, { kind, resolve, reject, detach });
-      try {
-        this.#core.call(this, id, kind, name, number, data);
-      } catch (must) {
-        this.#take(id);
-        throw typeof must === "string" ? errors.invalid(argument, must, name) : must;
-      }
+      const must = this.#core.tell(this, kind, id, number, name, data);
+      if (must === undefined) return;
+      this.#take(id);
+      throw errors.invalid(argument, must, name);
     });
   }
 
@@ -519,7 +518,7 @@ export class Host {
 
   #notify(kind, id, operation, value) {
     try {
-      this.#core.notify(this, kind, id, operation, value);
+      this.#core.tell(this, kind, id, operation, value);
     } catch {
       // The core has failed. Everybody has been told.
     }
