@@ -23,8 +23,8 @@ export const hand = (value) => handed.push(value);
 export const taken = () => handed.splice(0);
 
 /**
- * Has the methods of a class numbered by their places in it: those that are asked for stand behind the constructor, in the
- * order of the `Ask` that lists them, in src/host.rs or src/tracks.rs. A test compares the two.
+ * Has the methods of a class numbered by their places in it: those that are asked for begin with an underscore and
+ * stand behind the constructor, in the order of the `Ask` that lists them, in src/host.rs or src/tracks.rs. A test compares the two.
  */
 export const answers = ({ prototype }) => {
   prototype.methods = Object.getOwnPropertyNames(prototype).slice(1);

@@ -79,11 +79,11 @@ export class DataTracks {
 
   // ---- what the core asks for, in the order in which src/tracks.rs lists it. Nothing here may throw.
 
-  announce(remote, metadata) {
+  _announce(remote, metadata) {
     this.#host.describeTrack(remote, ANNOUNCEMENT, undefined, metadata);
   }
 
-  open(remote) {
+  _open(remote) {
     const pc = this.#host.remote(remote)?.pc;
     try {
       const control = pc.createDataChannel(...CONTROL_CHANNEL);
@@ -111,22 +111,22 @@ export class DataTracks {
       // In `@roamhq/wrtc` a channel of a connection that has others is open from the beginning, and fires no event.
       queueMicrotask(() => this.#links.get(remote)?.control === control && open());
     } catch {
-      this.#host.log(2, "no data tracks with a peer: the channels could not be made");
+      this.#host._log(2, "no data tracks with a peer: the channels could not be made");
     }
   }
 
-  control(remote, message) {
+  _control(remote, message) {
     this.#send(this.#links.get(remote)?.control, message);
   }
 
-  blocked(remote) {
+  _blocked(remote) {
     const link = this.#links.get(remote);
     if (link === undefined) return;
     clearTimeout(link.timer);
     link.timer = setTimeout(() => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)), RECHECK_MS);
   }
 
-  published(remote, handle, name, usesE2ee, epoch) {
+  _published(remote, handle, name, usesE2ee, epoch) {
     const peer = this.#host.remote(remote);
     const track = new RemoteDataTrack(this, remote, peer.id, handle, { sid: this.#sid(epoch, handle), name, usesE2ee });
     if (!this.#remotes.has(remote)) this.#remotes.set(remote, new Map());
@@ -135,7 +135,7 @@ export class DataTracks {
     peer.emit("data-track-published", { track });
   }
 
-  unpublished(remote, handle, ...counts) {
+  _unpublished(remote, handle, ...counts) {
     const track = this.#handles.get(`${remote}/${handle}`);
     this.#handles.delete(`${remote}/${handle}`);
     this.#remotes.get(remote)?.delete(track.info.name);
@@ -144,11 +144,11 @@ export class DataTracks {
     this.#host.remote(remote)?.emit("data-track-unpublished", { track });
   }
 
-  frameReady(stream) {
+  _frameReady(stream) {
     this._streams.get(stream)?._ready();
   }
 
-  streamEnded(stream, why) {
+  _streamEnded(stream, why) {
     this._streams.get(stream)?._end(why);
   }
 

@@ -1,6 +1,6 @@
 // The JavaScript side of a client: it holds the native objects, listens to them, and turns what the core says
 // into promises and events. It decides nothing. The methods that src/driver.rs asks for come
-// first, each with a number first, in the order in which src/host.rs lists them; what happens goes to the core by `tell`.
+// first, in the order in which src/host.rs lists them, each with a number first; what happens goes to the core by `tell`.
 
 import { answers, mustWork, taken } from "./asking.js";
 import { bindings, enlist } from "./bindings.js";
@@ -127,7 +127,7 @@ export class Host {
 
   // ---- what the core asks of the platform
 
-  openSocket(id, url) {
+  _openSocket(id, url) {
     try {
       const socket = this.#options.webSocketFactory(url);
       const detach = listen(socket, {
@@ -147,7 +147,7 @@ export class Host {
   }
 
   /** Sends a frame: its text, or what goes before a payload of the user's. */
-  sendFrame(id, head, payload) {
+  _sendFrame(id, head, payload) {
     try {
       this.#sockets.get(id).send(payload === undefined ? head : `${head}${payload}}`);
     } catch {
@@ -155,7 +155,7 @@ export class Host {
     }
   }
 
-  closeSocket(id, code, reason) {
+  _closeSocket(id, code, reason) {
     try {
       this.#sockets.get(id).close(code, reason);
     } catch {
@@ -163,14 +163,14 @@ export class Host {
     }
   }
 
-  fetchToken(operation) {
+  _fetchToken(operation) {
     (async () => this.#options.tokenProvider())().then(
       (token) => this.#notify(TOKEN, 0, operation, token),
       (error) => this.#notify(TOKEN_FAILED, 0, operation, error),
     );
   }
 
-  openConnection(id, remote, peerId, ...iceServers) {
+  _openConnection(id, remote, peerId, ...iceServers) {
     let pc = null;
     let expect;
     const isNew = !this.#remotes.has(remote);
@@ -198,7 +198,7 @@ export class Host {
     else this.tracks.connectionReplaced(remote);
   }
 
-  setIceServers(id, ...iceServers) {
+  _setIceServers(id, ...iceServers) {
     try {
       const pc = this.connection(id);
       // What is left out is the default again: a connection that only relays would relay no longer.
@@ -209,7 +209,7 @@ export class Host {
   }
 
   /** Does a step of a negotiation; `argument` is JSON text. */
-  operate(id, operation, step, argument) {
+  _operate(id, operation, step, argument) {
     const failed = (error) => this.#notify(FAILED, id, operation, error);
     try {
       // What should be a promise comes from an object of the user's.
@@ -222,7 +222,7 @@ export class Host {
     }
   }
 
-  closeConnection(id) {
+  _closeConnection(id) {
     const { pc, detach, peer } = this.#connections.get(id) ?? {};
     this.#connections.delete(id);
     // The listeners go first: closing is our own doing and no news.
@@ -236,7 +236,7 @@ export class Host {
   }
 
   /** Sees to it that the core hears of its next deadline. A timer that is due earlier stays: coming early is harmless. */
-  arm(delay) {
+  _arm(delay) {
     const due = performance.now() + delay;
     if (delay !== Infinity && due >= this.#due) return;
     clearTimeout(this.#timer);
@@ -251,7 +251,7 @@ export class Host {
     }, ms);
   }
 
-  log(level, message) {
+  _log(level, message) {
     this.#options.log(LOG_LEVELS[level], message);
   }
 
@@ -281,18 +281,18 @@ export class Host {
     this.#take(id)?.reject(error);
   }
 
-  resolve(id) {
+  _resolve(id) {
     this.#take(id)?.resolve();
   }
 
-  reject(id, why, ...details) {
+  _reject(id, why, ...details) {
     const method = METHODS[this.#calls.get(id)?.kind];
     this.#fail(id, rejections[why]({ method, state: this.state, isRoom: this.#isRoom }, ...details));
   }
 
   // ---- what the application hears of
 
-  stateChange(to, from) {
+  _stateChange(to, from) {
     const change = { from: this.#states[from], to: this.#states[to] };
     this.#told = change.to;
     this.#options.log("info", "the state has changed", change);
@@ -318,20 +318,20 @@ export class Host {
     }
   }
 
-  connected(maxMessageSize, peerId, serverTime, expiresAt = null, isReconnect, resumed, ...iceServers) {
+  _connected(maxMessageSize, peerId, serverTime, expiresAt = null, isReconnect, resumed, ...iceServers) {
     this.#surface.emit("connected", {
       peerId, serverTime, expiresAt, isReconnect, maxMessageSize, resumed,
       ...(iceServers.length > 0 && { iceServers }),
     });
   }
 
-  disconnected(code, reason, willReconnect) {
+  _disconnected(code, reason, willReconnect) {
     this.#options.log("info", "the connection was closed", { code, willReconnect });
     this.#surface.emit("disconnected", { code, reason, willReconnect });
   }
 
   /** A `message` or `direct` frame. What is shown of it, and of `presence`, is what the core has read. */
-  message(hasMetadata, { type, channel, from, fromMetadata, data }) {
+  _message(hasMetadata, { type, channel, from, fromMetadata, data }) {
     const isDirect = type === "direct";
     let event;
     if (this.#isRoom) {
@@ -345,40 +345,40 @@ export class Host {
     this.#surface.emit(type, event);
   }
 
-  presence(_, { channel, joined, left }) {
+  _presence(_, { channel, joined, left }) {
     this.#surface.emit("presence", { channel, joined, left });
   }
 
-  serverError(_, code, requestId, message) {
+  _serverError(_, code, requestId, message) {
     if (this.#isRoom) this.#surface.emit("error", { err: errors.named(code, message ?? "server error") });
     else this.#surface.emit("server-error", { ...optional("requestId", requestId), code, ...optional("message", message) });
   }
 
-  goingAway(retryAfterMs) {
+  _goingAway(retryAfterMs) {
     this.#surface.emit("going-away", { retryAfterMs });
   }
 
-  tokenProviderError(consecutiveFailures, kind, error) {
+  _tokenProviderError(consecutiveFailures, kind, error) {
     const err = errors.token(kind, error);
     if (this.#isRoom) this.#surface.emit("error", { err: errors.tokenProvider(err) });
     else this.#surface.emit("token-provider-error", { consecutiveFailures, err });
   }
 
-  joined(_, peerId, channel) {
+  _joined(_, peerId, channel) {
     this.#surface.emit("joined", { peerId, channel });
   }
 
-  left(_, peerId = null, channel = null, reason) {
+  _left(_, peerId = null, channel = null, reason) {
     this.tracks.end();
     this.#surface.emit("left", { peerId, channel, ...optional("reason", reason) });
     this.#surface._end(true);
   }
 
-  peerJoined(id) {
+  _peerJoined(id) {
     this.#surface.emit("peer-joined", { peer: this.#remotes.get(id) });
   }
 
-  peerLeft(id, metadata) {
+  _peerLeft(id, metadata) {
     const peer = this.#remotes.get(id);
     this.tracks.left(id);
     this.#remotes.delete(id);
@@ -387,40 +387,40 @@ export class Host {
     peer._end(true);
   }
 
-  terminal(code) {
+  _terminal(code) {
     this.#surface.emit("error", { err: errors.terminal(code) });
   }
 
-  reconcileTimeout() {
+  _reconcileTimeout() {
     this.#surface.emit("error", { err: new ReconcileTimeoutError() });
   }
 
-  remoteStateChange(id, from, to) {
+  _remoteStateChange(id, from, to) {
     this.#remotes.get(id)?.emit("state-change", { from: REMOTE_STATES[from], to: REMOTE_STATES[to] });
   }
 
-  connectionReset(id) {
+  _connectionReset(id) {
     const peer = this.#remotes.get(id);
     peer?._reopenChannels();
     peer?.emit("connection-reset", {});
   }
 
-  trackMeta(id, trackId, metadata, kind, streamId) {
+  _trackMeta(id, trackId, metadata, kind, streamId) {
     if (this.tracks.announced(id, trackId, metadata)) return;
     this.#remotes.get(id)?._incoming.describe(trackId, kind, streamId, metadata);
   }
 
-  signalsLost(id) {
+  _signalsLost(id) {
     const peer = this.#remotes.get(id);
     if (peer) this.media.describeAll(peer);
     this.tracks.signalsLost(id);
   }
 
-  remoteError(id, err, isCandidate) {
+  _remoteError(id, err, isCandidate) {
     this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err: scrubbed(err) });
   }
 
-  iceRestartExhausted(id) {
+  _iceRestartExhausted(id) {
     this.#remotes.get(id)?.emit("negotiation-error", { err: new IceRestartExhaustedError() });
   }
 
@@ -535,7 +535,7 @@ export class Host {
         // It is closed already.
       }
     }
-    for (const id of [...this.#connections.keys()]) this.closeConnection(id);
+    for (const id of [...this.#connections.keys()]) this._closeConnection(id);
     this.tracks?.abandon();
     for (const id of [...this.#calls.keys()]) this.#fail(id, err);
     for (const peer of this.#remotes.values()) {

@@ -132,7 +132,7 @@ export class Outgoing {
     try {
       entry.senders.set(pc, entry.stream ? pc.addTrack(track, entry.stream) : pc.addTrack(track));
     } catch (err) {
-      this.#host.log(2, "a connection does not take a track");
+      this.#host._log(2, "a connection does not take a track");
       peer.emit("negotiation-error", { err: scrubbed(err) });
     }
   }

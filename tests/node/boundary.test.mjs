@@ -9,7 +9,7 @@ const read = (file) => readFileSync(new URL(`../../${file}`, import.meta.url), "
 /** The variants of a Rust enum as JavaScript writes methods. */
 const asked = (source) => {
   const [, variants] = /^(?:pub\(crate\) )?enum Ask \{\n(.*?)^\}/ms.exec(source);
-  return [...variants.matchAll(/^ {4}(\w)(\w*),$/gm)].map(([, first, rest]) => first.toLowerCase() + rest);
+  return [...variants.matchAll(/^ {4}(\w)(\w*),$/gm)].map(([, first, rest]) => `_${first.toLowerCase()}${rest}`);
 };
 
 /** What a class has on its prototype, in the order in which it is written. */
