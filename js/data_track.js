@@ -114,10 +114,9 @@ export class RemoteDataTrack {
     this.#lastCounts = counts;
   }
 
-  /** For a stream: what a frame says; undefined if that cannot be known. */
+  /** For a stream: what a frame says that is encrypted or should be; undefined if that cannot be known. */
   async _open({ payload, userTimestamp, keyId, number, associatedData }) {
     const frame = userTimestamp === undefined ? {} : { userTimestamp };
-    if (keyId === undefined && !this.info.usesE2ee) return { payload, ...frame };
     try {
       // Never what anybody could have written: a track is encrypted or it is not.
       if (keyId === undefined || !this.info.usesE2ee) throw errors.named("DataError", "the frame is not encrypted as its track is");
