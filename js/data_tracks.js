@@ -175,8 +175,7 @@ export class DataTracks {
     const name = option(options, "name", "string");
     const usesE2ee = option(options, "usesE2ee", "boolean") ?? false;
     if (name === undefined) throw errors.invalid("name", PUBLISH_REFUSALS[-1], name);
-    const { state } = this.#host;
-    if (state === "leaving" || state === "closed") throw errors.state({ method: "publishDataTrack", state, isRoom: true });
+    this.#host.media.mustBeOpen("publishDataTrack");
     if (usesE2ee && this.keys.latest === undefined) {
       throw errors.named("InvalidStateError", "an encrypted track needs a key: await setDataTrackKey() first");
     }

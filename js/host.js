@@ -528,13 +528,7 @@ export class Host {
   _abandon(err) {
     this.#watch(false);
     clearTimeout(this.#timer);
-    for (const socket of this.#sockets.values()) {
-      try {
-        socket.close();
-      } catch {
-        // It is closed already.
-      }
-    }
+    for (const id of this.#sockets.keys()) this._closeSocket(id);
     for (const id of [...this.#connections.keys()]) this._closeConnection(id);
     this.tracks?.abandon();
     for (const id of [...this.#calls.keys()]) this.#fail(id, err);
