@@ -429,10 +429,10 @@ export class Host {
   /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
   call(kind, options, argument, name, number = 0, data) {
     return new Promise((resolve, reject) => {
-      mustWork();
       const signal = abortSignal(options);
       if (signal?.aborted) throw signal.reason;
       if (argument !== undefined && typeof name !== "string") throw errors.invalid(argument, "must be a string", name);
+      mustWork();
       const id = ++this.#lastCall;
       const detach = signal && listen(signal, { abort: () => this.#abort(id, signal.reason) });
       this.#calls.set(id, { kind, resolve, reject, detach });
