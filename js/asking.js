@@ -1,17 +1,6 @@
 // How Rust code calls a method of a host: by its number, with the values that it has handed over before, one at a time.
 // So what crosses are a few kinds of values, and not one function for every method.
 
-/** The methods, as `Ask` in src/host.rs numbers them. */
-const METHODS = [
-  "openSocket", "sendFrame", "closeSocket", "fetchToken", "openConnection", "setIceServers", "operate", "closeConnection",
-  "arm", "log",
-  "resolve", "reject",
-  "stateChange", "connected", "disconnected", "message", "presence", "serverError", "goingAway", "tokenProviderError",
-  "joined", "left", "peerJoined", "peerLeft", "terminal", "reconcileTimeout",
-  "remoteStateChange", "connectionReset", "trackMeta", "signalsLost", "remoteError", "iceRestartExhausted",
-  "announce", "open", "control", "blocked", "published", "unpublished", "frameReady", "streamEnded",
-];
-
 const handed = [];
 
 /** What the core has failed with, once it has. */
@@ -33,8 +22,16 @@ export const hand = (value) => handed.push(value);
 /** What was handed over: all values, in their order. */
 export const taken = () => handed.splice(0);
 
+/**
+ * Has the methods of a class numbered by their places in it: those that are asked for begin with an underscore and
+ * stand behind the constructor, in the order of the `Ask` that lists them, in src/host.rs or src/tracks.rs. A test compares the two.
+ */
+export const answers = ({ prototype }) => {
+  prototype.methods = Object.getOwnPropertyNames(prototype).slice(1);
+};
+
 /** Calls a method with a number and what was handed over. Nothing is done for a core that has failed. */
 export const ask = (host, method, number) => {
   mustWork();
-  host[METHODS[method]](number, ...taken());
+  host[host.methods[method]](number, ...taken());
 };

@@ -2,7 +2,7 @@
 // ends with an error when too much waits in it: it never holds more than its bound, and never skips a message.
 
 import { DataChannelReadOverflowError } from "./errors.js";
-import { isBlob, payloadBytes } from "./payload.js";
+import { bytesOf, isBlob, payloadBytes } from "./payload.js";
 
 /** What a message that waits weighs besides its bytes, so that empty ones have a bound as well. */
 const MESSAGE_BYTES = 64;
@@ -48,7 +48,7 @@ export const writable = (send, maxBytes, forget) => {
       const most = maxBytes();
       // What is no text and no bytes is for `send` to refuse. Text has to arrive whole.
       if (typeof chunk === "string" || !(size > most)) return send(chunk);
-      const bytes = isBlob(chunk) ? chunk : new Uint8Array(chunk.buffer ?? chunk, chunk.byteOffset, size);
+      const bytes = isBlob(chunk) ? chunk : bytesOf(chunk);
       for (let at = 0; at < size; at += most) {
         controller.signal?.throwIfAborted();
         await send(bytes.slice(at, at + most));

@@ -4,6 +4,7 @@
 import { errors, PushFrameError, SubscribeDataTrackError } from "./errors.js";
 import { abortSignal, atLeast } from "./options.js";
 import { asyncDispose } from "./emitter.js";
+import { bytesOf } from "./payload.js";
 import { listen } from "./platform.js";
 
 const DEFAULT_BUFFER_SIZE = 16;
@@ -34,11 +35,7 @@ export class LocalDataTrack {
 
   tryPush(frame) {
     const { payload, userTimestamp } = frame ?? {};
-    const bytes =
-      payload instanceof Uint8Array ? payload
-      : ArrayBuffer.isView(payload) ? new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength)
-      : payload instanceof ArrayBuffer ? new Uint8Array(payload)
-      : undefined;
+    const bytes = payload instanceof Uint8Array ? payload : bytesOf(payload);
     if (bytes === undefined) throw errors.invalid("payload", "must be a Uint8Array", payload);
     if (userTimestamp !== undefined && !(typeof userTimestamp === "bigint" && BigInt.asUintN(64, userTimestamp) === userTimestamp)) {
       throw errors.invalid("userTimestamp", "must be a bigint of 64 bits that is not negative", userTimestamp);
@@ -114,15 +111,13 @@ export class RemoteDataTrack {
     this.#lastCounts = counts;
   }
 
-  /** For a stream: what a frame says; undefined if that cannot be known. */
-  async _open({ payload, userTimestamp, keyId, number, associatedData }) {
-    const frame = userTimestamp === undefined ? {} : { userTimestamp };
-    if (keyId === undefined && !this.info.usesE2ee) return { payload, ...frame };
+  /** For a stream: what a frame says that is encrypted or should be; undefined if that cannot be known. */
+  async _open({ payload, keyId, number, associatedData, ...rest }) {
     try {
       // Never what anybody could have written: a track is encrypted or it is not.
       if (keyId === undefined || !this.info.usesE2ee) throw errors.named("DataError", "the frame is not encrypted as its track is");
       const { sid } = this.info;
-      return { payload: await this.#tracks.keys.decrypt(keyId, this.publisherIdentity, sid, number, associatedData, payload), ...frame };
+      return { payload: await this.#tracks.keys.decrypt(keyId, this.publisherIdentity, sid, number, associatedData, payload), ...rest };
     } catch (err) {
       this.#undecryptable += 1;
       this.#tracks._undecryptable(this.#remote, this, err);
@@ -193,7 +188,7 @@ export class DataTrackStream {
 
   async #next() {
     while (this.endReason === undefined) {
-      const frame = this.#tracks.core.take(this.#tracks, this.#id);
+      const frame = this.#tracks.take(this.#id);
       if (frame === undefined) {
         await new Promise((resolve) => { this.#wake = resolve; });
         continue;

@@ -5,6 +5,7 @@
 // it can, since it carries the fingerprints by which they know each other. So the room's key must not come by its way.
 
 import { errors } from "./errors.js";
+import { bytesOf } from "./payload.js";
 
 const HKDF = { name: "HKDF", hash: "SHA-256", salt: new TextEncoder().encode("metered data track") };
 const TAG_BITS = 128;
@@ -19,8 +20,6 @@ const nonce = (number) => {
 /** What tells the key of a track from those of others. */
 const infoOf = (publisher, sid) => JSON.stringify([publisher, sid]);
 
-const isBytes = (value) => value instanceof ArrayBuffer || ArrayBuffer.isView(value);
-
 export class DataTrackKeys {
   /** By their ids. */
   #keys = new Map();
@@ -29,7 +28,8 @@ export class DataTrackKeys {
 
   /** Takes a key of the room, a text or bytes, in the place of the one that had its id. */
   async set(key, keyId = 0) {
-    if (!(typeof key === "string" ? key !== "" : isBytes(key) && key.byteLength > 0)) {
+    const bytes = typeof key === "string" ? new TextEncoder().encode(key) : bytesOf(key);
+    if (!bytes?.length) {
       throw errors.invalid("key", "must be a string or bytes, and not empty", key);
     }
     if (!(Number.isInteger(keyId) && keyId >= 0 && keyId <= 255)) {
@@ -37,7 +37,6 @@ export class DataTrackKeys {
     }
     const { subtle } = globalThis.crypto ?? {};
     if (!subtle) throw errors.named("NotSupportedError", "there is no crypto.subtle here: a page needs a secure context");
-    const bytes = typeof key === "string" ? new TextEncoder().encode(key) : key;
     const room = await subtle.importKey("raw", bytes, "HKDF", false, ["deriveKey"]);
     // What is derived from it is kept with it.
     this.#keys.set(keyId, { room, tracks: new Map() });

@@ -1,7 +1,7 @@
 // The data tracks of a room, between the core's machine (src/tracks.rs) and the pairs of channels that carry them. It
 // decides nothing.
 
-import { taken } from "./asking.js";
+import { answers, taken } from "./asking.js";
 import { DataTrackKeys } from "./data_track_keys.js";
 import { LocalDataTrack, RemoteDataTrack } from "./data_track.js";
 import { errors, PushFrameError } from "./errors.js";
@@ -9,20 +9,21 @@ import { option } from "./options.js";
 import { listen } from "./platform.js";
 
 // What happened, as src/tracks.rs numbers it.
-const JOINED = 0;
-const LEFT = 1;
-const ANNOUNCED = 2;
-const SIGNALS_LOST = 3;
-const REPLACED = 4;
-const OPENED = 5;
-const CLOSED = 6;
-const CONTROL = 7;
-const WRITABLE = 8;
-const UNPUBLISH = 9;
-const CLOSE_STREAM = 10;
-const ABANDON = 11;
-const PUBLISH = 12;
-const SUBSCRIBE = 13;
+const JOINED = 22;
+const LEFT = 23;
+const ANNOUNCED = 24;
+const SIGNALS_LOST = 25;
+const REPLACED = 26;
+const OPENED = 27;
+const CLOSED = 28;
+const CONTROL = 29;
+const WRITABLE = 30;
+const UNPUBLISH = 31;
+const CLOSE_STREAM = 32;
+const ABANDON = 33;
+const PUBLISH = 34;
+const SUBSCRIBE = 35;
+const TAKE = 36;
 
 // What became of the frames of a track of ours, and of a remote's, as src/client.rs numbers it.
 const SEND_COUNTS = 9;
@@ -76,14 +77,105 @@ export class DataTracks {
     this.#epoch = epoch;
   }
 
+  // ---- what the core asks for, in the order in which src/tracks.rs lists it. Nothing here may throw.
+
+  _announce(remote, metadata) {
+    this.#host.describeTrack(remote, ANNOUNCEMENT, undefined, metadata);
+  }
+
+  _open(remote) {
+    const pc = this.#host.remote(remote)?.pc;
+    try {
+      const control = pc.createDataChannel(...CONTROL_CHANNEL);
+      const frames = pc.createDataChannel(...FRAMES_CHANNEL);
+      frames.binaryType = "arraybuffer";
+      frames.bufferedAmountLowThreshold = LOW_WATER;
+      let told = false;
+      const open = () => {
+        if (told || control.readyState !== "open" || frames.readyState !== "open") return;
+        told = true;
+        this.#tell(OPENED, remote);
+      };
+      const close = () => this.#tell(CLOSED, remote);
+      const error = () => {};
+      const detach = [
+        listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
+        listen(frames, {
+          open, close, error,
+          // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
+          message: ({ data }) => typeof data === "object" && this.#packet(remote, new Uint8Array(data)),
+          bufferedamountlow: () => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)),
+        }),
+      ];
+      this.#links.set(remote, { control, frames, detach });
+      // In `@roamhq/wrtc` a channel of a connection that has others is open from the beginning, and fires no event.
+      queueMicrotask(() => this.#links.get(remote)?.control === control && open());
+    } catch {
+      this.#host._log(2, "no data tracks with a peer: the channels could not be made");
+    }
+  }
+
+  _control(remote, message) {
+    this.#send(this.#links.get(remote)?.control, message);
+  }
+
+  _blocked(remote) {
+    const link = this.#links.get(remote);
+    if (link === undefined) return;
+    clearTimeout(link.timer);
+    link.timer = setTimeout(() => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)), RECHECK_MS);
+  }
+
+  _published(remote, handle, name, usesE2ee, epoch) {
+    const peer = this.#host.remote(remote);
+    const track = new RemoteDataTrack(this, remote, peer.id, handle, { sid: this.#sid(epoch, handle), name, usesE2ee });
+    if (!this.#remotes.has(remote)) this.#remotes.set(remote, new Map());
+    this.#remotes.get(remote).set(name, track);
+    this.#handles.set(`${remote}/${handle}`, track);
+    peer.emit("data-track-published", { track });
+  }
+
+  _unpublished(remote, handle, ...counts) {
+    const track = this.#handles.get(`${remote}/${handle}`);
+    this.#handles.delete(`${remote}/${handle}`);
+    this.#remotes.get(remote)?.delete(track.info.name);
+    track._end(counts);
+    this.keys.forget(track.publisherIdentity, track.info.sid);
+    this.#host.remote(remote)?.emit("data-track-unpublished", { track });
+  }
+
+  _frameReady(stream) {
+    this._streams.get(stream)?._ready();
+  }
+
+  _streamEnded(stream, why) {
+    this._streams.get(stream)?._end(why);
+  }
+
+  // ---- what it asks for by name, for every packet and every frame
+
+  packet(remote, bytes) {
+    this.#send(this.#links.get(remote)?.frames, bytes);
+  }
+
+  buffered(remote) {
+    const { frames } = this.#links.get(remote) ?? {};
+    return frames?.readyState === "open" ? frames.bufferedAmount : 2 ** 31;
+  }
+
+  frame(payload, userTimestamp, keyId, number, associatedData) {
+    const frame = { payload: payload.slice() };
+    if (userTimestamp !== undefined) frame.userTimestamp = userTimestamp;
+    return keyId === undefined ? frame : Object.assign(frame, { keyId, number, associatedData: associatedData.slice() });
+  }
+
   // ---- what the application does
 
   publish(options) {
     const name = option(options, "name", "string");
     const usesE2ee = option(options, "usesE2ee", "boolean") ?? false;
     if (name === undefined) throw errors.invalid("name", PUBLISH_REFUSALS[-1], name);
-    const { state } = this.#host;
-    if (state === "leaving" || state === "closed") throw errors.state({ method: "publishDataTrack", state, isRoom: true });
+    this.#host.media.mustBeOpen("publishDataTrack");
     if (usesE2ee && this.keys.latest === undefined) {
       throw errors.named("InvalidStateError", "an encrypted track needs a key: await setDataTrackKey() first");
     }
@@ -96,8 +188,12 @@ export class DataTracks {
 
   /** Subscribes to a track; the core's number of the stream, or undefined if there is no such track. */
   subscribe(remote, handle, capacity) {
-    const stream = this.core.tell(this, SUBSCRIBE, remote, handle, capacity);
-    return stream < 0 ? undefined : stream;
+    return this.core.tell(this, SUBSCRIBE, remote, handle, capacity);
+  }
+
+  /** The next frame of a stream, if there is one. */
+  take(stream) {
+    return this.core.tell(this, TAKE, stream);
   }
 
   /** What became of the frames of a track: of a remote's, or of ours without one. */
@@ -193,96 +289,6 @@ export class DataTracks {
     for (const stream of [...this._streams.values()]) stream._end(DISCONNECTED);
   }
 
-  // ---- what the core asks for. Nothing here may throw.
-
-  announce(remote, metadata) {
-    this.#host.describeTrack(remote, ANNOUNCEMENT, undefined, metadata);
-  }
-
-  open(remote) {
-    const pc = this.#host.remote(remote)?.pc;
-    try {
-      const control = pc.createDataChannel(...CONTROL_CHANNEL);
-      const frames = pc.createDataChannel(...FRAMES_CHANNEL);
-      frames.binaryType = "arraybuffer";
-      frames.bufferedAmountLowThreshold = LOW_WATER;
-      let told = false;
-      const open = () => {
-        if (told || control.readyState !== "open" || frames.readyState !== "open") return;
-        told = true;
-        this.#tell(OPENED, remote);
-      };
-      const close = () => this.#tell(CLOSED, remote);
-      const error = () => {};
-      const detach = [
-        listen(control, { open, close, error, message: ({ data }) => this.#heard(remote, data) }),
-        listen(frames, {
-          open, close, error,
-          // What else a peer may send is not for `Uint8Array`, which makes zeros out of a text that is a number.
-          message: ({ data }) => typeof data === "object" && this.#packet(remote, new Uint8Array(data)),
-          bufferedamountlow: () => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)),
-        }),
-      ];
-      this.#links.set(remote, { control, frames, detach });
-      // In `@roamhq/wrtc` a channel of a connection that has others is open from the beginning, and fires no event.
-      queueMicrotask(() => this.#links.get(remote)?.control === control && open());
-    } catch {
-      this.#host.log(2, "no data tracks with a peer: the channels could not be made");
-    }
-  }
-
-  control(remote, message) {
-    this.#send(this.#links.get(remote)?.control, message);
-  }
-
-  packet(remote, bytes) {
-    this.#send(this.#links.get(remote)?.frames, bytes);
-  }
-
-  buffered(remote) {
-    const { frames } = this.#links.get(remote) ?? {};
-    return frames?.readyState === "open" ? frames.bufferedAmount : 2 ** 31;
-  }
-
-  blocked(remote) {
-    const link = this.#links.get(remote);
-    if (link === undefined) return;
-    clearTimeout(link.timer);
-    link.timer = setTimeout(() => this.#tell(WRITABLE, remote, undefined, this.buffered(remote)), RECHECK_MS);
-  }
-
-  published(remote, handle, name, usesE2ee, epoch) {
-    const peer = this.#host.remote(remote);
-    const track = new RemoteDataTrack(this, remote, peer.id, handle, { sid: this.#sid(epoch, handle), name, usesE2ee });
-    if (!this.#remotes.has(remote)) this.#remotes.set(remote, new Map());
-    this.#remotes.get(remote).set(name, track);
-    this.#handles.set(`${remote}/${handle}`, track);
-    peer.emit("data-track-published", { track });
-  }
-
-  unpublished(remote, handle, ...counts) {
-    const track = this.#handles.get(`${remote}/${handle}`);
-    this.#handles.delete(`${remote}/${handle}`);
-    this.#remotes.get(remote)?.delete(track.info.name);
-    track._end(counts);
-    this.keys.forget(track.publisherIdentity, track.info.sid);
-    this.#host.remote(remote)?.emit("data-track-unpublished", { track });
-  }
-
-  frameReady(stream) {
-    this._streams.get(stream)?._ready();
-  }
-
-  streamEnded(stream, why) {
-    this._streams.get(stream)?._end(why);
-  }
-
-  frame(payload, userTimestamp, keyId, number, associatedData) {
-    const frame = { payload: payload.slice() };
-    if (userTimestamp !== undefined) frame.userTimestamp = userTimestamp;
-    return keyId === undefined ? frame : Object.assign(frame, { keyId, number, associatedData: associatedData.slice() });
-  }
-
   // ---- the channels, and what the core hears of them. When it has failed, the host has told everybody.
 
   #tell(kind, id, value, number = 0) {
@@ -331,3 +337,5 @@ export class DataTracks {
     for (const detach of link.detach) detach();
   }
 }
+
+answers(DataTracks);

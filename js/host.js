@@ -1,8 +1,8 @@
 // The JavaScript side of a client: it holds the native objects, listens to them, and turns what the core says
-// into promises and events. It decides nothing. Methods of `Host` are what src/host.rs lists and src/driver.rs asks for,
-// each with a number first; what happens goes to the core by `notify`.
+// into promises and events. It decides nothing. The methods that src/driver.rs asks for come
+// first, in the order in which src/host.rs lists them, each with a number first; what happens goes to the core by `tell`.
 
-import { taken } from "./asking.js";
+import { answers, mustWork, taken } from "./asking.js";
 import { bindings, enlist } from "./bindings.js";
 import { DataTracks, randomEpoch } from "./data_tracks.js";
 import { errors, IceRestartExhaustedError, ReconcileTimeoutError, rejections } from "./errors.js";
@@ -28,20 +28,20 @@ export const BROADCAST = 7;
 const METHODS = ["connect", "close", "subscribe", "unsubscribe", "publish", "send", "join", "send"];
 
 // What happened, as src/client.rs numbers it.
-const TIMEOUT = 0;
-const FRAME = 1;
-const GARBAGE = 2;
-const CLOSED = 3;
-const TOKEN = 4;
-const TOKEN_FAILED = 5;
-const NEGOTIATION_NEEDED = 6;
-const CANDIDATE = 7;
-const STATE = 8;
-const DONE = 9;
-const FAILED = 10;
-const CHECK_LINK = 11;
-const ABORTED = 12;
-const DESCRIBE_TRACK = 13;
+const TIMEOUT = 8;
+const FRAME = 9;
+const GARBAGE = 10;
+const CLOSED = 11;
+const TOKEN = 12;
+const TOKEN_FAILED = 13;
+const NEGOTIATION_NEEDED = 14;
+const CANDIDATE = 15;
+const STATE = 16;
+const DONE = 17;
+const FAILED = 18;
+const CHECK_LINK = 19;
+const ABORTED = 20;
+const DESCRIBE_TRACK = 21;
 
 // What can be read, as src/client.rs numbers it.
 const CLIENT_STATE = 0;
@@ -125,6 +125,305 @@ export class Host {
     enlist(this);
   }
 
+  // ---- what the core asks of the platform
+
+  _openSocket(id, url) {
+    try {
+      const socket = this.#options.webSocketFactory(url);
+      const detach = listen(socket, {
+        message: ({ data }) => this.#frame(id, data),
+        close: ({ code = ABNORMAL, reason = "" }) => {
+          detach();
+          this.#sockets.delete(id);
+          this.#notify(CLOSED, id, code, reason);
+        },
+        // A close follows, which says more; but an error that nobody listens to ends a Node process.
+        error: () => {},
+      });
+      this.#sockets.set(id, socket);
+    } catch {
+      this.#notify(CLOSED, id, ABNORMAL, "the WebSocket could not be constructed");
+    }
+  }
+
+  /** Sends a frame: its text, or what goes before a payload of the user's. */
+  _sendFrame(id, head, payload) {
+    try {
+      this.#sockets.get(id).send(payload === undefined ? head : `${head}${payload}}`);
+    } catch {
+      // A socket that does not take a frame is closing; its close is what the core hears of.
+    }
+  }
+
+  _closeSocket(id, code, reason) {
+    try {
+      this.#sockets.get(id).close(code, reason);
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  _fetchToken(operation) {
+    (async () => this.#options.tokenProvider())().then(
+      (token) => this.#notify(TOKEN, 0, operation, token),
+      (error) => this.#notify(TOKEN_FAILED, 0, operation, error),
+    );
+  }
+
+  _openConnection(id, remote, peerId, ...iceServers) {
+    let pc = null;
+    let expect;
+    const isNew = !this.#remotes.has(remote);
+    const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
+    this.#remotes.set(remote, peer);
+    try {
+      pc = this.#options.rtcPeerConnectionFactory({ iceServers });
+      let detach;
+      [detach, expect] = observe(pc, {
+        negotiationNeeded: () => this.#notify(NEGOTIATION_NEEDED, id),
+        candidate: (candidate) => this.#notify(CANDIDATE, id, 0, candidate),
+        state: (state) => this.#notify(STATE, id, state),
+        stable: () => peer._incoming.agreed(),
+        dataChannel: (channel) => peer.emit("data-channel", { channel: remember(channel, pc) }),
+        track: (event) => peer._incoming.arrived(event),
+        mute: () => peer.emit("negotiation-error", { err: errors.mute() }),
+      });
+      this.#connections.set(id, { pc, detach, peer });
+    } catch (err) {
+      this.emitError(err);
+    }
+    peer._replaceConnection(pc, expect);
+    this.media.attachAll(peer);
+    if (isNew) this.tracks.joined(remote);
+    else this.tracks.connectionReplaced(remote);
+  }
+
+  _setIceServers(id, ...iceServers) {
+    try {
+      const pc = this.connection(id);
+      // What is left out is the default again: a connection that only relays would relay no longer.
+      pc?.setConfiguration({ ...pc.getConfiguration?.(), iceServers });
+    } catch {
+      this.#options.log("warn", "a connection does not take new ICE servers");
+    }
+  }
+
+  /** Does a step of a negotiation; `argument` is JSON text. */
+  _operate(id, operation, step, argument) {
+    const failed = (error) => this.#notify(FAILED, id, operation, error);
+    try {
+      // What should be a promise comes from an object of the user's.
+      Promise.resolve(this.connection(id)[OPERATIONS[step]](argument && JSON.parse(argument))).then(
+        (value) => this.#notify(DONE, id, operation, value),
+        failed,
+      );
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  _closeConnection(id) {
+    const { pc, detach, peer } = this.#connections.get(id) ?? {};
+    this.#connections.delete(id);
+    // The listeners go first: closing is our own doing and no news.
+    detach?.();
+    peer?._incoming.release();
+    try {
+      pc?.close();
+    } catch {
+      // It is of no use any more either way.
+    }
+  }
+
+  /** Sees to it that the core hears of its next deadline. A timer that is due earlier stays: coming early is harmless. */
+  _arm(delay) {
+    const due = performance.now() + delay;
+    if (delay !== Infinity && due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    if (delay === Infinity) return;
+    const ms = Math.min(delay, MAX_TIMEOUT_MS);
+    const awake = Date.now() + ms + SLEPT_MS;
+    this.#timer = setTimeout(() => {
+      this.#due = Infinity;
+      if (Date.now() > awake) this.#notify(CHECK_LINK);
+      this.#notify(TIMEOUT);
+    }, ms);
+  }
+
+  _log(level, message) {
+    this.#options.log(LOG_LEVELS[level], message);
+  }
+
+  #frame(id, data) {
+    let value;
+    if (typeof data === "string" && data.length <= MAX_FRAME_LENGTH) {
+      try {
+        value = JSON.parse(data);
+      } catch {
+        // Not JSON.
+      }
+    }
+    this.#notify(value === undefined ? GARBAGE : FRAME, id, 0, value);
+  }
+
+  // ---- how a call ends
+
+  /** Takes a call out of the table; undefined if it was aborted. */
+  #take(id) {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    call?.detach?.();
+    return call;
+  }
+
+  #fail(id, error) {
+    this.#take(id)?.reject(error);
+  }
+
+  _resolve(id) {
+    this.#take(id)?.resolve();
+  }
+
+  _reject(id, why, ...details) {
+    const method = METHODS[this.#calls.get(id)?.kind];
+    this.#fail(id, rejections[why]({ method, state: this.state, isRoom: this.#isRoom }, ...details));
+  }
+
+  // ---- what the application hears of
+
+  _stateChange(to, from) {
+    const change = { from: this.#states[from], to: this.#states[to] };
+    this.#told = change.to;
+    this.#options.log("info", "the state has changed", change);
+    this.#watch(to > 0 && change.to !== "closed");
+    this.#surface.emit("state-change", change);
+    // A first attempt that failed ends nothing: another may succeed. A room that was ends with `left`.
+    const ends = this.#isRoom ? change.from === "idle" : change.from !== "connecting" || this.#isClosing;
+    // What follows from the close is still told.
+    if (change.to === "closed" && ends) queueMicrotask(() => this.#surface._end(this.#isRoom));
+  }
+
+  get #isClosing() {
+    return [...this.#calls.values()].some(({ kind }) => kind === CLOSE);
+  }
+
+  /** Listens to the platform for as long as there is a connection or is to be one. */
+  #watch(wanted) {
+    if (wanted) {
+      this.#watching ??= watchPlatform(() => this.#notify(CHECK_LINK));
+    } else {
+      this.#watching?.();
+      this.#watching = undefined;
+    }
+  }
+
+  _connected(maxMessageSize, peerId, serverTime, expiresAt = null, isReconnect, resumed, ...iceServers) {
+    this.#surface.emit("connected", {
+      peerId, serverTime, expiresAt, isReconnect, maxMessageSize, resumed,
+      ...(iceServers.length > 0 && { iceServers }),
+    });
+  }
+
+  _disconnected(code, reason, willReconnect) {
+    this.#options.log("info", "the connection was closed", { code, willReconnect });
+    this.#surface.emit("disconnected", { code, reason, willReconnect });
+  }
+
+  /** A `message` or `direct` frame. What is shown of it, and of `presence`, is what the core has read. */
+  _message(hasMetadata, { type, channel, from, fromMetadata, data }) {
+    const isDirect = type === "direct";
+    let event;
+    if (this.#isRoom) {
+      event = { senderPeerId: from, data, kind: isDirect ? type : "broadcast" };
+      if (hasMetadata) event.senderMetadata = fromMetadata;
+      type = "data";
+    } else {
+      event = isDirect ? { from, data } : { channel, from, data };
+      if (hasMetadata) event.fromMetadata = fromMetadata;
+    }
+    this.#surface.emit(type, event);
+  }
+
+  _presence(_, { channel, joined, left }) {
+    this.#surface.emit("presence", { channel, joined, left });
+  }
+
+  _serverError(_, code, requestId, message) {
+    if (this.#isRoom) this.#surface.emit("error", { err: errors.named(code, message ?? "server error") });
+    else this.#surface.emit("server-error", { ...optional("requestId", requestId), code, ...optional("message", message) });
+  }
+
+  _goingAway(retryAfterMs) {
+    this.#surface.emit("going-away", { retryAfterMs });
+  }
+
+  _tokenProviderError(consecutiveFailures, kind, error) {
+    const err = errors.token(kind, error);
+    if (this.#isRoom) this.#surface.emit("error", { err: errors.tokenProvider(err) });
+    else this.#surface.emit("token-provider-error", { consecutiveFailures, err });
+  }
+
+  _joined(_, peerId, channel) {
+    this.#surface.emit("joined", { peerId, channel });
+  }
+
+  _left(_, peerId = null, channel = null, reason) {
+    this.tracks.end();
+    this.#surface.emit("left", { peerId, channel, ...optional("reason", reason) });
+    this.#surface._end(true);
+  }
+
+  _peerJoined(id) {
+    this.#surface.emit("peer-joined", { peer: this.#remotes.get(id) });
+  }
+
+  _peerLeft(id, metadata) {
+    const peer = this.#remotes.get(id);
+    this.tracks.left(id);
+    this.#remotes.delete(id);
+    peer._leave(metadata);
+    this.#surface.emit("peer-left", { peer });
+    peer._end(true);
+  }
+
+  _terminal(code) {
+    this.#surface.emit("error", { err: errors.terminal(code) });
+  }
+
+  _reconcileTimeout() {
+    this.#surface.emit("error", { err: new ReconcileTimeoutError() });
+  }
+
+  _remoteStateChange(id, from, to) {
+    this.#remotes.get(id)?.emit("state-change", { from: REMOTE_STATES[from], to: REMOTE_STATES[to] });
+  }
+
+  _connectionReset(id) {
+    const peer = this.#remotes.get(id);
+    peer?._reopenChannels();
+    peer?.emit("connection-reset", {});
+  }
+
+  _trackMeta(id, trackId, metadata, kind, streamId) {
+    if (this.tracks.announced(id, trackId, metadata)) return;
+    this.#remotes.get(id)?._incoming.describe(trackId, kind, streamId, metadata);
+  }
+
+  _signalsLost(id) {
+    const peer = this.#remotes.get(id);
+    if (peer) this.media.describeAll(peer);
+    this.tracks.signalsLost(id);
+  }
+
+  _remoteError(id, err, isCandidate) {
+    this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err: scrubbed(err) });
+  }
+
+  _iceRestartExhausted(id) {
+    this.#remotes.get(id)?.emit("negotiation-error", { err: new IceRestartExhaustedError() });
+  }
+
   // ---- calls and state
 
   /** Makes a call; a promise of its end. `argument` names `name` in an error, `options` may hold an AbortSignal. */
@@ -133,15 +432,14 @@ export class Host {
       const signal = abortSignal(options);
       if (signal?.aborted) throw signal.reason;
       if (argument !== undefined && typeof name !== "string") throw errors.invalid(argument, "must be a string", name);
+      mustWork();
       const id = ++this.#lastCall;
       const detach = signal && listen(signal, { abort: () => this.#abort(id, signal.reason) });
       this.#calls.set(id, { kind, resolve, reject, detach });
-      try {
-        this.#core.call(this, id, kind, name, number, data);
-      } catch (must) {
-        this.#take(id);
-        throw typeof must === "string" ? errors.invalid(argument, must, name) : must;
-      }
+      const must = this.#core.tell(this, kind, id, number, name, data);
+      if (must === undefined) return;
+      this.#take(id);
+      throw errors.invalid(argument, must, name);
     });
   }
 
@@ -220,7 +518,7 @@ export class Host {
 
   #notify(kind, id, operation, value) {
     try {
-      this.#core.notify(this, kind, id, operation, value);
+      this.#core.tell(this, kind, id, operation, value);
     } catch {
       // The core has failed. Everybody has been told.
     }
@@ -230,14 +528,8 @@ export class Host {
   _abandon(err) {
     this.#watch(false);
     clearTimeout(this.#timer);
-    for (const socket of this.#sockets.values()) {
-      try {
-        socket.close();
-      } catch {
-        // It is closed already.
-      }
-    }
-    for (const id of [...this.#connections.keys()]) this.closeConnection(id);
+    for (const id of this.#sockets.keys()) this._closeSocket(id);
+    for (const id of [...this.#connections.keys()]) this._closeConnection(id);
     this.tracks?.abandon();
     for (const id of [...this.#calls.keys()]) this.#fail(id, err);
     for (const peer of this.#remotes.values()) {
@@ -248,79 +540,6 @@ export class Host {
     if (this.#told !== "closed") this.#surface.emit("state-change", { from: this.#told, to: "closed" });
     this.#surface._end(true);
     return heard;
-  }
-
-  // ---- what the core asks of the platform
-
-  openSocket(id, url) {
-    try {
-      const socket = this.#options.webSocketFactory(url);
-      const detach = listen(socket, {
-        message: ({ data }) => this.#frame(id, data),
-        close: ({ code = ABNORMAL, reason = "" }) => {
-          detach();
-          this.#sockets.delete(id);
-          this.#notify(CLOSED, id, code, reason);
-        },
-        // A close follows, which says more; but an error that nobody listens to ends a Node process.
-        error: () => {},
-      });
-      this.#sockets.set(id, socket);
-    } catch {
-      this.#notify(CLOSED, id, ABNORMAL, "the WebSocket could not be constructed");
-    }
-  }
-
-  /** Sends a frame: its text, or what goes before a payload of the user's. */
-  sendFrame(id, head, payload) {
-    try {
-      this.#sockets.get(id).send(payload === undefined ? head : `${head}${payload}}`);
-    } catch {
-      // A socket that does not take a frame is closing; its close is what the core hears of.
-    }
-  }
-
-  closeSocket(id, code, reason) {
-    try {
-      this.#sockets.get(id).close(code, reason);
-    } catch {
-      // It is closed already.
-    }
-  }
-
-  fetchToken(operation) {
-    (async () => this.#options.tokenProvider())().then(
-      (token) => this.#notify(TOKEN, 0, operation, token),
-      (error) => this.#notify(TOKEN_FAILED, 0, operation, error),
-    );
-  }
-
-  openConnection(id, remote, peerId, ...iceServers) {
-    let pc = null;
-    let expect;
-    const isNew = !this.#remotes.has(remote);
-    const peer = this.#remotes.get(remote) ?? new RemotePeer(this, remote, peerId, this.#options.logger);
-    this.#remotes.set(remote, peer);
-    try {
-      pc = this.#options.rtcPeerConnectionFactory({ iceServers });
-      let detach;
-      [detach, expect] = observe(pc, {
-        negotiationNeeded: () => this.#notify(NEGOTIATION_NEEDED, id),
-        candidate: (candidate) => this.#notify(CANDIDATE, id, 0, candidate),
-        state: (state) => this.#notify(STATE, id, state),
-        stable: () => peer._incoming.agreed(),
-        dataChannel: (channel) => peer.emit("data-channel", { channel: remember(channel, pc) }),
-        track: (event) => peer._incoming.arrived(event),
-        mute: () => peer.emit("negotiation-error", { err: errors.mute() }),
-      });
-      this.#connections.set(id, { pc, detach, peer });
-    } catch (err) {
-      this.emitError(err);
-    }
-    peer._replaceConnection(pc, expect);
-    this.media.attachAll(peer);
-    if (isNew) this.tracks.joined(remote);
-    else this.tracks.connectionReplaced(remote);
   }
 
   remote(id) {
@@ -334,230 +553,6 @@ export class Host {
   connection(id) {
     return this.#connections.get(id)?.pc;
   }
-
-  /** Does a step of a negotiation; `argument` is JSON text. */
-  operate(id, operation, step, argument) {
-    const failed = (error) => this.#notify(FAILED, id, operation, error);
-    try {
-      // What should be a promise comes from an object of the user's.
-      Promise.resolve(this.connection(id)[OPERATIONS[step]](argument && JSON.parse(argument))).then(
-        (value) => this.#notify(DONE, id, operation, value),
-        failed,
-      );
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  setIceServers(id, ...iceServers) {
-    try {
-      const pc = this.connection(id);
-      // What is left out is the default again: a connection that only relays would relay no longer.
-      pc?.setConfiguration({ ...pc.getConfiguration?.(), iceServers });
-    } catch {
-      this.#options.log("warn", "a connection does not take new ICE servers");
-    }
-  }
-
-  closeConnection(id) {
-    const { pc, detach, peer } = this.#connections.get(id) ?? {};
-    this.#connections.delete(id);
-    // The listeners go first: closing is our own doing and no news.
-    detach?.();
-    peer?._incoming.release();
-    try {
-      pc?.close();
-    } catch {
-      // It is of no use any more either way.
-    }
-  }
-
-  /** Sees to it that the core hears of its next deadline. A timer that is due earlier stays: coming early is harmless. */
-  arm(delay) {
-    const due = performance.now() + delay;
-    if (delay !== Infinity && due >= this.#due) return;
-    clearTimeout(this.#timer);
-    this.#due = due;
-    if (delay === Infinity) return;
-    const ms = Math.min(delay, MAX_TIMEOUT_MS);
-    const awake = Date.now() + ms + SLEPT_MS;
-    this.#timer = setTimeout(() => {
-      this.#due = Infinity;
-      if (Date.now() > awake) this.#notify(CHECK_LINK);
-      this.#notify(TIMEOUT);
-    }, ms);
-  }
-
-  log(level, message) {
-    this.#options.log(LOG_LEVELS[level], message);
-  }
-
-  #frame(id, data) {
-    let value;
-    if (typeof data === "string" && data.length <= MAX_FRAME_LENGTH) {
-      try {
-        value = JSON.parse(data);
-      } catch {
-        // Not JSON.
-      }
-    }
-    this.#notify(value === undefined ? GARBAGE : FRAME, id, 0, value);
-  }
-
-  // ---- how a call ends
-
-  /** Takes a call out of the table; undefined if it was aborted. */
-  #take(id) {
-    const call = this.#calls.get(id);
-    this.#calls.delete(id);
-    call?.detach?.();
-    return call;
-  }
-
-  #fail(id, error) {
-    this.#take(id)?.reject(error);
-  }
-
-  resolve(id) {
-    this.#take(id)?.resolve();
-  }
-
-  reject(id, why, ...details) {
-    const method = METHODS[this.#calls.get(id)?.kind];
-    this.#fail(id, rejections[why]({ method, state: this.state, isRoom: this.#isRoom }, ...details));
-  }
-
-  // ---- what the application hears of
-
-  stateChange(to, from) {
-    const change = { from: this.#states[from], to: this.#states[to] };
-    this.#told = change.to;
-    this.#options.log("info", "the state has changed", change);
-    this.#watch(to > 0 && change.to !== "closed");
-    this.#surface.emit("state-change", change);
-    // A first attempt that failed ends nothing: another may succeed. A room that was ends with `left`.
-    const ends = this.#isRoom ? change.from === "idle" : change.from !== "connecting" || this.#isClosing;
-    // What follows from the close is still told.
-    if (change.to === "closed" && ends) queueMicrotask(() => this.#surface._end(this.#isRoom));
-  }
-
-  get #isClosing() {
-    return [...this.#calls.values()].some(({ kind }) => kind === CLOSE);
-  }
-
-  /** Listens to the platform for as long as there is a connection or is to be one. */
-  #watch(wanted) {
-    if (wanted) {
-      this.#watching ??= watchPlatform(() => this.#notify(CHECK_LINK));
-    } else {
-      this.#watching?.();
-      this.#watching = undefined;
-    }
-  }
-
-  connected(maxMessageSize, peerId, serverTime, expiresAt = null, isReconnect, resumed, ...iceServers) {
-    this.#surface.emit("connected", {
-      peerId, serverTime, expiresAt, isReconnect, maxMessageSize, resumed,
-      ...(iceServers.length > 0 && { iceServers }),
-    });
-  }
-
-  disconnected(code, reason, willReconnect) {
-    this.#options.log("info", "the connection was closed", { code, willReconnect });
-    this.#surface.emit("disconnected", { code, reason, willReconnect });
-  }
-
-  /** A `message` or `direct` frame. What is shown of it, and of `presence`, is what the core has read. */
-  message(hasMetadata, { type, channel, from, fromMetadata, data }) {
-    const isDirect = type === "direct";
-    let event;
-    if (this.#isRoom) {
-      event = { senderPeerId: from, data, kind: isDirect ? type : "broadcast" };
-      if (hasMetadata) event.senderMetadata = fromMetadata;
-      type = "data";
-    } else {
-      event = isDirect ? { from, data } : { channel, from, data };
-      if (hasMetadata) event.fromMetadata = fromMetadata;
-    }
-    this.#surface.emit(type, event);
-  }
-
-  presence(_, { channel, joined, left }) {
-    this.#surface.emit("presence", { channel, joined, left });
-  }
-
-  serverError(_, code, requestId, message) {
-    if (this.#isRoom) this.#surface.emit("error", { err: errors.named(code, message ?? "server error") });
-    else this.#surface.emit("server-error", { ...optional("requestId", requestId), code, ...optional("message", message) });
-  }
-
-  goingAway(retryAfterMs) {
-    this.#surface.emit("going-away", { retryAfterMs });
-  }
-
-  tokenProviderError(consecutiveFailures, kind, error) {
-    const err = errors.token(kind, error);
-    if (this.#isRoom) this.#surface.emit("error", { err: errors.tokenProvider(err) });
-    else this.#surface.emit("token-provider-error", { consecutiveFailures, err });
-  }
-
-  joined(_, peerId, channel) {
-    this.#surface.emit("joined", { peerId, channel });
-  }
-
-  left(_, peerId = null, channel = null, reason) {
-    this.tracks.end();
-    this.#surface.emit("left", { peerId, channel, ...optional("reason", reason) });
-    this.#surface._end(true);
-  }
-
-  peerJoined(id) {
-    this.#surface.emit("peer-joined", { peer: this.#remotes.get(id) });
-  }
-
-  peerLeft(id, metadata) {
-    const peer = this.#remotes.get(id);
-    this.tracks.left(id);
-    this.#remotes.delete(id);
-    peer._leave(metadata);
-    this.#surface.emit("peer-left", { peer });
-    peer._end(true);
-  }
-
-  terminal(code) {
-    this.#surface.emit("error", { err: errors.terminal(code) });
-  }
-
-  reconcileTimeout() {
-    this.#surface.emit("error", { err: new ReconcileTimeoutError() });
-  }
-
-  remoteStateChange(id, from, to) {
-    this.#remotes.get(id)?.emit("state-change", { from: REMOTE_STATES[from], to: REMOTE_STATES[to] });
-  }
-
-  connectionReset(id) {
-    const peer = this.#remotes.get(id);
-    peer?._reopenChannels();
-    peer?.emit("connection-reset", {});
-  }
-
-  trackMeta(id, trackId, metadata, kind, streamId) {
-    if (this.tracks.announced(id, trackId, metadata)) return;
-    this.#remotes.get(id)?._incoming.describe(trackId, kind, streamId, metadata);
-  }
-
-  signalsLost(id) {
-    const peer = this.#remotes.get(id);
-    if (peer) this.media.describeAll(peer);
-    this.tracks.signalsLost(id);
-  }
-
-  iceRestartExhausted(id) {
-    this.#remotes.get(id)?.emit("negotiation-error", { err: new IceRestartExhaustedError() });
-  }
-
-  remoteError(id, err, isCandidate) {
-    this.#remotes.get(id)?.emit(isCandidate ? "ice-candidate-error" : "negotiation-error", { err: scrubbed(err) });
-  }
 }
+
+answers(Host);

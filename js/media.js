@@ -49,7 +49,7 @@ export class Outgoing {
   }
 
   add(method, tracks, stream, metadata) {
-    this.#mustBeOpen(method);
+    this.mustBeOpen(method);
     const text = metadata === undefined ? undefined : this.#encode(metadata);
     const added = tracks.filter((track) => {
       const entry = this.#entry(track);
@@ -65,14 +65,14 @@ export class Outgoing {
   }
 
   remove(method, tracks) {
-    this.#mustBeOpen(method);
+    this.mustBeOpen(method);
     for (const track of tracks) this.#take(track);
   }
 
   /** Sends another track, or nothing, in a track's place. It is another's place at once, so that who comes meanwhile gets it. */
   async replace(track, next) {
     const method = "replaceTrack";
-    this.#mustBeOpen(method);
+    this.mustBeOpen(method);
     const entry = this.#sent.get(track);
     if (!entry || next === track) return;
     if (this.#entry(next)) throw alreadyAttached(method, this.#host.state);
@@ -132,7 +132,7 @@ export class Outgoing {
     try {
       entry.senders.set(pc, entry.stream ? pc.addTrack(track, entry.stream) : pc.addTrack(track));
     } catch (err) {
-      this.#host.log(2, "a connection does not take a track");
+      this.#host._log(2, "a connection does not take a track");
       peer.emit("negotiation-error", { err: scrubbed(err) });
     }
   }
@@ -176,7 +176,8 @@ export class Outgoing {
     return text;
   }
 
-  #mustBeOpen(method) {
+  /** Throws, for the method, if the room is being left. */
+  mustBeOpen(method) {
     const { state } = this.#host;
     if (state === "leaving" || state === "closed") throw errors.state({ method, state, isRoom: true });
   }

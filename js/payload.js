@@ -21,8 +21,11 @@ export const payloadBytes = (data) =>
   : isBlob(data) ? data.size
   : undefined;
 
+/** The bytes of an ArrayBuffer or of a view of one; undefined for anything else. */
+export const bytesOf = (data) =>
+  ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  : data instanceof ArrayBuffer ? new Uint8Array(data)
+  : undefined;
+
 /** A payload as it is now, for later: its owner may change it meanwhile. */
-export const snapshot = (data) =>
-  ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
-  : data instanceof ArrayBuffer ? data.slice(0)
-  : data;
+export const snapshot = (data) => bytesOf(data)?.slice() ?? data;

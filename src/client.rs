@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::*;
 use crate::driver::Driver;
 use crate::host::{Argument, Host};
 use crate::json::Json;
-use crate::tracks::Tracks;
+use crate::tracks::{self, Tracks};
 
 /// A `SignallingClient` or a `MeteredPeer`, without its JavaScript side. Used by `js/host.js` only.
 #[wasm_bindgen(skip_typescript)]
@@ -37,20 +37,20 @@ mod call {
 
 /// What happened, as `js/host.js` numbers it.
 mod happened {
-    pub(super) const TIMEOUT: u32 = 0;
-    pub(super) const FRAME: u32 = 1;
-    pub(super) const GARBAGE: u32 = 2;
-    pub(super) const CLOSED: u32 = 3;
-    pub(super) const TOKEN: u32 = 4;
-    pub(super) const TOKEN_FAILED: u32 = 5;
-    pub(super) const NEGOTIATION_NEEDED: u32 = 6;
-    pub(super) const CANDIDATE: u32 = 7;
-    pub(super) const STATE: u32 = 8;
-    pub(super) const DONE: u32 = 9;
-    pub(super) const FAILED: u32 = 10;
-    pub(super) const CHECK_LINK: u32 = 11;
-    pub(super) const ABORTED: u32 = 12;
-    pub(super) const DESCRIBE_TRACK: u32 = 13;
+    pub(super) const TIMEOUT: u32 = 8;
+    pub(super) const FRAME: u32 = 9;
+    pub(super) const GARBAGE: u32 = 10;
+    pub(super) const CLOSED: u32 = 11;
+    pub(super) const TOKEN: u32 = 12;
+    pub(super) const TOKEN_FAILED: u32 = 13;
+    pub(super) const NEGOTIATION_NEEDED: u32 = 14;
+    pub(super) const CANDIDATE: u32 = 15;
+    pub(super) const STATE: u32 = 16;
+    pub(super) const DONE: u32 = 17;
+    pub(super) const FAILED: u32 = 18;
+    pub(super) const CHECK_LINK: u32 = 19;
+    pub(super) const ABORTED: u32 = 20;
+    pub(super) const DESCRIBE_TRACK: u32 = 21;
 }
 
 /// What can be read, as `js/host.js` numbers it.
@@ -113,79 +113,32 @@ impl Client {
         Ok(Self { driver: Driver::new(core), tracks: Tracks::new(epoch.unwrap_or_default()) })
     }
 
-    /// Makes a call, whose end `host` hears of by its number `id`. Fails at once, with the rule that it breaks, for
-    /// a name that is none; nothing has changed then.
+    /// Makes a call, or tells what happened. Where data tracks are concerned, [`Tracks::tell`] says more.
     ///
-    /// `name` is the channel, the peer id, or the reason of a close; `data` the payload as JSON text, and `number`
-    /// its bytes, a close code, or whether metadata is wanted.
-    pub fn call(
+    /// `host` hears by its number `id` how a call ends. `value` is the channel, the peer id, or the reason of a close; `data`
+    /// the payload as JSON text, and `number` its bytes, a close code, or whether metadata is wanted. The answer to a name
+    /// that is none is the rule that it breaks; nothing has changed then.
+    ///
+    /// Otherwise something happened to the socket, connection or call `id`, to the operation `number` of it, or to time. Or
+    /// the remote `id` is to know about a track, before the offer that carries it.
+    pub fn tell(
         &self,
         host: &Host,
-        id: u32,
         kind: u32,
-        name: Option<String>,
+        id: u32,
         number: u32,
+        value: JsValue,
         data: JsValue,
-    ) -> Result<(), String> {
-        let channel = || Channel::parse(name.as_deref().unwrap_or_default()).map_err(must);
-        let data = Measured { value: Json(data), bytes: number as usize };
-        let include_sender_metadata = number != 0;
-        let call = match kind {
-            call::CONNECT => Call::Connect,
-            call::SUBSCRIBE => Call::Subscribe { channel: channel()?, include_sender_metadata },
-            call::UNSUBSCRIBE => Call::Unsubscribe { channel: channel()? },
-            call::PUBLISH => Call::Publish { channel: channel()?, data },
-            call::SEND_TO => {
-                Call::SendTo { to: PeerId::parse(name.as_deref().unwrap_or_default()).map_err(must)?, data }
-            }
-            call::JOIN => Call::Join { channel: channel()?, include_sender_metadata },
-            call::BROADCAST => Call::Broadcast { data },
-            call::CLOSE => Call::Close { code: CloseCode(number as u16), reason: name },
-            _ => return Ok(()),
-        };
-        self.driver.input(host, Input::Call(CallId(id), call));
-        Ok(())
-    }
-
-    /// Something happened to the socket, connection or call `id`, to the operation `operation` of it, or to time. Or the
-    /// remote `id` is to know about a track, before the offer that carries it.
-    pub fn notify(&self, host: &Host, kind: u32, id: u32, operation: u32, value: JsValue) {
-        let connection = |event| Input::Connection(ConnectionId(id), event);
-        let op = OperationId(operation);
-        let input = match kind {
-            happened::TIMEOUT => Input::Timeout,
-            happened::FRAME => Input::Socket(SocketId(id), SocketEvent::Frame(Json(value))),
-            happened::GARBAGE => Input::Socket(SocketId(id), SocketEvent::Garbage),
-            happened::CLOSED => {
-                let (code, reason) = (CloseCode(operation as u16), Json(value).string().unwrap_or_default());
-                Input::Socket(SocketId(id), SocketEvent::Closed { code, reason })
-            }
-            happened::TOKEN => {
-                let token = Json(value).string().map(Secret::new).ok_or(TokenFailure::NotAToken);
-                Input::Token(op, token)
-            }
-            happened::TOKEN_FAILED => Input::Token(op, Err(TokenFailure::Threw(Json(value)))),
-            happened::NEGOTIATION_NEEDED => connection(ConnectionEvent::NegotiationNeeded),
-            happened::CANDIDATE => match candidate(Json(value)) {
-                Some(candidate) => connection(ConnectionEvent::Candidate(candidate)),
-                None => return,
-            },
-            happened::STATE => connection(ConnectionEvent::State(match operation {
-                0 => ConnectionState::New,
-                1 => ConnectionState::Connecting,
-                2 => ConnectionState::Connected,
-                3 => ConnectionState::Disconnected,
-                4 => ConnectionState::Failed,
-                _ => ConnectionState::Closed,
-            })),
-            happened::DONE => connection(ConnectionEvent::Done(op, Ok(outcome(&Json(value))))),
-            happened::FAILED => connection(ConnectionEvent::Done(op, Err(Json(value)))),
-            happened::CHECK_LINK => Input::CheckLink,
-            happened::ABORTED => Input::Aborted(CallId(id)),
-            happened::DESCRIBE_TRACK => Input::DescribeTrack(RemoteId(id), track(&Json(value))),
-            _ => return,
-        };
-        self.driver.input(host, input);
+    ) -> JsValue {
+        if kind >= tracks::FIRST {
+            return self.tracks.tell(host, kind, id, number, &Json(value));
+        }
+        match input(kind, id, number, Json(value), data) {
+            Ok(Some(input)) => self.driver.input(host, input),
+            Ok(None) => {}
+            Err(why) => return why.must().into(),
+        }
+        JsValue::UNDEFINED
     }
 
     /// Reads what is known of us, or of the remote `id`. Several values are handed over: the numbers of all remotes, in the
@@ -226,16 +179,66 @@ impl Client {
     }
 }
 
+/// What the core is told; nothing of what nobody can read.
+fn input(
+    kind: u32,
+    id: u32,
+    number: u32,
+    value: Json,
+    data: JsValue,
+) -> Result<Option<Input<Json>>, InvalidName> {
+    let name = || value.string().unwrap_or_default();
+    let call = |call| Input::Call(CallId(id), call);
+    let connection = |event| Input::Connection(ConnectionId(id), event);
+    let socket = |event| Input::Socket(SocketId(id), event);
+    let data = Measured { value: Json(data), bytes: number as usize };
+    let include_sender_metadata = number != 0;
+    let op = OperationId(number);
+    Ok(Some(match kind {
+        call::CONNECT => call(Call::Connect),
+        call::SUBSCRIBE => {
+            call(Call::Subscribe { channel: Channel::parse(&name())?, include_sender_metadata })
+        }
+        call::UNSUBSCRIBE => call(Call::Unsubscribe { channel: Channel::parse(&name())? }),
+        call::PUBLISH => call(Call::Publish { channel: Channel::parse(&name())?, data }),
+        call::SEND_TO => call(Call::SendTo { to: PeerId::parse(&name())?, data }),
+        call::JOIN => call(Call::Join { channel: Channel::parse(&name())?, include_sender_metadata }),
+        call::BROADCAST => call(Call::Broadcast { data }),
+        call::CLOSE => call(Call::Close { code: CloseCode(number as u16), reason: value.string() }),
+        happened::TIMEOUT => Input::Timeout,
+        happened::FRAME => socket(SocketEvent::Frame(value)),
+        happened::GARBAGE => socket(SocketEvent::Garbage),
+        happened::CLOSED => socket(SocketEvent::Closed { code: CloseCode(number as u16), reason: name() }),
+        happened::TOKEN => Input::Token(op, value.string().map(Secret::new).ok_or(TokenFailure::NotAToken)),
+        happened::TOKEN_FAILED => Input::Token(op, Err(TokenFailure::Threw(value))),
+        happened::NEGOTIATION_NEEDED => connection(ConnectionEvent::NegotiationNeeded),
+        happened::CANDIDATE => match candidate(value) {
+            Some(candidate) => connection(ConnectionEvent::Candidate(candidate)),
+            None => return Ok(None),
+        },
+        happened::STATE => connection(ConnectionEvent::State(match number {
+            0 => ConnectionState::New,
+            1 => ConnectionState::Connecting,
+            2 => ConnectionState::Connected,
+            3 => ConnectionState::Disconnected,
+            4 => ConnectionState::Failed,
+            _ => ConnectionState::Closed,
+        })),
+        happened::DONE => connection(ConnectionEvent::Done(op, Ok(outcome(&value)))),
+        happened::FAILED => connection(ConnectionEvent::Done(op, Err(value))),
+        happened::CHECK_LINK => Input::CheckLink,
+        happened::ABORTED => Input::Aborted(CallId(id)),
+        happened::DESCRIBE_TRACK => Input::DescribeTrack(RemoteId(id), track(&value)),
+        _ => return Ok(None),
+    }))
+}
+
 /// An option and the rule it breaks.
 fn broken(option: &str, must: &str) -> String {
     let mut text = option.to_owned();
     text.push(' ');
     text.push_str(must);
     text
-}
-
-fn must(why: InvalidName) -> String {
-    why.must().to_owned()
 }
 
 /// Reads an `RTCIceCandidate`, where null ends the candidates.

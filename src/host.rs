@@ -51,8 +51,7 @@ extern "C" {
     fn ask(host: &Host, method: u16, number: f64);
 }
 
-/// What a host can be asked for, as `js/asking.js` numbers it.
-#[derive(Clone, Copy)]
+/// What a `Host` can be asked for: its methods, in the order of the class, behind the constructor.
 pub(crate) enum Ask {
     // What the core asks of the platform.
     OpenSocket,
@@ -89,15 +88,12 @@ pub(crate) enum Ask {
     SignalsLost,
     RemoteError,
     IceRestartExhausted,
-    // What data tracks need, and what is heard of them.
-    Announce,
-    Open,
-    Control,
-    Blocked,
-    Published,
-    Unpublished,
-    FrameReady,
-    StreamEnded,
+}
+
+impl From<Ask> for u16 {
+    fn from(method: Ask) -> Self {
+        method as Self
+    }
 }
 
 /// The present, by `performance.now()`.
@@ -113,8 +109,8 @@ impl Host {
     }
 
     /// Calls a method with `number` and what was handed over.
-    pub(crate) fn ask(&self, method: Ask, number: impl Into<f64>) {
-        ask(self, method as u16, number.into());
+    pub(crate) fn ask(&self, method: impl Into<u16>, number: impl Into<f64>) {
+        ask(self, method.into(), number.into());
     }
 }
 

@@ -6,18 +6,18 @@
 //!
 //! ```text
 //!   js/  SignallingClient, MeteredPeer, RemotePeer          DataChannel
-//!             │ call()            ▲ events, promises            │ send()
+//!             │ tell()            ▲ events, promises            │ send()
 //!        ┌────▼───────────────────┴─────┐                 ┌─────▼──────┐
 //!   src/ │ Client: drives the core      │                 │ admit      │
 //!        │ Input ► core ► Output        │                 │ release    │
 //!        └────┬───────────────────▲─────┘                 └─────┬──────┘
-//!             │ commands          │ notify()                    │
+//!             │ commands          │ tell()                      │
 //!        WebSocket, RTCPeerConnection                     RTCDataChannel
 //! ```
 //!
 //! - Exported methods take `&self` and hold no borrow while JavaScript runs, so a handler may call any method.
 //! - A user's payload is a JavaScript value from the frame to the handler. It does not enter linear memory.
-//! - No closure crosses the boundary: native objects notify JavaScript, which calls [`Client::notify`]. So
+//! - No closure crosses the boundary: native objects notify JavaScript, which calls [`Client::tell`]. So
 //!   nothing here keeps a JavaScript object alive, and a client that is forgotten is collected.
 //! - Strings of the API that name states, events and errors are spelled in JavaScript only; numbers cross.
 

@@ -9,25 +9,47 @@ use metered_protocol::{FrameHeader, Value};
 use wasm_bindgen::prelude::*;
 
 use crate::client::Client;
-use crate::host::{self, Argument, Ask, Host};
+use crate::host::{self, Argument, Host};
 use crate::json::Json;
 
 /// What happened, as `js/data_tracks.js` numbers it.
 mod happened {
-    pub(super) const JOINED: u32 = 0;
-    pub(super) const LEFT: u32 = 1;
-    pub(super) const ANNOUNCED: u32 = 2;
-    pub(super) const SIGNALS_LOST: u32 = 3;
-    pub(super) const REPLACED: u32 = 4;
-    pub(super) const OPENED: u32 = 5;
-    pub(super) const CLOSED: u32 = 6;
-    pub(super) const CONTROL: u32 = 7;
-    pub(super) const WRITABLE: u32 = 8;
-    pub(super) const UNPUBLISH: u32 = 9;
-    pub(super) const CLOSE_STREAM: u32 = 10;
-    pub(super) const ABANDON: u32 = 11;
-    pub(super) const PUBLISH: u32 = 12;
-    pub(super) const SUBSCRIBE: u32 = 13;
+    pub(super) const JOINED: u32 = 22;
+    pub(super) const LEFT: u32 = 23;
+    pub(super) const ANNOUNCED: u32 = 24;
+    pub(super) const SIGNALS_LOST: u32 = 25;
+    pub(super) const REPLACED: u32 = 26;
+    pub(super) const OPENED: u32 = 27;
+    pub(super) const CLOSED: u32 = 28;
+    pub(super) const CONTROL: u32 = 29;
+    pub(super) const WRITABLE: u32 = 30;
+    pub(super) const UNPUBLISH: u32 = 31;
+    pub(super) const CLOSE_STREAM: u32 = 32;
+    pub(super) const ABANDON: u32 = 33;
+    pub(super) const PUBLISH: u32 = 34;
+    pub(super) const SUBSCRIBE: u32 = 35;
+    pub(super) const TAKE: u32 = 36;
+}
+
+/// The first of them. Those before it are the client's.
+pub(crate) const FIRST: u32 = happened::JOINED;
+
+/// What a `DataTracks` can be asked for: its methods, in the order of the class, behind the constructor.
+enum Ask {
+    Announce,
+    Open,
+    Control,
+    Blocked,
+    Published,
+    Unpublished,
+    FrameReady,
+    StreamEnded,
+}
+
+impl From<Ask> for u16 {
+    fn from(method: Ask) -> Self {
+        method as Self
+    }
 }
 
 /// The data tracks of a client.
@@ -38,54 +60,6 @@ pub(crate) struct Tracks {
 
 #[wasm_bindgen]
 impl Client {
-    /// Something happened. `id` is the remote with whom, and `value` its announcement or control message; or it is the track
-    /// of ours or the stream that is done with. `number` is how much is buffered for a remote that may be writable.
-    ///
-    /// What is asked for has a number as its answer:
-    ///
-    /// - publishing a track, whose name `value` is, and `number` whether it is encrypted: its handle, or why it cannot be: -1
-    ///   for its name, -2 because that is taken, -3 because there are too many;
-    /// - subscribing to the track of a remote that has the handle `number`, for as many frames as `value` says: the stream, or
-    ///   -1 if there is no such track.
-    pub fn tell(&self, host: &Host, kind: u32, id: u32, number: u32, value: JsValue) -> f64 {
-        let remote = RemoteId(id);
-        let mut tracks = self.tracks.borrow_mut();
-        let value = Json(value);
-        let mut answer = 0.0;
-        match kind {
-            happened::JOINED => tracks.peer_joined(remote),
-            happened::LEFT => tracks.peer_left(remote),
-            happened::ANNOUNCED => tracks.announced(remote, &value),
-            happened::SIGNALS_LOST => tracks.signals_lost(remote),
-            happened::REPLACED => tracks.connection_replaced(remote),
-            happened::OPENED => tracks.opened(remote),
-            happened::CLOSED => tracks.closed(remote),
-            happened::CONTROL => tracks.handle_control(remote, &value),
-            happened::WRITABLE => tracks.writable(remote, number as usize),
-            happened::UNPUBLISH => tracks.unpublish(id as u16),
-            happened::CLOSE_STREAM => tracks.close_stream(StreamId(id)),
-            // The frame of a number that was taken could not be encrypted.
-            happened::ABANDON => tracks.abandon(id as u16),
-            happened::PUBLISH => {
-                answer = match tracks.publish(value.string().unwrap_or_default(), number != 0) {
-                    Ok(handle) => f64::from(handle),
-                    Err(PublishRefusal::Name) => -1.0,
-                    Err(PublishRefusal::NameTaken) => -2.0,
-                    Err(PublishRefusal::TooMany) => -3.0,
-                }
-            }
-            happened::SUBSCRIBE => {
-                let capacity = value.number().unwrap_or_default() as usize;
-                let stream = tracks.subscribe(remote, number as u16, capacity);
-                answer = stream.map_or(-1.0, |StreamId(id)| f64::from(id));
-            }
-            _ => {}
-        }
-        drop(tracks);
-        self.tracks.poll(host);
-        answer
-    }
-
     /// A packet came from a remote.
     #[wasm_bindgen(js_name = handlePacket)]
     pub fn handle_packet(&self, host: &Host, remote: u32, bytes: &[u8]) {
@@ -126,21 +100,71 @@ impl Client {
         self.tracks.borrow_mut().submit(header, payload);
         self.tracks.poll(host);
     }
-
-    /// Takes the next frame of a stream: what `host.frame` makes of it, or undefined.
-    pub fn take(&self, host: &Host, stream: u32) -> JsValue {
-        let frame = self.tracks.borrow_mut().take(StreamId(stream));
-        frame.map_or(JsValue::UNDEFINED, |frame| {
-            let FrameHeader { timestamp, key_id, number, .. } = frame.header;
-            host.frame(&frame.payload, timestamp, key_id, number, &frame.header.associated_data())
-        })
-    }
 }
 
 impl Tracks {
     /// No tracks yet. `epoch` names this life of ours.
     pub(crate) fn new(epoch: String) -> Self {
         Self { tracks: RefCell::new(DataTracks::new(epoch)), is_polling: Cell::new(false) }
+    }
+
+    /// Something happened. `id` is the remote with whom, and `value` its announcement or control message; or it is the track
+    /// of ours or the stream that is done with. `number` is how much is buffered for a remote that may be writable.
+    ///
+    /// What is asked for has an answer:
+    ///
+    /// - publishing a track, whose name `value` is, and `number` whether it is encrypted: its handle, or why it cannot be: -1
+    ///   for its name, -2 because that is taken, -3 because there are too many;
+    /// - subscribing to the track of a remote that has the handle `number`, for as many frames as `value` says: the stream, if
+    ///   there is such a track;
+    /// - taking the next frame of the stream `id`: what `host.frame` makes of it, if there is one.
+    pub(crate) fn tell(&self, host: &Host, kind: u32, id: u32, number: u32, value: &Json) -> JsValue {
+        let remote = RemoteId(id);
+        let mut tracks = self.tracks.borrow_mut();
+        let mut answer = JsValue::UNDEFINED;
+        match kind {
+            happened::JOINED => tracks.peer_joined(remote),
+            happened::LEFT => tracks.peer_left(remote),
+            happened::ANNOUNCED => tracks.announced(remote, value),
+            happened::SIGNALS_LOST => tracks.signals_lost(remote),
+            happened::REPLACED => tracks.connection_replaced(remote),
+            happened::OPENED => tracks.opened(remote),
+            happened::CLOSED => tracks.closed(remote),
+            happened::CONTROL => tracks.handle_control(remote, value),
+            happened::WRITABLE => tracks.writable(remote, number as usize),
+            happened::UNPUBLISH => tracks.unpublish(id as u16),
+            happened::CLOSE_STREAM => tracks.close_stream(StreamId(id)),
+            // The frame of a number that was taken could not be encrypted.
+            happened::ABANDON => tracks.abandon(id as u16),
+            happened::PUBLISH => {
+                let published = tracks.publish(value.string().unwrap_or_default(), number != 0);
+                answer = match published {
+                    Ok(handle) => i32::from(handle),
+                    Err(PublishRefusal::Name) => -1,
+                    Err(PublishRefusal::NameTaken) => -2,
+                    Err(PublishRefusal::TooMany) => -3,
+                }
+                .into();
+            }
+            happened::SUBSCRIBE => {
+                let capacity = value.number().unwrap_or_default() as usize;
+                if let Some(StreamId(stream)) = tracks.subscribe(remote, number as u16, capacity) {
+                    answer = stream.into();
+                }
+            }
+            happened::TAKE => {
+                let frame = tracks.take(StreamId(id));
+                drop(tracks);
+                return frame.map_or(JsValue::UNDEFINED, |frame| {
+                    let FrameHeader { timestamp, key_id, number, .. } = frame.header;
+                    host.frame(&frame.payload, timestamp, key_id, number, &frame.header.associated_data())
+                });
+            }
+            _ => {}
+        }
+        drop(tracks);
+        self.poll(host);
+        answer
     }
 
     pub(crate) fn borrow_mut(&self) -> RefMut<'_, DataTracks> {

@@ -250,7 +250,7 @@ fn properties_of<'a>(text: &'a str, object: &str) -> BTreeSet<&'a str> {
 }
 
 /// `a` to `z`, then `aa`, `ab` and so on.
-fn short_name(number: usize) -> String {
+pub fn short_name(number: usize) -> String {
     let last = char::from(b'a' + (number % 26) as u8);
     match number / 26 {
         0 => last.to_string(),

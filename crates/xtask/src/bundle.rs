@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::boundary::short_name;
 use crate::process::{self, command, say};
 use crate::workspace;
 use crate::{bindings, inline};
@@ -54,7 +55,7 @@ pub fn build() -> Result<()> {
 
 /// Bundles the entry for `file` to `out`, with what else esbuild is to be told.
 fn bundle(file: &str, out: &Path, more: &[&str]) -> Result<()> {
-    let names = bindings::short_names();
+    let names = short_names()?;
     let mut esbuild = command(workspace::npm_tool("esbuild"));
     let (entry, is_module) = match file.strip_suffix(".cjs") {
         Some(entry) => (format!("pkg/entry/{entry}.js"), false),
@@ -89,12 +90,34 @@ fn terser(module: &Path) -> Command {
     terser
 }
 
+/// Writes down the properties that have a short name: those of the boundary, and those in `js/` that begin with an underscore,
+/// which are no part of the public API. So do the short ones, since an application may have classes derived from ours; and they
+/// are upper case, unlike those of the boundary.
+fn short_names() -> Result<PathBuf> {
+    let mut names = read_names(&bindings::short_names())?;
+    for module in workspace::files_below(&workspace::at("js")) {
+        let text =
+            std::fs::read_to_string(&module).with_context(|| format!("cannot read {}", module.display()))?;
+        let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.strip_prefix('_').is_some_and(|rest| !rest.is_empty())) {
+            let short = format!("_{}", short_name(names.len()).to_uppercase());
+            names.entry(word.to_owned()).or_insert(short);
+        }
+    }
+    let out = workspace::target().join("package/names.json");
+    let text = serde_json::to_vec(&names).context("cannot write the names as JSON")?;
+    std::fs::write(&out, text).context("cannot write the short names")?;
+    Ok(out)
+}
+
+fn read_names(file: &Path) -> Result<BTreeMap<String, String>> {
+    let names = std::fs::read(file).context("cannot read the short names")?;
+    serde_json::from_slice(&names).context("cannot parse the short names")
+}
+
 /// A regular expression for the properties that have a short name.
 fn any_of(names: &Path) -> Result<String> {
-    let names = std::fs::read(names).context("cannot read the short names")?;
-    let names: BTreeMap<String, String> =
-        serde_json::from_slice(&names).context("cannot parse the short names")?;
-    let names: Vec<_> = names.into_keys().map(|name| name.replace('$', "\\$")).collect();
+    let names: Vec<_> = read_names(names)?.into_keys().map(|name| name.replace('$', "\\$")).collect();
     Ok(format!("^(?:{})$", names.join("|")))
 }
 
