@@ -33,7 +33,6 @@ use crate::input::Measured;
 use crate::output::{
     CallError, Command, Event, FrameText, JsonText, Level, SignallingEvent, SignallingState,
 };
-use crate::queue::Queue;
 use crate::timers::{Timer, Timers};
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
@@ -136,7 +135,7 @@ pub(crate) struct Signalling<V> {
     /// What is to be done. The room puts its own here too, so that there is one order.
     pub(crate) out: Outbox<V>,
     /// What the room has not heard yet; `None` without a room, when the application hears everything.
-    news: Option<Queue<News<V>>>,
+    news: Option<Vec<News<V>>>,
 }
 
 /// A socket that `close()` closed, and who waits for that.
@@ -174,7 +173,7 @@ impl<V: Value> Signalling<V> {
             timers: Timers::new(),
             last_id: 0,
             out: Outbox::default(),
-            news: has_room.then(Queue::new),
+            news: has_room.then(Vec::new),
         }
     }
 
@@ -195,9 +194,9 @@ impl<V: Value> Signalling<V> {
         self.latency_ms
     }
 
-    /// The first of what the room has not heard yet.
-    pub(crate) fn next_news(&mut self) -> Option<News<V>> {
-        self.news.as_mut()?.pop()
+    /// Takes what the room has not heard yet.
+    pub(crate) fn take_news(&mut self) -> Vec<News<V>> {
+        self.news.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     pub(crate) fn poll_timeout(&self) -> Instant {

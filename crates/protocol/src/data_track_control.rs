@@ -6,7 +6,7 @@
 //!
 //! On the channel every message is a JSON object with a string `type`. What a receiver does not know it ignores.
 
-use crate::json::{write_name, write_string_field};
+use crate::json::{utf16_length, write_name, write_string_field};
 use crate::value::{flag, index, number};
 use crate::{Field, ToJson, Value, write_number};
 
@@ -115,7 +115,7 @@ const PUBLISHED: &str = "published";
 
 /// Whether a data track may have this name.
 pub fn is_data_track_name(name: &str) -> bool {
-    (1..=MAX_DATA_TRACK_NAME).contains(&name.encode_utf16().take(MAX_DATA_TRACK_NAME + 1).count())
+    (1..=MAX_DATA_TRACK_NAME).contains(&utf16_length(name))
 }
 
 impl TrackControl {

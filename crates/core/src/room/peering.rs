@@ -32,7 +32,7 @@ impl<V: Value> Room<V> {
         }
     }
 
-    pub(super) fn deliver(&mut self, now: Instant, at: usize, signal: Signal<V>, link: &mut Signalling<V>) {
+    fn deliver(&mut self, now: Instant, at: usize, signal: Signal<V>, link: &mut Signalling<V>) {
         let signal = match signal {
             Signal::Description(description) => RemoteSignal::Description(description),
             Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),

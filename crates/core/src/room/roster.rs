@@ -25,14 +25,16 @@ impl<V: Value> Room<V> {
         let patience = self.snapshot.take().and_then(|snapshot| snapshot.patience);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
-            let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
-            for remote in &mut self.remotes {
-                let may_be_missing = !is_present(remote) && remote.has_connected();
+            let mut at = 0;
+            while let Some(remote) = self.remotes.get_mut(at) {
+                let is_present = joined.iter().any(|peer| peer.peer_id == remote.peer_id);
+                let may_be_missing = !is_present && remote.has_connected();
                 remote.missing_until = patience.filter(|until| may_be_missing && *until > now);
-            }
-            let is_gone = |remote: &Remote<V>| !is_present(remote) && remote.missing_until.is_none();
-            while let Some(at) = self.remotes.iter().position(|remote| is_gone(remote)) {
-                self.remove(at, link);
+                if is_present || remote.missing_until.is_some() {
+                    at += 1;
+                } else {
+                    self.remove(at, link);
+                }
             }
         }
         let reconcile = is_snapshot && self.state == RoomState::Reconnecting;
@@ -64,12 +66,7 @@ impl<V: Value> Room<V> {
             self.reconciled(now, link);
         }
         for (from, signal) in std::mem::take(&mut self.early).into_signals() {
-            match self.find(&from) {
-                Ok(at) => self.deliver(now, at, signal, link),
-                Err(_) => {
-                    self.early.push(from, signal);
-                }
-            }
+            self.handle_signal(now, from, signal, link);
         }
     }
 
