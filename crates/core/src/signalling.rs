@@ -86,11 +86,13 @@ enum Phase {
     /// Waiting for a token.
     FetchingToken,
     /// Waiting for the welcome.
-    Opening(SocketId),
+    Opening,
     /// Welcomed.
-    Connected(SocketId),
-    /// Waiting for the backoff to end, which may be cut short unless the server asked for it.
-    Waiting { may_hurry: bool },
+    Connected,
+    /// Waiting for the backoff to end, which may be cut short.
+    Waiting,
+    /// The same, where the server asked for it.
+    HeldOff,
 }
 
 /// What the server said to resume by.
@@ -106,6 +108,8 @@ pub(crate) struct Signalling<V> {
     config: Config,
     rng: Rng,
     phase: Phase,
+    /// The socket of the phase: while `Opening` and `Connected`.
+    socket: Option<SocketId>,
     state: SignallingState,
     peer_id: Option<PeerId>,
     max_message_size: usize,
@@ -127,8 +131,8 @@ pub(crate) struct Signalling<V> {
     refresh: Refresh,
     /// The latest round trip to the server, in milliseconds.
     latency_ms: Option<u64>,
-    /// When the ping was sent that no pong has answered yet.
-    pinged: Option<Instant>,
+    /// When the ping was sent that no pong has answered yet; [`Instant::NEVER`] if all are.
+    pinged: Instant,
     pace: Pace,
     timers: Timers,
     last_id: u32,
@@ -154,6 +158,7 @@ impl<V: Value> Signalling<V> {
             config,
             rng: Rng::with_seed(seed),
             phase: Phase::Down,
+            socket: None,
             state: SignallingState::Idle,
             peer_id: None,
             max_message_size: limits::MAX_MESSAGE_SIZE as usize,
@@ -168,7 +173,7 @@ impl<V: Value> Signalling<V> {
             subscriptions: Subscriptions::default(),
             refresh: Refresh::default(),
             latency_ms: None,
-            pinged: None,
+            pinged: Instant::NEVER,
             pace: Pace::new(),
             timers: Timers::new(),
             last_id: 0,
@@ -226,7 +231,7 @@ impl<V: Value> Signalling<V> {
             self.closing.push(Closing { socket, origin, deadline });
             return;
         }
-        let socket = self.socket();
+        let socket = self.socket;
         let first_attempt = self.connecting.take();
         let disconnects = socket.is_some() && first_attempt.is_none();
         if let Some(connecting) = first_attempt {
@@ -342,7 +347,7 @@ impl<V: Value> Signalling<V> {
         request: ClientRequest<'_>,
         payload: Payload<V>,
     ) {
-        let Phase::Connected(socket) = self.phase else {
+        let Some(socket) = self.connected() else {
             self.done(origin, Err(CallError::NotConnected));
             return;
         };
@@ -423,11 +428,9 @@ impl<V: Value> Signalling<V> {
 
     // ---- small change
 
-    fn socket(&self) -> Option<SocketId> {
-        match self.phase {
-            Phase::Opening(socket) | Phase::Connected(socket) => Some(socket),
-            Phase::Down | Phase::FetchingToken | Phase::Waiting { .. } => None,
-        }
+    /// The socket, once welcomed.
+    fn connected(&self) -> Option<SocketId> {
+        self.socket.filter(|_| self.phase == Phase::Connected)
     }
 
     fn transition(&mut self, to: SignallingState) {
