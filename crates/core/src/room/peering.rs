@@ -116,8 +116,7 @@ impl<V: Value> Room<V> {
     /// Brings a broken connection back. That takes signals, so it waits for the server, and for who is missing there.
     pub(super) fn climb(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
         let is_joined = self.state == RoomState::Joined;
-        let Some(remote) = self.remotes.get_mut(at).filter(|remote| is_joined && !remote.is_missing())
-        else {
+        let Some(remote) = self.remotes.get_mut(at).filter(|remote| is_joined && !remote.is_missing()) else {
             return;
         };
         match remote.ladder.poll(now) {

@@ -124,7 +124,8 @@ impl<V: Value> Room<V> {
             next = next.min(remote.answer_due);
             // Without the server nobody is missing, and ladders wait where `climb` does nothing.
             if self.state == RoomState::Joined {
-                next = next.min(if remote.is_missing() { remote.missing_until } else { remote.ladder.next() });
+                next =
+                    next.min(if remote.is_missing() { remote.missing_until } else { remote.ladder.next() });
             }
         }
         next
