@@ -12,33 +12,34 @@ pub trait ToJson {
 /// Appends `text` as a JSON string, quotes included (RFC 8259, section 7).
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
-    write_escaped(out, text, &|byte| match byte {
+    write_escaped(out, text, "\\u00", &|byte| match byte {
         b'"' => Some("\\\""),
         b'\\' => Some("\\\\"),
         b'\n' => Some("\\n"),
         b'\r' => Some("\\r"),
         b'\t' => Some("\\t"),
-        0..0x20 => Some(BY_NUMBER),
+        0..0x20 => Some(""),
         _ => None,
     });
     out.push('"');
 }
 
-/// An escape that two hexadecimal digits follow, as JSON writes it.
-const BY_NUMBER: &str = "\\u00";
-
-/// The same in a URL.
-pub(crate) const PERCENT: &str = "%";
-
-/// Appends `text` with another text in the place of some bytes: all or none of those that make a character.
-pub(crate) fn write_escaped(out: &mut String, text: &str, escape: &dyn Fn(u8) -> Option<&'static str>) {
+/// Appends `text` with another text in the place of some bytes: all or none of those that make a character. In the place of
+/// an empty one stand `by_number` and the byte in two hexadecimal digits.
+pub(crate) fn write_escaped(
+    out: &mut String,
+    text: &str,
+    by_number: &str,
+    escape: &dyn Fn(u8) -> Option<&'static str>,
+) {
     const HEX: &str = "0123456789ABCDEF";
     let mut start = 0;
     for (at, byte) in text.bytes().enumerate() {
         let Some(escape) = escape(byte) else { continue };
         out.push_str(text.get(start..at).unwrap_or_default());
         out.push_str(escape);
-        if [BY_NUMBER, PERCENT].contains(&escape) {
+        if escape.is_empty() {
+            out.push_str(by_number);
             for digit in [usize::from(byte >> 4), usize::from(byte & 15)] {
                 out.push_str(HEX.get(digit..=digit).unwrap_or_default());
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::json::{PERCENT, write_escaped};
+use crate::json::write_escaped;
 use crate::{Secret, read_number, write_number};
 
 /// A WebSocket origin: `wss://HOST[:PORT]`, or `ws://` for a loopback host. The path is the protocol's own.
@@ -115,9 +115,9 @@ fn host(authority: &str) -> Option<&str> {
 
 /// Encodes everything but the unreserved characters of RFC 3986.
 fn percent_encode(out: &mut String, text: &str) {
-    write_escaped(out, text, &|byte| {
+    write_escaped(out, text, "%", &|byte| {
         let is_unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        (!is_unreserved).then_some(PERCENT)
+        (!is_unreserved).then_some("")
     });
 }
 
