@@ -33,17 +33,19 @@ impl<V: Value> Room<V> {
     }
 
     fn deliver(&mut self, now: Instant, at: usize, signal: Signal<V>, link: &mut Signalling<V>) {
-        let signal = match signal {
-            Signal::Description(description) => RemoteSignal::Description(description),
-            Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
+        match signal {
+            Signal::Description(description) => {
+                self.negotiate(now, at, RemoteSignal::Description(description), link);
+            }
+            Signal::Candidate(candidate) => {
+                self.negotiate(now, at, RemoteSignal::Candidate(candidate), link);
+            }
             Signal::TrackMeta(meta) => {
                 if let Some(remote) = self.remotes.get(at) {
                     link.out.event(Event::Remote(remote.id, RemoteEvent::TrackMeta(meta)));
                 }
-                return;
             }
-        };
-        self.negotiate(now, at, signal, link);
+        }
     }
 
     fn negotiate(&mut self, now: Instant, at: usize, signal: RemoteSignal, link: &mut Signalling<V>) {
