@@ -70,6 +70,14 @@ enum Step {
     Unanswerable,
 }
 
+/// An offer that came while ours was out, and the candidates that followed it: we are impolite and ignored it, or
+/// polite and cannot give way yet.
+#[derive(Debug)]
+struct Held {
+    offer: Description,
+    candidates: Vec<RemoteSignal>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Negotiation {
     polite: bool,
@@ -84,10 +92,7 @@ pub(crate) struct Negotiation {
     restart_needed: bool,
     /// The generation of our side that was agreed on.
     generation: Option<Generation>,
-    /// An offer that came while ours was out: we are impolite and ignored it, or polite and cannot give way yet.
-    held: Option<Description>,
-    /// The candidates that followed it.
-    held_candidates: Vec<RemoteSignal>,
+    held: Option<Held>,
     inbox: Vec<RemoteSignal>,
     /// Candidates of ours that must not overtake the description they belong to.
     outbox: Vec<Option<Candidate>>,
@@ -125,7 +130,6 @@ impl Negotiation {
             restart_needed: false,
             generation: None,
             held: None,
-            held_candidates: Vec::new(),
             inbox: Vec::new(),
             outbox: Vec::new(),
             early: Vec::new(),
@@ -383,8 +387,7 @@ impl Negotiation {
                 } else if self.polite && (self.has_gathered || self.has_remote) {
                     self.give_way(offer, actor);
                 } else {
-                    self.held = Some(offer);
-                    self.held_candidates.clear();
+                    self.held = Some(Held { offer, candidates: Vec::new() });
                     if self.polite {
                         actor.wait(CANDIDATE_TIMEOUT_MS);
                     }
@@ -442,10 +445,9 @@ impl Negotiation {
 
     /// The offer that was held. Its candidates are the next to be taken.
     fn release_held(&mut self) -> Option<Description> {
-        let offer = self.held.take()?;
-        let candidates = std::mem::take(&mut self.held_candidates);
-        self.take_first(candidates);
-        Some(offer)
+        let held = self.held.take()?;
+        self.take_first(held.candidates);
+        Some(held.offer)
     }
 
     /// Puts signals before all others.
@@ -461,9 +463,9 @@ impl Negotiation {
     }
 
     fn take_candidate<V: Value>(&mut self, candidate: Option<Candidate>, actor: &mut Actor<'_, V>) {
-        if self.held.is_some() {
-            if self.held_candidates.len() < MAX_CANDIDATES {
-                self.held_candidates.push(RemoteSignal::Candidate(candidate.clone()));
+        if let Some(held) = &mut self.held {
+            if held.candidates.len() < MAX_CANDIDATES {
+                held.candidates.push(RemoteSignal::Candidate(candidate.clone()));
             }
             // It may as well belong to what we agreed on before.
             if !self.has_remote {

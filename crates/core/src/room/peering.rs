@@ -33,19 +33,17 @@ impl<V: Value> Room<V> {
     }
 
     fn deliver(&mut self, now: Instant, at: usize, signal: Signal<V>, link: &mut Signalling<V>) {
-        match signal {
-            Signal::Description(description) => {
-                self.negotiate(now, at, RemoteSignal::Description(description), link);
-            }
-            Signal::Candidate(candidate) => {
-                self.negotiate(now, at, RemoteSignal::Candidate(candidate), link);
-            }
+        let signal = match signal {
+            Signal::Description(description) => RemoteSignal::Description(description),
+            Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
             Signal::TrackMeta(meta) => {
                 if let Some(remote) = self.remotes.get(at) {
                     link.out.event(Event::Remote(remote.id, RemoteEvent::TrackMeta(meta)));
                 }
+                return;
             }
-        }
+        };
+        self.negotiate(now, at, signal, link);
     }
 
     fn negotiate(&mut self, now: Instant, at: usize, signal: RemoteSignal, link: &mut Signalling<V>) {
