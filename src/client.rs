@@ -163,7 +163,7 @@ impl Client {
                 read::REMOTE_STATE => {
                     remote().map(|view| (view.state as u32 + u32::from(view.polite) * 16).into())
                 }
-                read::REMOTE_METADATA => remote().and_then(|view| view.metadata).map(|json| json.0),
+                read::REMOTE_METADATA => remote().and_then(|view| view.metadata).map(|json| json.0.clone()),
                 read::SEND_COUNTS => {
                     self.tracks.hand_send_counts(handle);
                     None

@@ -53,18 +53,22 @@ impl Value for Json {
         with_name(field, |name| text_of(&self.0, name))
     }
 
-    #[expect(clippy::manual_pattern_char_comparison, reason = "a searcher for a char is more to download")]
     fn peers(&self, list: Field, max: usize, take: &mut TakePeer<'_, Self>) {
         let ids = with_name(list, |name| peers_of(&self.0, name, max));
         let Some(list) = self.field(list) else { return };
         let list = list.0.unchecked_ref::<Array>();
-        let mut at = 0;
-        for id in ids.split_terminator(|c| c == '\n') {
-            if take(id, &|| present(metadata_of(list, at))) {
+        let (mut at, mut start) = (0, 0);
+        for (end, byte) in ids.bytes().enumerate() {
+            if byte != b'\n' {
+                continue;
+            }
+            // A searcher for a char is more to download.
+            if take(ids.get(start..end).unwrap_or_default(), &|| present(metadata_of(list, at))) {
                 at += 1;
             } else {
                 remove(list, at);
             }
+            start = end + 1;
         }
     }
 

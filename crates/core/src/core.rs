@@ -31,13 +31,13 @@ pub struct Core<V> {
 
 /// What a `RemotePeer` shows of its state.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RemoteView<V> {
+pub struct RemoteView<'a, V> {
     /// The connection's state.
     pub state: RemoteState,
     /// Whether we yield when both sides offer at once.
     pub polite: bool,
     /// The peer's metadata, as of its latest presence.
-    pub metadata: Option<V>,
+    pub metadata: Option<&'a V>,
 }
 
 impl<V: Value> Core<V> {
@@ -138,12 +138,12 @@ impl<V: Value> Core<V> {
     }
 
     /// A remote of the room; `None` once it has left.
-    pub fn remote(&self, id: RemoteId) -> Option<RemoteView<V>> {
+    pub fn remote(&self, id: RemoteId) -> Option<RemoteView<'_, V>> {
         let remote = self.all_remotes().iter().find(|remote| remote.id == id)?;
         Some(RemoteView {
             state: remote.state(),
             polite: remote.negotiation.polite(),
-            metadata: remote.metadata.clone(),
+            metadata: remote.metadata.as_ref(),
         })
     }
 
@@ -191,11 +191,17 @@ impl<V: Value> Core<V> {
     /// Tells the room what the supervisor has to say, which may make it say more.
     fn pump(&mut self, now: Instant) {
         let Some(room) = &mut self.room else { return };
-        while let Some(news) = self.signalling.next_news() {
-            match news {
-                News::Event(event) => room.handle_signalling(now, event, &mut self.signalling),
-                News::Done(request, result) => {
-                    room.handle_done(now, request, result, &mut self.signalling);
+        loop {
+            let news = self.signalling.take_news();
+            if news.is_empty() {
+                return;
+            }
+            for news in news {
+                match news {
+                    News::Event(event) => room.handle_signalling(now, event, &mut self.signalling),
+                    News::Done(request, result) => {
+                        room.handle_done(now, request, result, &mut self.signalling);
+                    }
                 }
             }
         }

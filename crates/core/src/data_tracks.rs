@@ -26,13 +26,13 @@ mod assembly;
 mod publishing;
 mod receiving;
 
-use metered_protocol::{Announcement, FrameHeader, MAX_PACKET_BYTES, ToJson, TrackControl, Value};
+use metered_protocol::{Announcement, FrameHeader, MAX_PACKET_BYTES, ToJson, TrackControl, TrackWord, Value};
 
 use crate::RemoteId;
 use crate::ids::StreamId;
 use crate::queue::Queue;
 use assembly::Assembly;
-use publishing::{LocalTrack, Mailbox, Sending};
+use publishing::{LocalTrack, Mailbox, Sending, local_mut};
 pub use publishing::{PublishRefusal, PushRefusal, SendCounts};
 use receiving::RemoteTrack;
 pub use receiving::{ReceiveCounts, StreamEnd};
@@ -106,8 +106,8 @@ struct Remote {
     has_announced: bool,
     /// It has told the same.
     is_able: bool,
-    /// Which of its lives the tracks are of.
-    epoch: Option<String>,
+    /// Which of its lives the tracks are of; empty until it has said so.
+    epoch: String,
     tracks: Vec<RemoteTrack>,
     mailboxes: Vec<Mailbox>,
     /// The mailbox whose turn it is.
@@ -182,7 +182,7 @@ impl DataTracks {
             id: remote,
             has_announced: false,
             is_able: false,
-            epoch: None,
+            epoch: String::new(),
             tracks: Vec::new(),
             mailboxes: Vec::new(),
             turn: 0,
@@ -196,43 +196,41 @@ impl DataTracks {
 
     /// Somebody has left.
     pub fn peer_left(&mut self, remote: RemoteId) {
-        if let Some(at) = self.find(remote) {
+        if let Some(at) = self.remotes.iter().position(|other| other.id == remote) {
             self.remotes.remove(at).lose_tracks(StreamEnd::Disconnected, &mut self.out, &|_| true);
         }
     }
 
     /// An announcement came from a remote.
     pub fn announced<V: Value>(&mut self, remote: RemoteId, announcement: &V) {
-        let Some(at) = self.find(remote) else { return };
-        let Some(remote) = self.remotes.get_mut(at) else { return };
+        let Self { epoch, locals, remotes, out, .. } = self;
+        let Some(remote) = remote_mut(remotes, remote) else { return };
         let Announcement { open } = Announcement::parse(announcement);
         remote.is_able = true;
         remote.link.has_their_ends |= open;
         if !remote.link.has_ends {
-            remote.open(&mut self.out);
+            remote.open(out);
         } else if !open {
             // It does not know that we have our ends.
-            remote.announce(&mut self.out);
+            remote.announce(out);
         }
         if open {
             // Its ends may be newer than our greeting.
-            self.greet(at);
+            remote.greet(epoch, locals, out);
         }
     }
 
     /// What was sent to a remote by way of the server may be lost.
     pub fn signals_lost(&mut self, remote: RemoteId) {
-        let Some(at) = self.find(remote) else { return };
-        if let Some(remote) = self.remotes.get_mut(at).filter(|remote| remote.has_announced) {
+        if let Some(remote) = remote_mut(&mut self.remotes, remote).filter(|remote| remote.has_announced) {
             remote.announce(&mut self.out);
         }
     }
 
     /// The connection to a remote is another one. Subscriptions of both sides are made again on it.
     pub fn connection_replaced(&mut self, remote: RemoteId) {
-        let Some(at) = self.find(remote) else { return };
-        self.lose_mailboxes(at);
-        let Some(remote) = self.remotes.get_mut(at) else { return };
+        let Some(remote) = remote_mut(&mut self.remotes, remote) else { return };
+        remote.lose_mailboxes(&mut self.locals);
         remote.link = Link::default();
         for track in &mut remote.tracks {
             track.is_requested = false;
@@ -246,97 +244,97 @@ impl DataTracks {
 
     /// Both channels to a remote are open.
     pub fn opened(&mut self, remote: RemoteId) {
-        let Some(at) = self.find(remote) else { return };
-        if let Some(remote) = self.remotes.get_mut(at) {
+        let Self { epoch, locals, remotes, out, .. } = self;
+        if let Some(remote) = remote_mut(remotes, remote) {
             remote.link.is_open = true;
             if remote.link.has_their_ends {
-                self.greet(at);
+                remote.greet(epoch, locals, out);
             }
-            self.ask_for_wanted(at);
+            remote.ask_for_wanted(out);
         }
     }
 
     /// One of the channels to a remote is closed. Another connection will have others.
     pub fn closed(&mut self, remote: RemoteId) {
-        let Some(at) = self.find(remote) else { return };
-        self.lose_mailboxes(at);
-        if let Some(remote) = self.remotes.get_mut(at) {
+        if let Some(remote) = remote_mut(&mut self.remotes, remote) {
+            remote.lose_mailboxes(&mut self.locals);
             remote.link.is_open = false;
         }
     }
 
     /// A message came on the control channel of a remote.
     pub fn handle_control<V: Value>(&mut self, remote: RemoteId, message: &V) {
-        let Some(at) = self.find(remote) else { return };
-        let Self { locals, remotes, out, .. } = self;
-        let Some(remote) = remotes.get_mut(at) else { return };
-        let Some(message) = TrackControl::parse(message) else { return };
-        if !remote.link.is_greeted && !matches!(message, TrackControl::Hello { .. }) {
-            return;
-        }
-        match message {
-            TrackControl::Hello { epoch, max_packet, handles } => {
-                remote.greeted(epoch, max_packet, &handles, out);
+        let Self { epoch, locals, remotes, out, .. } = self;
+        let Some(remote) = remote_mut(remotes, remote) else { return };
+        match TrackControl::parse(message) {
+            Some(TrackControl::Hello { epoch: theirs, max_packet, handles }) => {
+                remote.greeted(theirs, max_packet, &handles, out);
                 if !remote.link.has_greeted {
-                    self.greet(at);
+                    remote.greet(epoch, locals, out);
                 }
-                self.ask_for_wanted(at);
+                remote.ask_for_wanted(out);
             }
-            TrackControl::Published { handle, name, encrypted } => {
+            _ if !remote.link.is_greeted => {}
+            Some(TrackControl::Published { handle, name, encrypted }) => {
                 remote.published(handle, name, encrypted, out);
             }
-            TrackControl::Unpublished(handle) => remote.unpublished(handle, out),
-            TrackControl::Subscribe(handle) => {
-                let is_there = locals.iter().any(|track| track.handle == handle);
-                if is_there {
-                    match remote.mailbox_mut(handle) {
-                        Some(mailbox) => mailbox.is_away = false,
-                        None => remote.mailboxes.push(Mailbox::new(handle)),
+            Some(TrackControl::About(handle, word)) => match word {
+                TrackWord::Unpublished => remote.unpublished(handle, out),
+                TrackWord::Subscribe => {
+                    let is_there = local_mut(locals, handle).is_some();
+                    if is_there {
+                        match remote.mailbox_mut(handle) {
+                            Some(mailbox) => mailbox.is_away = false,
+                            None => remote.mailboxes.push(Mailbox::new(handle)),
+                        }
                     }
+                    let answer = if is_there { TrackWord::Subscribed } else { TrackWord::Refused };
+                    remote.tell(&TrackControl::About(handle, answer), out);
                 }
-                let answer = if is_there { TrackControl::Subscribed } else { TrackControl::Refused };
-                self.tell(at, answer(handle));
-            }
-            TrackControl::Unsubscribe(handle) => remote.stop_sending(handle),
-            // Its frames say the same.
-            TrackControl::Subscribed(_) => {}
-            TrackControl::Refused(handle) => remote.refused(handle, out),
+                TrackWord::Unsubscribe => remote.stop_sending(handle),
+                // Its frames say the same.
+                TrackWord::Subscribed => {}
+                TrackWord::Refused => remote.refused(handle, out),
+            },
+            None => {}
         }
-    }
-
-    /// Says hello, and what is published.
-    fn greet(&mut self, at: usize) {
-        let Some(remote) = self.remotes.get_mut(at).filter(|remote| remote.link.is_open) else { return };
-        remote.link.has_greeted = true;
-        let handles = self.locals.iter().map(|track| track.handle).collect();
-        let hello = TrackControl::Hello { epoch: self.epoch.clone(), max_packet: MAX_PACKET_BYTES, handles };
-        remote.say(&hello, &mut self.out);
-        for track in &self.locals {
-            remote.say(&track.announcement(), &mut self.out);
-        }
-    }
-
-    fn ask_for_wanted(&mut self, at: usize) {
-        let Some(remote) = self.remotes.get_mut(at).filter(|remote| remote.link.is_ready()) else { return };
-        while let Some(handle) = remote.ask_for_next() {
-            remote.say(&TrackControl::Subscribe(handle), &mut self.out);
-        }
-    }
-
-    /// Tells a remote something, if it has heard what we publish.
-    fn tell(&mut self, at: usize, message: TrackControl) {
-        let greeted = |remote: &&mut Remote| remote.link.is_open && remote.link.has_greeted;
-        if let Some(remote) = self.remotes.get_mut(at).filter(greeted) {
-            remote.say(&message, &mut self.out);
-        }
-    }
-
-    fn find(&self, remote: RemoteId) -> Option<usize> {
-        self.remotes.iter().position(|other| other.id == remote)
     }
 }
 
+fn remote_mut(remotes: &mut [Remote], id: RemoteId) -> Option<&mut Remote> {
+    remotes.iter_mut().find(|remote| remote.id == id)
+}
+
 impl Remote {
+    /// Says hello, and what is published.
+    fn greet(&mut self, epoch: &str, locals: &[LocalTrack], out: &mut Queue<TracksOutput>) {
+        if !self.link.is_open {
+            return;
+        }
+        self.link.has_greeted = true;
+        let handles = locals.iter().map(|track| track.handle).collect();
+        let hello = TrackControl::Hello { epoch: epoch.to_owned(), max_packet: MAX_PACKET_BYTES, handles };
+        self.say(&hello, out);
+        for track in locals {
+            self.say(&track.announcement(), out);
+        }
+    }
+
+    fn ask_for_wanted(&mut self, out: &mut Queue<TracksOutput>) {
+        while self.link.is_ready()
+            && let Some(handle) = self.ask_for_next()
+        {
+            self.say(&TrackControl::About(handle, TrackWord::Subscribe), out);
+        }
+    }
+
+    /// Tells the remote something, if it has heard what we publish.
+    fn tell(&self, message: &TrackControl, out: &mut Queue<TracksOutput>) {
+        if self.link.is_open && self.link.has_greeted {
+            self.say(message, out);
+        }
+    }
+
     fn announce_once(&mut self, out: &mut Queue<TracksOutput>) {
         if !self.has_announced {
             self.announce(out);
@@ -365,12 +363,12 @@ impl Remote {
     fn greeted(&mut self, epoch: String, max_packet: usize, handles: &[u16], out: &mut Queue<TracksOutput>) {
         self.link.has_their_ends = true;
         self.link.max_packet = max_packet;
-        let is_same_life = self.epoch.as_ref() == Some(&epoch);
+        let is_same_life = self.epoch == epoch;
         if is_same_life {
             self.keep_tracks(handles, out);
         } else {
             self.lose_tracks(StreamEnd::Disconnected, out, &|_| true);
-            self.epoch = Some(epoch);
+            self.epoch = epoch;
         }
         if !std::mem::replace(&mut self.link.is_greeted, true) || !is_same_life {
             // What was subscribed to before is subscribed to again after this, if it is still wanted.

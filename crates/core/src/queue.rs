@@ -16,10 +16,6 @@ impl<T> Queue<T> {
         Self { front: Vec::new().into_iter(), back: Vec::new() }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.front.len() + self.back.len()
-    }
-
     pub(crate) fn push(&mut self, item: T) {
         self.back.push(item);
     }
@@ -46,7 +42,6 @@ mod tests {
                 out.extend(queue.pop());
             }
         }
-        assert_eq!(queue.len(), 6);
         while let Some(i) = queue.pop() {
             out.push(i);
         }

@@ -266,9 +266,9 @@ impl<V: Value> Room<V> {
             }
             SignallingEvent::Message { message, frame } => self.handle_message(now, message, frame, link),
             SignallingEvent::ServerError(error) => {
-                const FATAL: [ErrorCode; 2] =
-                    [ErrorCode::CHANNEL_NOT_AUTHORIZED, ErrorCode::ACTION_NOT_PERMITTED];
-                if FATAL.contains(&error.code) {
+                if error.code == ErrorCode::CHANNEL_NOT_AUTHORIZED
+                    || error.code == ErrorCode::ACTION_NOT_PERMITTED
+                {
                     link.out.event(Event::Room(RoomEvent::Error(RoomError::Server(error))));
                 }
             }

@@ -33,7 +33,6 @@ use crate::input::Measured;
 use crate::output::{
     CallError, Command, Event, FrameText, JsonText, Level, SignallingEvent, SignallingState,
 };
-use crate::queue::Queue;
 use crate::timers::{Timer, Timers};
 use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
@@ -87,11 +86,13 @@ enum Phase {
     /// Waiting for a token.
     FetchingToken,
     /// Waiting for the welcome.
-    Opening(SocketId),
+    Opening,
     /// Welcomed.
-    Connected(SocketId),
-    /// Waiting for the backoff to end, which may be cut short unless the server asked for it.
-    Waiting { may_hurry: bool },
+    Connected,
+    /// Waiting for the backoff to end, which may be cut short.
+    Waiting,
+    /// The same, where the server asked for it.
+    HeldOff,
 }
 
 /// What the server said to resume by.
@@ -107,6 +108,8 @@ pub(crate) struct Signalling<V> {
     config: Config,
     rng: Rng,
     phase: Phase,
+    /// The socket of the phase: while `Opening` and `Connected`.
+    socket: Option<SocketId>,
     state: SignallingState,
     peer_id: Option<PeerId>,
     max_message_size: usize,
@@ -128,15 +131,15 @@ pub(crate) struct Signalling<V> {
     refresh: Refresh,
     /// The latest round trip to the server, in milliseconds.
     latency_ms: Option<u64>,
-    /// When the ping was sent that no pong has answered yet.
-    pinged: Option<Instant>,
+    /// When the ping was sent that no pong has answered yet; [`Instant::NEVER`] if all are.
+    pinged: Instant,
     pace: Pace,
     timers: Timers,
     last_id: u32,
     /// What is to be done. The room puts its own here too, so that there is one order.
     pub(crate) out: Outbox<V>,
     /// What the room has not heard yet; `None` without a room, when the application hears everything.
-    news: Option<Queue<News<V>>>,
+    news: Option<Vec<News<V>>>,
 }
 
 /// A socket that `close()` closed, and who waits for that.
@@ -155,6 +158,7 @@ impl<V: Value> Signalling<V> {
             config,
             rng: Rng::with_seed(seed),
             phase: Phase::Down,
+            socket: None,
             state: SignallingState::Idle,
             peer_id: None,
             max_message_size: limits::MAX_MESSAGE_SIZE as usize,
@@ -169,12 +173,12 @@ impl<V: Value> Signalling<V> {
             subscriptions: Subscriptions::default(),
             refresh: Refresh::default(),
             latency_ms: None,
-            pinged: None,
+            pinged: Instant::NEVER,
             pace: Pace::new(),
             timers: Timers::new(),
             last_id: 0,
             out: Outbox::default(),
-            news: has_room.then(Queue::new),
+            news: has_room.then(Vec::new),
         }
     }
 
@@ -195,9 +199,9 @@ impl<V: Value> Signalling<V> {
         self.latency_ms
     }
 
-    /// The first of what the room has not heard yet.
-    pub(crate) fn next_news(&mut self) -> Option<News<V>> {
-        self.news.as_mut()?.pop()
+    /// Takes what the room has not heard yet.
+    pub(crate) fn take_news(&mut self) -> Vec<News<V>> {
+        self.news.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     pub(crate) fn poll_timeout(&self) -> Instant {
@@ -227,7 +231,7 @@ impl<V: Value> Signalling<V> {
             self.closing.push(Closing { socket, origin, deadline });
             return;
         }
-        let socket = self.socket();
+        let socket = self.socket;
         let first_attempt = self.connecting.take();
         let disconnects = socket.is_some() && first_attempt.is_none();
         if let Some(connecting) = first_attempt {
@@ -343,7 +347,7 @@ impl<V: Value> Signalling<V> {
         request: ClientRequest<'_>,
         payload: Payload<V>,
     ) {
-        let Phase::Connected(socket) = self.phase else {
+        let Some(socket) = self.connected() else {
             self.done(origin, Err(CallError::NotConnected));
             return;
         };
@@ -424,11 +428,9 @@ impl<V: Value> Signalling<V> {
 
     // ---- small change
 
-    fn socket(&self) -> Option<SocketId> {
-        match self.phase {
-            Phase::Opening(socket) | Phase::Connected(socket) => Some(socket),
-            Phase::Down | Phase::FetchingToken | Phase::Waiting { .. } => None,
-        }
+    /// The socket, once welcomed.
+    fn connected(&self) -> Option<SocketId> {
+        self.socket.filter(|_| self.phase == Phase::Connected)
     }
 
     fn transition(&mut self, to: SignallingState) {

@@ -6,7 +6,7 @@
 //!
 //! On the channel every message is a JSON object with a string `type`. What a receiver does not know it ignores.
 
-use crate::json::{write_name, write_string_field};
+use crate::json::{utf16_length, write_name, write_string_field};
 use crate::value::{flag, index, number};
 use crate::{Field, ToJson, Value, write_number};
 
@@ -75,28 +75,54 @@ pub enum TrackControl {
         /// Whether its frames are encrypted end to end.
         encrypted: bool,
     },
-    /// A track is not published any more.
-    Unpublished(u16),
-    /// Send me its frames.
-    Subscribe(u16),
-    /// Do not send me its frames any more.
-    Unsubscribe(u16),
-    /// The answer to a subscribe: frames follow.
-    Subscribed(u16),
-    /// The answer to a subscribe: no frames follow, because the track is not published.
-    Refused(u16),
+    /// Something else about the track with this handle.
+    About(u16, TrackWord),
 }
+
+/// What a message of the control channel says about a track that it only names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrackWord {
+    /// It is not published any more.
+    Unpublished,
+    /// Send me its frames.
+    Subscribe,
+    /// Do not send me its frames any more.
+    Unsubscribe,
+    /// The answer to a subscribe: frames follow.
+    Subscribed,
+    /// The answer to a subscribe: no frames follow, because the track is not published.
+    Refused,
+}
+
+impl TrackWord {
+    const ALL: [Self; 5] =
+        [Self::Unpublished, Self::Subscribe, Self::Unsubscribe, Self::Subscribed, Self::Refused];
+
+    /// The type on the wire.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unpublished => "unpublished",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Subscribed => "subscribed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+const HELLO: &str = "hello";
+const PUBLISHED: &str = "published";
 
 /// Whether a data track may have this name.
 pub fn is_data_track_name(name: &str) -> bool {
-    (1..=MAX_DATA_TRACK_NAME).contains(&name.encode_utf16().take(MAX_DATA_TRACK_NAME + 1).count())
+    (1..=MAX_DATA_TRACK_NAME).contains(&utf16_length(name))
 }
 
 impl TrackControl {
     /// Reads a message; `None` for what is none, or of an unknown type.
     pub fn parse<V: Value>(message: &V) -> Option<Self> {
         let kind = message.text(Field::Type)?;
-        if kind == "hello" {
+        if kind == HELLO {
             let epoch = message.text(Field::Epoch).filter(|epoch| epoch.len() <= MAX_EPOCH_LENGTH)?;
             let max_packet = number(message, Field::MaxMessageSize)? as usize;
             let handles = message.field(Field::Handles)?.items(MAX_DATA_TRACKS)?;
@@ -107,46 +133,25 @@ impl TrackControl {
             });
         }
         let handle = message.field(Field::Handle).as_ref().and_then(index)?;
-        Some(match kind.as_str() {
-            "published" => Self::Published {
-                handle,
-                name: message.text(Field::Name).filter(|name| is_data_track_name(name))?,
-                encrypted: flag(message, Field::UsesE2ee),
-            },
-            "unpublished" => Self::Unpublished(handle),
-            "subscribe" => Self::Subscribe(handle),
-            "unsubscribe" => Self::Unsubscribe(handle),
-            "subscribed" => Self::Subscribed(handle),
-            "refused" => Self::Refused(handle),
-            _ => return None,
-        })
-    }
-
-    /// The type on the wire.
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Hello { .. } => "hello",
-            Self::Published { .. } => "published",
-            Self::Unpublished(_) => "unpublished",
-            Self::Subscribe(_) => "subscribe",
-            Self::Unsubscribe(_) => "unsubscribe",
-            Self::Subscribed(_) => "subscribed",
-            Self::Refused(_) => "refused",
+        if kind == PUBLISHED {
+            let name = message.text(Field::Name).filter(|name| is_data_track_name(name))?;
+            return Some(Self::Published { handle, name, encrypted: flag(message, Field::UsesE2ee) });
         }
+        let word = TrackWord::ALL.into_iter().find(|word| word.as_str() == kind)?;
+        Some(Self::About(handle, word))
     }
 }
 
 impl ToJson for TrackControl {
     fn write_json(&self, out: &mut String) {
         out.push('{');
-        write_string_field(out, Field::Type, self.kind());
-        if let Self::Published { handle, .. }
-        | Self::Unpublished(handle)
-        | Self::Subscribe(handle)
-        | Self::Unsubscribe(handle)
-        | Self::Subscribed(handle)
-        | Self::Refused(handle) = self
-        {
+        let (kind, handle) = match self {
+            Self::Hello { .. } => (HELLO, None),
+            Self::Published { handle, .. } => (PUBLISHED, Some(handle)),
+            Self::About(handle, word) => (word.as_str(), Some(handle)),
+        };
+        write_string_field(out, Field::Type, kind);
+        if let Some(handle) = handle {
             write_name(out, Field::Handle);
             write_number(out, u64::from(*handle));
         }
@@ -171,7 +176,7 @@ impl ToJson for TrackControl {
                 write_string_field(out, Field::Name, name);
                 write_flag(out, Field::UsesE2ee, *encrypted);
             }
-            _ => {}
+            Self::About(..) => {}
         }
         out.push('}');
     }
@@ -194,11 +199,11 @@ mod tests {
             TrackControl::Hello { epoch: "e-1".into(), max_packet: 16_000, handles: vec![1, 2, 65_535] },
             TrackControl::Published { handle: 1, name: name.clone(), encrypted: true },
             TrackControl::Published { handle: 1, name, encrypted: false },
-            TrackControl::Unpublished(1),
-            TrackControl::Subscribe(2),
-            TrackControl::Unsubscribe(3),
-            TrackControl::Subscribed(4),
-            TrackControl::Refused(5),
+            TrackControl::About(1, TrackWord::Unpublished),
+            TrackControl::About(2, TrackWord::Subscribe),
+            TrackControl::About(3, TrackWord::Unsubscribe),
+            TrackControl::About(4, TrackWord::Subscribed),
+            TrackControl::About(5, TrackWord::Refused),
         ] {
             let mut text = String::new();
             message.write_json(&mut text);

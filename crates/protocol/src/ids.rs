@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::json::utf16_length;
 use crate::limits::{
     MAX_CHANNEL_LENGTH, MAX_PEER_ID_LENGTH, MAX_REQUEST_ID_LENGTH, RESERVED_CHANNEL_PREFIXES,
 };
@@ -44,14 +45,16 @@ fn check(name: &str, max: usize) -> Result<(), InvalidName> {
     if name.is_empty() {
         return Err(InvalidName::Empty);
     }
-    // A UTF-16 length never exceeds the UTF-8 length, so short names skip the count.
-    if name.len() > max && name.encode_utf16().count() > max {
+    if utf16_length(name) > max {
         return Err(InvalidName::TooLong);
     }
-    if name.chars().any(char::is_control) {
-        return Err(InvalidName::ControlCharacter);
+    // U+0080 to U+009F are two bytes, of which this is the first and the other one says the number.
+    let (mut before, mut is_controlled) = (0, false);
+    for byte in name.bytes() {
+        is_controlled |= byte.is_ascii_control() || (before == 0xc2 && byte < 0xa0);
+        before = byte;
     }
-    Ok(())
+    if is_controlled { Err(InvalidName::ControlCharacter) } else { Ok(()) }
 }
 
 /// Whether a text starts so, without regard to ASCII case.
@@ -161,7 +164,12 @@ mod tests {
         assert_eq!(Channel::parse("a\u{85}b"), Err(InvalidName::ControlCharacter));
         assert_eq!(PeerId::parse("é"), Err(InvalidName::NotPrintableAscii));
         assert_eq!(PeerId::parse(&"p".repeat(129)), Err(InvalidName::TooLong));
-        assert_eq!(RequestId::parse("\u{7f}"), Err(InvalidName::ControlCharacter));
+        for control in ["\0", "\u{1f}", "\u{7f}", "\u{80}", "é\u{9f}"] {
+            assert_eq!(RequestId::parse(control), Err(InvalidName::ControlCharacter), "{control:?}");
+        }
+        for other in [" ", "~", "\u{a0}", "\u{c0}", "\u{20ac}", "\u{10080}"] {
+            assert!(RequestId::parse(other).is_ok(), "{other:?}");
+        }
     }
 
     #[test]

@@ -11,25 +11,48 @@ pub trait ToJson {
 
 /// Appends `text` as a JSON string, quotes included (RFC 8259, section 7).
 pub fn write_string(out: &mut String, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if (c as u32) < 0x20 => {
-                out.push_str("\\u00");
-                for nibble in [c as u32 >> 4, c as u32 & 15] {
-                    out.push(HEX.get(nibble as usize).map_or('0', |&b| b as char));
-                }
+    write_escaped(out, text, "\\u00", &|byte| match byte {
+        b'"' => Some("\\\""),
+        b'\\' => Some("\\\\"),
+        b'\n' => Some("\\n"),
+        b'\r' => Some("\\r"),
+        b'\t' => Some("\\t"),
+        0..0x20 => Some(""),
+        _ => None,
+    });
+    out.push('"');
+}
+
+/// Appends `text` with another text in the place of some bytes: all or none of those that make a character. In the place of
+/// an empty one stand `by_number` and the byte in two hexadecimal digits.
+pub(crate) fn write_escaped(
+    out: &mut String,
+    text: &str,
+    by_number: &str,
+    escape: &dyn Fn(u8) -> Option<&'static str>,
+) {
+    const HEX: &str = "0123456789ABCDEF";
+    let mut start = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let Some(escape) = escape(byte) else { continue };
+        out.push_str(text.get(start..at).unwrap_or_default());
+        out.push_str(escape);
+        if escape.is_empty() {
+            out.push_str(by_number);
+            for digit in [usize::from(byte >> 4), usize::from(byte & 15)] {
+                out.push_str(HEX.get(digit..=digit).unwrap_or_default());
             }
-            c => out.push(c),
         }
+        start = at + 1;
     }
-    out.push('"');
+    out.push_str(text.get(start..).unwrap_or_default());
+}
+
+/// The length of a text as JavaScript counts it, in UTF-16 code units.
+pub(crate) fn utf16_length(text: &str) -> usize {
+    // Each character begins with one byte that is no continuation; those of four bytes take two units.
+    text.bytes().map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0)).sum()
 }
 
 /// Appends a whole number. `core::fmt` would do, and bring ten times the code.

@@ -34,7 +34,7 @@ pub mod limits;
 pub use client_frame::{ClientFrame, ClientRequest, encode_frame};
 pub use codes::{CloseCode, ErrorCode, Retry};
 pub use data_track_control::{
-    ANNOUNCEMENT_TRACK_ID, Announcement, MAX_DATA_TRACK_NAME, MAX_DATA_TRACKS, TrackControl,
+    ANNOUNCEMENT_TRACK_ID, Announcement, MAX_DATA_TRACK_NAME, MAX_DATA_TRACKS, TrackControl, TrackWord,
     is_data_track_name,
 };
 pub use data_track_packet::{

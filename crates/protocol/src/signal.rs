@@ -90,10 +90,15 @@ impl Description {
 
     /// The identification tag of the section for data channels, or `None` if there is no such section.
     pub fn data_section(&self) -> Option<&[u8]> {
-        let mut lines = lines(self.sdp.as_bytes());
-        lines.find(|line| line.starts_with(b"m=application "))?;
-        let mut section = lines.take_while(|line| !line.starts_with(b"m="));
-        Some(section.find_map(|line| line.strip_prefix(b"a=mid:"))?.trim_ascii())
+        let mut is_data = false;
+        for line in lines(self.sdp.as_bytes()) {
+            if line.starts_with(b"m=") {
+                is_data = line.starts_with(b"m=application ");
+            } else if let Some(tag) = line.strip_prefix(b"a=mid:").filter(|_| is_data) {
+                return Some(tag.trim_ascii());
+            }
+        }
+        None
     }
 
     /// Whether both are one description, whatever candidates they have taken in.

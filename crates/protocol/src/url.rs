@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::json::write_escaped;
 use crate::{Secret, read_number, write_number};
 
 /// A WebSocket origin: `wss://HOST[:PORT]`, or `ws://` for a loopback host. The path is the protocol's own.
@@ -114,17 +115,10 @@ fn host(authority: &str) -> Option<&str> {
 
 /// Encodes everything but the unreserved characters of RFC 3986.
 fn percent_encode(out: &mut String, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(byte as char);
-        } else {
-            out.push('%');
-            for nibble in [byte >> 4, byte & 15] {
-                out.push(HEX.get(usize::from(nibble)).map_or('0', |&b| b as char));
-            }
-        }
-    }
+    write_escaped(out, text, "%", &|byte| {
+        let is_unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        (!is_unreserved).then_some("")
+    });
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 
 use std::rc::Rc;
 
-use metered_protocol::{ENCRYPTION_BYTES, FrameHeader, MAX_FRAME_BYTES, TrackControl, is_data_track_name};
+use metered_protocol::{
+    ENCRYPTION_BYTES, FrameHeader, MAX_FRAME_BYTES, TrackControl, TrackWord, is_data_track_name,
+};
 
-use super::{DataTracks, Frame, Remote, TracksOutput, is_before};
+use super::{DataTracks, Frame, Remote, TracksOutput, is_before, remote_mut};
 use crate::RemoteId;
 use crate::limits::{ENCRYPTING_FRAMES, FRAMES_HIGH_WATER, MAX_DATA_TRACKS};
 
@@ -116,13 +118,11 @@ impl DataTracks {
             encrypting: 0,
             counts: SendCounts::default(),
         };
-        for at in 0..self.remotes.len() {
-            self.tell(at, track.announcement());
-        }
-        self.locals.push(track);
         for remote in &mut self.remotes {
+            remote.tell(&track.announcement(), &mut self.out);
             remote.announce_once(&mut self.out);
         }
+        self.locals.push(track);
         Ok(handle)
     }
 
@@ -136,10 +136,8 @@ impl DataTracks {
                 self.used_up.push(handle);
             }
         }
-        for at in 0..self.remotes.len() {
-            self.tell(at, TrackControl::Unpublished(handle));
-        }
         for remote in &mut self.remotes {
+            remote.tell(&TrackControl::About(handle, TrackWord::Unpublished), &mut self.out);
             remote.stop_sending(handle);
         }
     }
@@ -199,14 +197,11 @@ impl DataTracks {
             let Some(mailbox) = remote.mailbox_mut(header.handle) else { continue };
             let is_late =
                 mailbox.waiting.as_ref().is_some_and(|old| is_before(header.number, old.header.number));
-            if mailbox.is_away || !is_ready || is_late {
-                track.counts.dropped = track.counts.dropped.wrapping_add(1);
-                continue;
-            }
-            if mailbox.waiting.replace(frame.clone()).is_some() {
+            let is_dropped = mailbox.is_away || !is_ready || is_late;
+            if is_dropped || mailbox.waiting.replace(frame.clone()).is_some() {
                 track.counts.dropped = track.counts.dropped.wrapping_add(1);
             }
-            if !remote.link.blocked {
+            if !is_dropped && !remote.link.blocked {
                 out.push(TracksOutput::Ask(remote.id));
             }
         }
@@ -223,7 +218,7 @@ impl DataTracks {
     /// channel of a remote.
     pub fn writable(&mut self, remote: RemoteId, mut buffered: usize) {
         let Self { locals, remotes, out, .. } = self;
-        let Some(remote) = remotes.iter_mut().find(|other| other.id == remote) else { return };
+        let Some(remote) = remote_mut(remotes, remote) else { return };
         remote.link.blocked = false;
         let max_packet = remote.link.max_packet;
         while let Some(sending) = remote.next_frame() {
@@ -247,28 +242,12 @@ impl DataTracks {
         }
     }
 
-    /// The connection to a remote is gone, and what waited for it. Who subscribed has to do so again.
-    pub(super) fn lose_mailboxes(&mut self, at: usize) {
-        let Self { locals, remotes, .. } = self;
-        let Some(remote) = remotes.get_mut(at) else { return };
-        let begun = remote.link.sending.take().map(|sending| sending.frame);
-        let waiting = remote.mailboxes.iter_mut().filter_map(|mailbox| {
-            mailbox.is_away = true;
-            mailbox.waiting.take()
-        });
-        for frame in waiting.chain(begun) {
-            if let Some(track) = local_mut(locals, frame.header.handle) {
-                track.counts.dropped = track.counts.dropped.wrapping_add(1);
-            }
-        }
-    }
-
     fn local(&self, handle: u16) -> Option<&LocalTrack> {
         self.locals.iter().find(|track| track.handle == handle)
     }
 }
 
-fn local_mut(locals: &mut [LocalTrack], handle: u16) -> Option<&mut LocalTrack> {
+pub(super) fn local_mut(locals: &mut [LocalTrack], handle: u16) -> Option<&mut LocalTrack> {
     locals.iter_mut().find(|track| track.handle == handle)
 }
 
@@ -279,6 +258,20 @@ impl Remote {
 
     fn mailbox(&self, handle: u16) -> Option<&Mailbox> {
         self.mailboxes.iter().find(|mailbox| mailbox.handle == handle)
+    }
+
+    /// The connection is gone, and what waited for it. Who subscribed has to do so again.
+    pub(super) fn lose_mailboxes(&mut self, locals: &mut [LocalTrack]) {
+        let begun = self.link.sending.take().map(|sending| sending.frame);
+        let waiting = self.mailboxes.iter_mut().filter_map(|mailbox| {
+            mailbox.is_away = true;
+            mailbox.waiting.take()
+        });
+        for frame in waiting.chain(begun) {
+            if let Some(track) = local_mut(locals, frame.header.handle) {
+                track.counts.dropped = track.counts.dropped.wrapping_add(1);
+            }
+        }
     }
 
     /// Nothing of a track is sent any more.

@@ -5,9 +5,9 @@
 
 use std::rc::Rc;
 
-use metered_protocol::{Packet, TrackControl};
+use metered_protocol::{Packet, TrackControl, TrackWord};
 
-use super::{DataTracks, Frame, Remote, StreamId, TracksOutput, is_before};
+use super::{DataTracks, Frame, Remote, StreamId, TracksOutput, is_before, remote_mut};
 use crate::limits::MAX_DATA_TRACKS;
 use crate::queue::Queue;
 use crate::{Instant, RemoteId};
@@ -53,7 +53,8 @@ pub(super) struct RemoteTrack {
 struct Stream {
     id: StreamId,
     capacity: usize,
-    frames: Queue<Rc<Frame>>,
+    /// The oldest first.
+    frames: Vec<Rc<Frame>>,
     /// Its reader knows that there are frames.
     is_told: bool,
 }
@@ -61,22 +62,18 @@ struct Stream {
 impl DataTracks {
     /// Begins a stream of a remote's track, with a buffer of so many frames, 1 at least. `None` if there is no such track.
     pub fn subscribe(&mut self, remote: RemoteId, handle: u16, capacity: usize) -> Option<StreamId> {
-        let at = self.find(remote)?;
-        let is_ready = self.remotes.get(at)?.link.is_ready();
+        let remote = remote_mut(&mut self.remotes, remote)?;
+        let track = remote.track_mut(handle)?;
         let id = StreamId::next(&mut self.last_stream);
-        let track = self.remotes.get_mut(at)?.track_mut(handle)?;
-        let stream = Stream { id, capacity: capacity.max(1), frames: Queue::new(), is_told: false };
+        let stream = Stream { id, capacity: capacity.max(1), frames: Vec::new(), is_told: false };
         track.streams.push(stream);
-        if is_ready && !std::mem::replace(&mut track.is_requested, true) {
-            self.tell(at, TrackControl::Subscribe(handle));
-        }
+        remote.ask_for_wanted(&mut self.out);
         Some(id)
     }
 
     /// Ends a stream.
     pub fn close_stream(&mut self, stream: StreamId) {
-        for at in 0..self.remotes.len() {
-            let Some(remote) = self.remotes.get_mut(at) else { continue };
+        for remote in &mut self.remotes {
             let place = |track: &RemoteTrack| track.streams.iter().position(|other| other.id == stream);
             let found = remote.tracks.iter_mut().find_map(|track| Some((place(track)?, track)));
             let Some((place, track)) = found else { continue };
@@ -84,7 +81,7 @@ impl DataTracks {
             let handle = track.handle;
             if track.streams.is_empty() && std::mem::take(&mut track.is_requested) {
                 remote.link.assembly.forget(handle);
-                self.tell(at, TrackControl::Unsubscribe(handle));
+                remote.tell(&TrackControl::About(handle, TrackWord::Unsubscribe), &mut self.out);
             }
         }
     }
@@ -93,9 +90,8 @@ impl DataTracks {
     pub fn take(&mut self, stream: StreamId) -> Option<Rc<Frame>> {
         let tracks = self.remotes.iter_mut().flat_map(|remote| &mut remote.tracks);
         let stream = tracks.flat_map(|track| &mut track.streams).find(|other| other.id == stream)?;
-        let frame = stream.frames.pop();
-        stream.is_told = frame.is_some();
-        frame
+        stream.is_told = !stream.frames.is_empty();
+        stream.is_told.then(|| stream.frames.remove(0))
     }
 
     /// What became of the frames of a remote's track.
@@ -108,7 +104,7 @@ impl DataTracks {
     /// A packet came from a remote.
     pub fn handle_packet(&mut self, now: Instant, remote: RemoteId, bytes: &[u8]) {
         let Self { remotes, out, .. } = self;
-        let Some(remote) = remotes.iter_mut().find(|other| other.id == remote) else { return };
+        let Some(remote) = remote_mut(remotes, remote) else { return };
         let Some(packet) = Packet::parse(bytes) else { return };
         let (handle, number) = (packet.frame.handle, packet.frame.number);
         let Some(track) = remote.tracks.iter_mut().find(|track| track.handle == handle) else { return };
@@ -140,7 +136,7 @@ impl RemoteTrack {
         for stream in &mut self.streams {
             stream.frames.push(frame.clone());
             if stream.frames.len() > stream.capacity {
-                stream.frames.pop();
+                stream.frames.remove(0);
                 self.counts.overflowed = self.counts.overflowed.wrapping_add(1);
             }
             if !std::mem::replace(&mut stream.is_told, true) {
@@ -184,7 +180,7 @@ impl Remote {
             streams: Vec::new(),
             counts: ReceiveCounts::default(),
         });
-        let epoch = self.epoch.clone().unwrap_or_default();
+        let epoch = self.epoch.clone();
         out.push(TracksOutput::Published { remote: self.id, handle, name, encrypted, epoch });
     }
 

@@ -7,36 +7,32 @@ use crate::limits::{EARLY_METADATA_BYTES, EARLY_SIGNAL_BYTES, EARLY_SIGNALS};
 /// A queue bounded in signals and bytes. When it is full the newest is refused: a peer whose presence comes
 /// after all finds the beginning of what it sent, and an incomplete negotiation is made good by its timeout.
 #[derive(Debug)]
-pub(super) struct EarlySignals<V> {
-    signals: Vec<(PeerId, Signal<V>)>,
-    bytes: usize,
-}
+pub(super) struct EarlySignals<V>(Vec<(PeerId, Signal<V>)>);
 
 impl<V> Default for EarlySignals<V> {
     fn default() -> Self {
-        Self { signals: Vec::new(), bytes: 0 }
+        Self(Vec::new())
     }
 }
 
 impl<V> EarlySignals<V> {
     /// Keeps a signal. Answers whether there was room.
     pub(super) fn push(&mut self, from: PeerId, signal: Signal<V>) -> bool {
-        let size = size(&signal);
-        if self.signals.len() >= EARLY_SIGNALS || self.bytes + size > EARLY_SIGNAL_BYTES {
-            return false;
+        let bytes: usize = self.0.iter().map(|(_, signal)| size(signal)).sum();
+        let has_room = self.0.len() < EARLY_SIGNALS && bytes + size(&signal) <= EARLY_SIGNAL_BYTES;
+        if has_room {
+            self.0.push((from, signal));
         }
-        self.bytes += size;
-        self.signals.push((from, signal));
-        true
+        has_room
     }
 
     /// The signals in the order they came.
     pub(super) fn into_signals(self) -> Vec<(PeerId, Signal<V>)> {
-        self.signals
+        self.0
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        self.0.clear();
     }
 }
 

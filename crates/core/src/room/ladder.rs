@@ -17,19 +17,18 @@ use crate::limits::{
 };
 use crate::output::RemoteState;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// Nothing has failed.
-    #[default]
     Idle,
-    /// The connection is being made, and has until then.
-    Connecting(Instant),
+    /// The connection is being made, and has until [`Ladder::due`].
+    Connecting,
     /// The next attempt begins then.
-    Pausing(Instant),
+    Pausing,
     /// An attempt is under way, and has until then.
-    Trying(Instant),
+    Trying,
     /// The other side has closed the connection, which is replaced then.
-    Closed(Instant),
+    Closed,
     Exhausted,
 }
 
@@ -44,25 +43,32 @@ pub(super) enum Due {
     Exhausted,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ladder {
     step: Step,
+    due: Instant,
     attempts: usize,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self { step: Step::Idle, due: Instant::NEVER, attempts: 0 }
+    }
 }
 
 impl Ladder {
     /// The connection failed, or an attempt did.
     pub(super) fn failed(&mut self, now: Instant) {
-        if matches!(self.step, Step::Idle | Step::Connecting(_) | Step::Trying(_)) {
+        if matches!(self.step, Step::Idle | Step::Connecting | Step::Trying) {
             let delay = ICE_RESTART_DELAYS_MS.get(self.attempts).copied().unwrap_or_default();
-            self.step = Step::Pausing(now.after(delay));
+            self.go_to(Step::Pausing, now.after(delay));
         }
     }
 
     /// The other side has closed the connection.
     pub(super) fn closed(&mut self, now: Instant) {
-        if !matches!(self.step, Step::Closed(_)) {
-            self.step = Step::Closed(now.after(CLOSED_CONNECTION_MS));
+        if self.step != Step::Closed {
+            self.go_to(Step::Closed, now.after(CLOSED_CONNECTION_MS));
         }
     }
 
@@ -74,56 +80,57 @@ impl Ladder {
     /// The two sides have agreed anew, by our attempt or by theirs: now the connection has to connect.
     pub(super) fn answered(&mut self, now: Instant, state: RemoteState) {
         if self.is_climbing() {
-            self.step = Step::Trying(now.after(ICE_RESTART_TIMEOUT_MS));
+            self.go_to(Step::Trying, now.after(ICE_RESTART_TIMEOUT_MS));
         } else if self.step == Step::Idle && state != RemoteState::Connected {
-            self.step = Step::Connecting(now.after(CONNECT_TIMEOUT_MS));
+            self.go_to(Step::Connecting, now.after(CONNECT_TIMEOUT_MS));
         }
     }
 
     /// Signals can be sent again: whatever waits or was tried meanwhile, begins now.
     pub(super) fn hurry(&mut self, now: Instant) {
         if self.is_climbing() {
-            self.step = Step::Pausing(now);
+            self.go_to(Step::Pausing, now);
         }
     }
 
     /// There are new ICE servers: a connection that does not connect, or was given up, may have needed just them.
     pub(super) fn new_servers(&mut self, now: Instant) {
-        if matches!(self.step, Step::Connecting(_) | Step::Exhausted) {
-            *self = Self { step: Step::Pausing(now), attempts: 0 };
+        if matches!(self.step, Step::Connecting | Step::Exhausted) {
+            *self = Self { step: Step::Pausing, due: now, attempts: 0 };
         }
     }
 
     fn is_climbing(&self) -> bool {
-        matches!(self.step, Step::Pausing(_) | Step::Trying(_))
+        matches!(self.step, Step::Pausing | Step::Trying)
     }
 
+    fn go_to(&mut self, step: Step, due: Instant) {
+        (self.step, self.due) = (step, due);
+    }
+
+    /// When something is due.
     pub(super) fn next(&self) -> Instant {
-        match self.step {
-            Step::Connecting(at) | Step::Pausing(at) | Step::Trying(at) | Step::Closed(at) => at,
-            Step::Idle | Step::Exhausted => Instant::NEVER,
-        }
+        self.due
     }
 
     /// What is due.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Due> {
-        if !self.next().is_due(now) {
+        if self.due.is_due(now) {
+            // Does nothing where only a pause is over.
+            self.failed(now);
+        }
+        if !self.due.is_due(now) {
             return None;
         }
-        match self.step {
-            Step::Closed(_) => return Some(Due::Replace),
-            Step::Connecting(_) | Step::Trying(_) => {
-                self.failed(now);
-                return self.poll(now);
-            }
-            Step::Idle | Step::Pausing(_) | Step::Exhausted => {}
+        if self.step == Step::Closed {
+            return Some(Due::Replace);
         }
         if self.attempts == ICE_RESTART_DELAYS_MS.len() {
-            self.step = Step::Exhausted;
+            self.go_to(Step::Exhausted, Instant::NEVER);
             return Some(Due::Exhausted);
         }
         self.attempts += 1;
-        self.step = Step::Trying(now.after(ICE_RESTART_TIMEOUT_MS));
+        self.go_to(Step::Trying, now.after(ICE_RESTART_TIMEOUT_MS));
         Some(Due::Restart)
     }
 }

@@ -32,7 +32,7 @@ impl<V: Value> Room<V> {
         }
     }
 
-    pub(super) fn deliver(&mut self, now: Instant, at: usize, signal: Signal<V>, link: &mut Signalling<V>) {
+    fn deliver(&mut self, now: Instant, at: usize, signal: Signal<V>, link: &mut Signalling<V>) {
         let signal = match signal {
             Signal::Description(description) => RemoteSignal::Description(description),
             Signal::Candidate(candidate) => RemoteSignal::Candidate(candidate),
@@ -116,9 +116,7 @@ impl<V: Value> Room<V> {
     /// Brings a broken connection back. That takes signals, so it waits for the server, and for who is missing there.
     pub(super) fn climb(&mut self, now: Instant, at: usize, link: &mut Signalling<V>) {
         let is_joined = self.state == RoomState::Joined;
-        let Some(remote) =
-            self.remotes.get_mut(at).filter(|remote| is_joined && remote.missing_until.is_none())
-        else {
+        let Some(remote) = self.remotes.get_mut(at).filter(|remote| is_joined && !remote.is_missing()) else {
             return;
         };
         match remote.ladder.poll(now) {

@@ -27,9 +27,9 @@ use crate::signalling::{Origin, RoomRequest, Signalling};
 pub(super) struct Snapshot {
     deadline: Instant,
     requests: u32,
-    /// Until when remotes whose connections were made may be missing from it; `None` if we have been seen to leave. If
-    /// that is past, who is missing has had their time, and those who are there are kept nevertheless.
-    pub(super) patience: Option<Instant>,
+    /// Until when remotes whose connections were made may be missing from it; [`Instant::NEVER`] if we have been seen to
+    /// leave. If that is past, who is missing has had their time, and those who are there are kept nevertheless.
+    pub(super) patience: Instant,
 }
 
 impl<V: Value> Room<V> {
@@ -47,28 +47,25 @@ impl<V: Value> Room<V> {
             return;
         }
         // Who was seen to leave before a roster came, is not unseen by another return.
-        let was_kept = self.snapshot.as_ref().is_none_or(|snapshot| snapshot.patience.is_some());
-        let patience = welcome
-            .resume
-            .filter(|resume| is_known && was_kept && now.since(self.dropped_at) < resume.grace_ms)
-            .map(|resume| now.after(resume.grace_ms));
+        let was_kept = self.snapshot.as_ref().is_none_or(|snapshot| snapshot.patience != Instant::NEVER);
+        let deadline = now.after(SNAPSHOT_TIMEOUT_MS);
         if welcome.resumed {
             // That somebody has come back may be among what we missed.
-            let soon = now.after(SNAPSHOT_TIMEOUT_MS);
-            let lengthen = |until: &mut Option<Instant>| *until = until.map(|until| until.max(soon));
             for remote in &mut self.remotes {
-                lengthen(&mut remote.missing_until);
+                remote.missing_until = remote.missing_until.max(deadline);
             }
             if let Some(snapshot) = &mut self.snapshot {
-                lengthen(&mut snapshot.patience);
+                let patience = snapshot.patience.max(deadline);
+                *snapshot = Snapshot { deadline, requests: 0, patience };
             }
         } else {
+            let patience = welcome
+                .resume
+                .filter(|resume| is_known && was_kept && now.since(self.dropped_at) < resume.grace_ms)
+                .map_or(Instant::NEVER, |resume| now.after(resume.grace_ms));
             self.early.clear();
             self.snapshot_due = true;
-            self.snapshot = Some(Snapshot { deadline: now, requests: 0, patience });
-        }
-        if let Some(snapshot) = &mut self.snapshot {
-            (snapshot.deadline, snapshot.requests) = (now.after(SNAPSHOT_TIMEOUT_MS), 0);
+            self.snapshot = Some(Snapshot { deadline, requests: 0, patience });
         }
         if !self.snapshot_due || self.remotes.is_empty() {
             self.reconciled(now, link);
@@ -127,7 +124,8 @@ impl<V: Value> Room<V> {
             next = next.min(remote.answer_due);
             // Without the server nobody is missing, and ladders wait where `climb` does nothing.
             if self.state == RoomState::Joined {
-                next = next.min(remote.missing_until.unwrap_or_else(|| remote.ladder.next()));
+                next =
+                    next.min(if remote.is_missing() { remote.missing_until } else { remote.ladder.next() });
             }
         }
         next
@@ -135,9 +133,8 @@ impl<V: Value> Room<V> {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, link: &mut Signalling<V>) {
         self.handle_remote_timeouts(now, link);
-        let is_over = |remote: &super::Remote<V>| remote.missing_until.is_some_and(|until| until <= now);
         while self.state == RoomState::Joined
-            && let Some(at) = self.remotes.iter().position(|remote| is_over(remote))
+            && let Some(at) = self.remotes.iter().position(|remote| remote.missing_until.is_due(now))
         {
             self.remove(at, link);
         }

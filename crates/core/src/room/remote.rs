@@ -22,8 +22,8 @@ pub(crate) struct Remote<V> {
     pub(super) answer_due: Instant,
     /// Attempts to bring a failed connection back.
     pub(super) ladder: Ladder,
-    /// Until when it may be missing from the roster of a server that has just come back.
-    pub(super) missing_until: Option<Instant>,
+    /// Until when it may be missing from the roster of a server that has just come back; [`Instant::NEVER`] if it is not.
+    pub(super) missing_until: Instant,
     state: RemoteState,
     has_connected: bool,
 }
@@ -44,10 +44,14 @@ impl<V> Remote<V> {
             negotiation: Negotiation::new(polite),
             answer_due: Instant::NEVER,
             ladder: Ladder::default(),
-            missing_until: None,
+            missing_until: Instant::NEVER,
             state: RemoteState::Idle,
             has_connected: false,
         }
+    }
+
+    pub(super) fn is_missing(&self) -> bool {
+        self.missing_until != Instant::NEVER
     }
 
     pub(crate) fn state(&self) -> RemoteState {

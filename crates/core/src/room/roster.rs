@@ -22,17 +22,19 @@ impl<V: Value> Room<V> {
             return;
         }
         let is_snapshot = std::mem::take(&mut self.snapshot_due);
-        let patience = self.snapshot.take().and_then(|snapshot| snapshot.patience);
+        let patience = self.snapshot.take().map_or(Instant::NEVER, |snapshot| snapshot.patience);
         if is_snapshot {
             // Whoever left goes first: an id that came back to somebody else must not meet its old holder.
-            let is_present = |remote: &Remote<V>| joined.iter().any(|peer| peer.peer_id == remote.peer_id);
-            for remote in &mut self.remotes {
-                let may_be_missing = !is_present(remote) && remote.has_connected();
-                remote.missing_until = patience.filter(|until| may_be_missing && *until > now);
-            }
-            let is_gone = |remote: &Remote<V>| !is_present(remote) && remote.missing_until.is_none();
-            while let Some(at) = self.remotes.iter().position(|remote| is_gone(remote)) {
-                self.remove(at, link);
+            let mut at = 0;
+            while let Some(remote) = self.remotes.get_mut(at) {
+                let is_present = joined.iter().any(|peer| peer.peer_id == remote.peer_id);
+                let may_be_missing = !is_present && remote.has_connected() && patience > now;
+                remote.missing_until = if may_be_missing { patience } else { Instant::NEVER };
+                if is_present || remote.is_missing() {
+                    at += 1;
+                } else {
+                    self.remove(at, link);
+                }
             }
         }
         let reconcile = is_snapshot && self.state == RoomState::Reconnecting;
@@ -41,11 +43,12 @@ impl<V: Value> Room<V> {
                 Ok(at) => {
                     let Some(remote) = self.remotes.get_mut(at) else { continue };
                     remote.metadata = peer.metadata;
-                    let was_missing = remote.missing_until.take().is_some();
+                    let was_missing = remote.is_missing();
+                    remote.missing_until = Instant::NEVER;
                     if !(reconcile || was_missing) {
                         continue;
                     }
-                    if remote.has_connected() && (patience.is_some() || was_missing) {
+                    if remote.has_connected() && (patience != Instant::NEVER || was_missing) {
                         link.out.event(Event::Remote(remote.id, RemoteEvent::SignalsLost));
                         self.signals_lost(now, at, link);
                     } else {
@@ -64,12 +67,7 @@ impl<V: Value> Room<V> {
             self.reconciled(now, link);
         }
         for (from, signal) in std::mem::take(&mut self.early).into_signals() {
-            match self.find(&from) {
-                Ok(at) => self.deliver(now, at, signal, link),
-                Err(_) => {
-                    self.early.push(from, signal);
-                }
-            }
+            self.handle_signal(now, from, signal, link);
         }
     }
 

@@ -30,7 +30,7 @@ impl<V: Value> Signalling<V> {
     fn take_token(&mut self, now: Instant, token: Result<Secret, TokenFailure<V>>) {
         self.fetching = None;
         self.timers.stop(Timer::TokenProvider);
-        let is_connected = matches!(self.phase, Phase::Connected(_));
+        let is_connected = self.phase == Phase::Connected;
         let failure = match token {
             Ok(token) if token.expose().is_empty() => TokenFailure::NotAToken,
             Ok(token) => {
@@ -54,7 +54,7 @@ impl<V: Value> Signalling<V> {
         if let SocketEvent::Closed { .. } = event {
             self.finish_closing(Some(socket), Instant::default());
         }
-        if self.socket() != Some(socket) {
+        if self.socket != Some(socket) {
             return;
         }
         match event {
@@ -72,7 +72,7 @@ impl<V: Value> Signalling<V> {
                     None => ServerFrame::parse_without_peers(&frame),
                 };
                 match parsed {
-                    Ok(parsed) => self.handle_frame(now, socket, parsed, frame),
+                    Ok(parsed) => self.handle_frame(now, parsed, frame),
                     Err(_) => {
                         self.lose_count();
                         self.log(Level::Warn, "dropped a malformed frame");
@@ -133,16 +133,16 @@ impl<V: Value> Signalling<V> {
             url = ServerUrl::resuming(&url, &session.token, session.seen);
         }
         let socket = SocketId::next(&mut self.last_id);
-        self.phase = Phase::Opening(socket);
+        (self.phase, self.socket) = (Phase::Opening, Some(socket));
         self.timers.set(Timer::Welcome, now.after(limits::WELCOME_TIMEOUT_MS));
         self.command(Command::OpenSocket(socket, url));
     }
 
     /// Takes a frame, which as it came is `raw`.
-    fn handle_frame(&mut self, now: Instant, socket: SocketId, frame: ServerFrame<V>, raw: V) {
+    fn handle_frame(&mut self, now: Instant, frame: ServerFrame<V>, raw: V) {
         match (self.phase, frame) {
-            (Phase::Opening(_), ServerFrame::Welcome(welcome)) => self.handle_welcome(now, socket, welcome),
-            (Phase::Opening(_), _) => self.log(Level::Warn, "ignored a frame before the welcome"),
+            (Phase::Opening, ServerFrame::Welcome(welcome)) => self.handle_welcome(now, welcome),
+            (Phase::Opening, _) => self.log(Level::Warn, "ignored a frame before the welcome"),
             (_, ServerFrame::Welcome(_)) => self.log(Level::Warn, "ignored a second welcome"),
             (_, ServerFrame::Ack { request_id }) => {
                 if let Some(request) = self.requests.take(request_id.as_str()) {
@@ -171,8 +171,9 @@ impl<V: Value> Signalling<V> {
                 self.event(SignallingEvent::GoingAway { retry_after_ms });
             }
             (_, ServerFrame::Pong) => {
-                if let Some(pinged) = self.pinged.take() {
-                    self.latency_ms = Some(now.since(pinged));
+                if self.pinged != Instant::NEVER {
+                    self.latency_ms = Some(now.since(self.pinged));
+                    self.pinged = Instant::NEVER;
                 }
             }
             (_, ServerFrame::Unknown) => self.log(Level::Debug, "ignored a frame of an unknown type"),
@@ -195,21 +196,19 @@ impl<V: Value> Signalling<V> {
 
     /// There is reason to doubt the connection, or hope for one.
     pub(crate) fn check_link(&mut self, now: Instant) {
-        match self.phase {
-            Phase::Connected(socket) if self.liveness.doubt(now) => {
-                self.ping(now, socket);
-                self.rearm_liveness();
-            }
-            Phase::Waiting { may_hurry: true } => {
-                self.timers.stop(Timer::Backoff);
-                self.attempt(now);
-            }
-            _ => {}
+        if let Some(socket) = self.connected()
+            && self.liveness.doubt(now)
+        {
+            self.ping(now, socket);
+            self.rearm_liveness();
+        } else if self.phase == Phase::Waiting {
+            self.timers.stop(Timer::Backoff);
+            self.attempt(now);
         }
     }
 
     fn ping(&mut self, now: Instant, socket: SocketId) {
-        self.pinged.get_or_insert(now);
+        self.pinged = self.pinged.min(now);
         self.command(Command::SendFrame(
             socket,
             FrameText { head: ClientRequest::Ping.head(None), payload: None },
@@ -220,16 +219,16 @@ impl<V: Value> Signalling<V> {
         self.timers.set(Timer::Liveness, self.liveness.next_check());
     }
 
-    fn handle_welcome(&mut self, now: Instant, socket: SocketId, welcome: Welcome<V>) {
+    fn handle_welcome(&mut self, now: Instant, welcome: Welcome<V>) {
         self.timers.stop(Timer::Welcome);
-        self.phase = Phase::Connected(socket);
+        self.phase = Phase::Connected;
         self.attempts = 0;
         self.delay_floor_ms = 0;
         self.max_message_size = welcome.max_message_size as usize;
         self.peer_id = Some(welcome.peer_id.clone());
         self.liveness.start(now);
         self.rearm_liveness();
-        self.pinged = None;
+        self.pinged = Instant::NEVER;
         self.plan_refresh(now, &welcome);
         let seen = self.session.take().filter(|_| welcome.resumed).map_or(0, |session| session.seen);
         if !welcome.resumed {
@@ -253,7 +252,7 @@ impl<V: Value> Signalling<V> {
 
     /// Leaves a socket that does not answer, without waiting for it to notice.
     fn give_up(&mut self, now: Instant, reason: &str) {
-        if let Some(socket) = self.socket() {
+        if let Some(socket) = self.socket {
             let code = CloseCode::CLIENT_INACTIVITY;
             self.close_socket(socket, code, reason);
             self.handle_closed(now, code, reason.to_owned());
@@ -313,7 +312,8 @@ impl<V: Value> Signalling<V> {
     fn wait_or_end(&mut self, now: Instant, delay: Option<u64>) {
         match delay {
             Some(delay) => {
-                self.phase = Phase::Waiting { may_hurry: std::mem::take(&mut self.delay_floor_ms) == 0 };
+                let may_hurry = std::mem::take(&mut self.delay_floor_ms) == 0;
+                self.phase = if may_hurry { Phase::Waiting } else { Phase::HeldOff };
                 self.timers.set(Timer::Backoff, now.after(delay));
                 self.transition(SignallingState::Reconnecting);
             }
@@ -332,7 +332,7 @@ impl<V: Value> Signalling<V> {
 
     /// Ends everything that belongs to the present connection or attempt.
     pub(super) fn leave_connection(&mut self) {
-        self.phase = Phase::Down;
+        (self.phase, self.socket) = (Phase::Down, None);
         self.fetching = None;
         self.timers.clear();
         self.refresh.stop();
@@ -343,7 +343,7 @@ impl<V: Value> Signalling<V> {
     }
 
     fn check_liveness(&mut self, now: Instant) {
-        let Phase::Connected(socket) = self.phase else { return };
+        let Some(socket) = self.connected() else { return };
         match self.liveness.check(now) {
             Verdict::Dead => {
                 self.give_up(now, "inactivity timeout");

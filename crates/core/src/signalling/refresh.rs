@@ -20,9 +20,9 @@ pub(super) struct Refresh {
     expiry: Instant,
     /// The same in the server's words.
     expires_at: f64,
-    /// The expiry of the token that was renewed last. A provider that answers with the same token again is not asked
-    /// another time.
-    renewed: Option<f64>,
+    /// The expiry of the token that was renewed last; 0 if none was. A provider that answers with the same token again is
+    /// not asked another time.
+    renewed: f64,
 }
 
 impl Refresh {
@@ -39,7 +39,7 @@ impl<V: Value> Signalling<V> {
         let Some(expires_at) = welcome.expires_at else { return };
         let may =
             matches!(self.config.credential, Credential::TokenProvider) && self.config.reconnect.is_some();
-        if !may || lead == 0 || self.refresh.renewed.is_some_and(|renewed| expires_at <= renewed) {
+        if !may || lead == 0 || expires_at <= self.refresh.renewed {
             return;
         }
         // By the server's clock: ours may be wrong. A cast from a float saturates.
@@ -51,7 +51,9 @@ impl<V: Value> Signalling<V> {
 
     /// The time for a token has come, or the end of waiting for a good moment.
     pub(super) fn handle_refresh_timer(&mut self, now: Instant) {
-        let Phase::Connected(_) = self.phase else { return };
+        if self.phase != Phase::Connected {
+            return;
+        }
         if self.refresh.token.is_some() {
             self.replace_connection(now);
         } else if self.fetching.is_none() {
@@ -83,8 +85,8 @@ impl<V: Value> Signalling<V> {
     }
 
     fn replace_connection(&mut self, now: Instant) {
-        let (Phase::Connected(socket), Some(token)) = (self.phase, self.refresh.token.take()) else { return };
-        self.refresh.renewed = Some(self.refresh.expires_at);
+        let (Some(socket), Some(token)) = (self.connected(), self.refresh.token.take()) else { return };
+        self.refresh.renewed = self.refresh.expires_at;
         // The server would have said the same a little later. A clean close would end the session.
         let (code, reason) = (CloseCode::TOKEN_EXPIRED, "token refresh");
         self.close_socket(socket, code, reason);

@@ -46,7 +46,7 @@ fn a_room_holds_256_others_and_leaves_the_rest_out() {
 #[test]
 fn metadata_is_that_of_the_latest_presence() {
     let mut hand = Hand::joined(&["bob"]);
-    let metadata = |hand: &Hand| hand.core.remote(RemoteId(1)).and_then(|remote| remote.metadata);
+    let metadata = |hand: &Hand| hand.core.remote(RemoteId(1)).and_then(|remote| remote.metadata.cloned());
     assert_eq!(metadata(&hand), None);
     hand.drop_socket(1006);
     hand.comes_back("me");
