@@ -43,7 +43,7 @@ impl Mischief {
             lost: *dice.pick(&[0, 3, 15]),
             twins: *dice.pick(&[0, 5, 30]),
             stragglers: *dice.pick(&[0, 5, 30]),
-            put_off: *dice.pick(&[0, 10, 50]),
+            put_off: *dice.pick(&[0, 50, 80]),
         }
     }
 }
