@@ -100,7 +100,7 @@ impl Subscriptions {
         };
         match answer {
             Answer::Agreed => {
-                found.agreed = found.asked.drain(..=at).last().and_then(|(_, wish)| wish);
+                found.agreed = found.asked.drain(..=at).next_back().and_then(|(_, wish)| wish);
                 found.retry_at = Instant::NEVER;
             }
             // A replay has failed by then, and is made again.
