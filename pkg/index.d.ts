@@ -364,7 +364,8 @@ export class SignallingClient {
   close(code?: number, reason?: string): Promise<void>;
   /**
    * Subscribes to a channel; resolves with the server's answer. The subscription is remembered before the request
-   * leaves and renewed, with its latest options, after each reconnect; one that the server refuses is not.
+   * leaves and renewed, with its latest options, after each reconnect; one that the server refuses is not, even if the
+   * call was rejected with `AckTimeoutError` before.
    * @throws NotConnectedError, ServerRequestError, AckTimeoutError, DisconnectedError; `TypeError` for a bad name.
    */
   subscribe(channel: string, options?: SubscribeOptions): Promise<void>;

@@ -1,9 +1,9 @@
 // Streams of data tracks: their buffers, and the ways to read and to end them.
 
 import assert from "node:assert/strict";
-import { bytes, collect, publishing, streaming, subscribers, text, textOf } from "../support/data-tracks.mjs";
+import { bytes, caughtUp, collect, publishing, streaming, subscribers, text, textOf } from "../support/data-tracks.mjs";
 import { test } from "../support/test.mjs";
-import { settle, until } from "../support/wait.mjs";
+import { until } from "../support/wait.mjs";
 
 /** Pushes numbered frames, each when the one before has arrived, and resolves when all have. */
 const push = async (local, remote, count, first = 0) => {
@@ -116,7 +116,7 @@ test("an AbortSignal ends a stream with the signal's reason, and unsubscribes", 
 });
 
 test("a signal that was aborted before leads to no subscription, and one that comes after the end to nothing", async (t) => {
-  const { local, remote } = await publishing(t);
+  const { b, toB, local, remote } = await publishing(t);
   const early = remote.subscribe({ signal: AbortSignal.abort() });
   await assert.rejects(early.read(), { name: "AbortError" });
   assert.equal(await early.read(), null);
@@ -125,7 +125,7 @@ test("a signal that was aborted before leads to no subscription, and one that co
   stream.close();
   abort.abort();
   assert.deepEqual([stream.endReason, await stream.read()], ["closed", null]);
-  await settle();
+  await caughtUp(b, toB);
   assert.equal(local.stats.subscribers, 0);
 });
 

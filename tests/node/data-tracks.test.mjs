@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { MeteredPeer, PushFrameError, SubscribeDataTrackError } from "metered-realtime";
-import { bytes, collect, insist, publishing, streaming, subscribers, text, textOf, trackOf } from "../support/data-tracks.mjs";
+import { bytes, caughtUp, collect, insist, publishing, streaming, subscribers, text, textOf, trackOf } from "../support/data-tracks.mjs";
 import { join, newPeer, pair, remoteOf } from "../support/room.mjs";
 import { test } from "../support/test.mjs";
 import { once, record, settle } from "../support/wait.mjs";
@@ -228,10 +228,10 @@ test("what is no frame is refused at the call, whether anybody has subscribed or
 });
 
 test("what cannot be subscribed with is refused at the call", async (t) => {
-  const { local, remote } = await publishing(t);
+  const { b, toB, local, remote } = await publishing(t);
   for (const bufferSize of [-1, "1", NaN, {}]) assert.throws(() => remote.subscribe({ bufferSize }), (error) => error instanceof TypeError && error.message.includes("`bufferSize`"));
   for (const signal of ["abort", {}]) assert.throws(() => remote.subscribe({ signal }), (error) => error instanceof TypeError && error.message.includes("`signal`"));
-  await settle();
+  await caughtUp(b, toB);
   assert.equal(local.stats.subscribers, 0);
 });
 

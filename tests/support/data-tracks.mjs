@@ -11,6 +11,12 @@ export const trackOf = async (remote, name = "telemetry") =>
 /** Resolves when so many others have subscribed to a track of ours. */
 export const subscribers = (local, count) => until(() => local.stats.subscribers === count, `${count} subscribers`);
 
+/** Resolves when all that `peer` has said of tracks has reached the other, to whom it is `remote`: this arrives in order. */
+export const caughtUp = async (peer, remote) => {
+  const { name } = peer.publishDataTrack({ name: crypto.randomUUID() }).info;
+  await trackOf(remote, name);
+};
+
 /** Two peers, of whom `a` publishes a track that `b` knows of. */
 export const publishing = async (t, { name = "telemetry", usesE2ee = false, options, otherOptions } = {}) => {
   const peers = await pair(t, options, otherOptions);

@@ -23,6 +23,8 @@ pub const TOKEN_FAILURES_BEFORE_EVENT: u32 = 3;
 pub const REPLAY_RETRIES: u32 = 3;
 /// Pause before a replay is tried again, in milliseconds.
 pub const REPLAY_RETRY_DELAY_MS: u64 = 2_000;
+/// Most requests about one channel that are remembered after their time is up, for an answer that comes late.
+pub const OVERDUE_SUBSCRIPTIONS: usize = 16;
 /// How long an offer waits for its answer before it is withdrawn, in milliseconds.
 pub const ANSWER_TIMEOUT_MS: u64 = 15_000;
 /// How long an offer of the remote waits for our first candidate, before ours is withdrawn for it, in milliseconds.

@@ -38,7 +38,7 @@ use crate::{Instant, Outbox, limits};
 use liveness::Liveness;
 use pace::Pace;
 use refresh::Refresh;
-use requests::{Request, Requests};
+use requests::{Number, Request, Requests};
 use subscriptions::{Answer, Subscriptions, Wish};
 
 /// Who is waiting for a request's answer, or for `connect()` or `close()` to end.
@@ -288,16 +288,15 @@ impl<V: Value> Signalling<V> {
             Some(include_sender_metadata) => ClientRequest::Subscribe(&channel, include_sender_metadata),
             None => ClientRequest::Unsubscribe(&channel),
         };
-        let about = Some(channel.clone());
-        self.request(now, origin, about, request, Payload::Nothing);
+        self.request(now, origin, request, Payload::Nothing);
     }
 
     pub(crate) fn publish(&mut self, now: Instant, origin: Origin, channel: &Channel, data: Measured<V>) {
-        self.request(now, origin, None, ClientRequest::Publish(channel), Payload::User(data));
+        self.request(now, origin, ClientRequest::Publish(channel), Payload::User(data));
     }
 
     pub(crate) fn send(&mut self, now: Instant, origin: Origin, to: &PeerId, data: Measured<V>) {
-        self.request(now, origin, None, ClientRequest::Send(to), Payload::User(data));
+        self.request(now, origin, ClientRequest::Send(to), Payload::User(data));
     }
 
     /// Sends a signal of the negotiation, when it is its turn. Without a connection it waits for the session to be
@@ -329,7 +328,7 @@ impl<V: Value> Signalling<V> {
         loop {
             let number = self.requests.next();
             let Some((to, text)) = self.pace.pop(now, number, self.session.is_some()) else { break };
-            self.request(now, Origin::Signal, None, ClientRequest::Send(&to), Payload::Signal(text));
+            self.request(now, Origin::Signal, ClientRequest::Send(&to), Payload::Signal(text));
             // One that is too long does not leave.
             if self.requests.next() == number {
                 self.pace.refused(number);
@@ -339,14 +338,7 @@ impl<V: Value> Signalling<V> {
     }
 
     /// Sends a frame that is answered.
-    fn request(
-        &mut self,
-        now: Instant,
-        origin: Origin,
-        about: Option<Channel>,
-        request: ClientRequest<'_>,
-        payload: Payload<V>,
-    ) {
+    fn request(&mut self, now: Instant, origin: Origin, request: ClientRequest<'_>, payload: Payload<V>) {
         let Some(socket) = self.connected() else {
             self.done(origin, Err(CallError::NotConnected));
             return;
@@ -366,7 +358,7 @@ impl<V: Value> Signalling<V> {
             self.done(origin, Err(CallError::Oversized { size, cap: self.max_message_size }));
             return;
         }
-        self.requests.insert(origin, about, now);
+        self.requests.insert(origin, now);
         self.rearm_acks();
         self.out.command(Command::SendFrame(socket, FrameText { head, payload }));
     }
@@ -374,28 +366,31 @@ impl<V: Value> Signalling<V> {
     // ---- requests and replay
 
     fn answered(&mut self, now: Instant, request: Request, result: Result<(), CallError<V>>) {
-        let Request { number, origin, about, .. } = request;
+        let Request { number, origin, .. } = request;
         if origin == Origin::Signal {
             match &result {
                 Err(CallError::AckTimeout { .. }) => self.pace.overdue(number),
                 _ => self.pace.answered(number),
             }
         }
-        if let Some(channel) = about {
-            let answer = match (&result, &origin) {
-                (Ok(()), _) => Answer::Agreed,
-                (Err(_), Origin::Replay) => Answer::Failed,
-                (Err(CallError::Server(_)), _) => Answer::Refused,
-                (Err(_), _) => Answer::Unknown,
-            };
-            if self.subscriptions.answered(&channel, number, answer, now) {
-                self.log(Level::Warn, "a subscription is to be replayed again");
-                self.rearm_replays();
-            }
-        }
+        let answer = match (&result, &origin) {
+            (Ok(()), _) => Answer::Agreed,
+            (Err(_), Origin::Replay) => Answer::Failed,
+            (Err(CallError::Server(_)), _) => Answer::Refused,
+            (Err(_), _) => Answer::Unknown,
+        };
+        self.learn(now, number, answer);
         self.done(origin, result);
         self.rearm_acks();
         self.replace_if_idle(now);
+    }
+
+    /// Takes note of what an answer says about a subscription, if its request was about one.
+    fn learn(&mut self, now: Instant, request: Number, answer: Answer) {
+        if self.subscriptions.answered(request, answer, now) {
+            self.log(Level::Warn, "a subscription is to be replayed again");
+            self.rearm_replays();
+        }
     }
 
     fn expire_requests(&mut self, now: Instant) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use metered_core::limits::REPLAY_RETRIES;
+use metered_core::limits::{ACK_TIMEOUT_MS, REPLAY_RETRIES};
 use metered_protocol::{ErrorCode, RequestId, ServerError, ServerFrame};
 use metered_server::hub::Frame;
 use serde_json::Value as Json;
@@ -13,6 +13,9 @@ use crate::plan::{Mischief, Plan};
 
 /// How far a straggler falls behind.
 const BEHIND: (u64, u64) = (1, 600);
+
+/// How far a refusal falls behind that comes when its request may have been given up.
+const TOO_LATE: (u64, u64) = (ACK_TIMEOUT_MS / 2, 2 * ACK_TIMEOUT_MS);
 
 /// Sends a frame to a client, or what mischief makes of it.
 pub fn send(kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkId, frame: Frame) {
@@ -76,7 +79,13 @@ impl PutOff {
             message: Some("later".to_owned()),
         });
         kernel.saw("subscription that was put off");
-        network.send_down(kernel, plan, link, Down::Frame(Frame::encode(&error)));
+        let frame = Down::Frame(Frame::encode(&error));
+        if kernel.dice.percent(plan.mischief.stragglers) {
+            let behind = kernel.dice.between(TOO_LATE);
+            network.send_behind(kernel, plan, link, frame, behind);
+        } else {
+            network.send_down(kernel, plan, link, frame);
+        }
         true
     }
 }

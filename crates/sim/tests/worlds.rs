@@ -86,6 +86,7 @@ fn the_worlds_of_bare_clients_have_seen_everything() {
         "sleep",
         "sleep that ended in a question",
         "subscription that was put off",
+        "subscription that was refused late",
         "terminal close",
         "token expired",
         "token-provider-error",

@@ -1,11 +1,12 @@
 //! The life of a connection: token, socket, welcome, frames, silence, close, and the way back.
 
 use metered_protocol::{
-    ClientRequest, CloseCode, ErrorCode, Retry, Secret, ServerFrame, ServerUrl, Value, Welcome,
+    ClientRequest, CloseCode, ErrorCode, Retry, Secret, ServerFrame, ServerUrl, Value, Welcome, read_number,
 };
 
 use super::liveness::Verdict;
 use super::pace::Pace;
+use super::subscriptions::Answer;
 use super::{Closing, Phase, Session, Signalling};
 use crate::config::Credential;
 use crate::ids::{OperationId, SocketId};
@@ -145,18 +146,27 @@ impl<V: Value> Signalling<V> {
             (Phase::Opening, _) => self.log(Level::Warn, "ignored a frame before the welcome"),
             (_, ServerFrame::Welcome(_)) => self.log(Level::Warn, "ignored a second welcome"),
             (_, ServerFrame::Ack { request_id }) => {
-                if let Some(request) = self.requests.take(request_id.as_str()) {
-                    self.latency_ms = Some(request.age(now));
-                    self.answered(now, request, Ok(()));
+                let Some(number) = read_number(request_id.as_str()) else { return };
+                match self.requests.take(number) {
+                    Some(request) => {
+                        self.latency_ms = Some(request.age(now));
+                        self.answered(now, request, Ok(()));
+                    }
+                    None => self.learn(now, number, Answer::Agreed),
                 }
             }
             (_, ServerFrame::Error(error)) => {
                 let id = error.request_id.as_ref();
-                match id.and_then(|id| self.requests.take(id.as_str())) {
-                    Some(request) => self.answered(now, request, Err(CallError::Server(error))),
-                    // The answer to a ping, from a server that has none.
-                    None if id.is_none() && error.code == ErrorCode::UNKNOWN_TYPE => {}
-                    None => self.event(SignallingEvent::ServerError(error)),
+                let number = id.and_then(|id| read_number(id.as_str()));
+                if let Some(request) = number.and_then(|number| self.requests.take(number)) {
+                    return self.answered(now, request, Err(CallError::Server(error)));
+                }
+                if let Some(number) = number {
+                    self.learn(now, number, Answer::Refused);
+                }
+                // The answer to a ping, from a server that has none.
+                if id.is_some() || error.code != ErrorCode::UNKNOWN_TYPE {
+                    self.event(SignallingEvent::ServerError(error));
                 }
             }
             (_, ServerFrame::Message(message)) => {

@@ -1,6 +1,6 @@
 //! The table of requests that wait for their `ack` or `error`.
 
-use metered_protocol::{Channel, RequestId, read_number};
+use metered_protocol::RequestId;
 
 use super::Origin;
 use crate::Instant;
@@ -21,8 +21,6 @@ pub(super) struct Requests {
 pub(super) struct Request {
     pub(super) number: Number,
     pub(super) origin: Origin,
-    /// The channel, if it is about a subscription.
-    pub(super) about: Option<Channel>,
     sent: Instant,
 }
 
@@ -47,9 +45,9 @@ impl Requests {
         self.last + 1
     }
 
-    pub(super) fn insert(&mut self, origin: Origin, about: Option<Channel>, now: Instant) {
+    pub(super) fn insert(&mut self, origin: Origin, now: Instant) {
         self.last += 1;
-        self.waiting.push(Request { number: self.last, origin, about, sent: now });
+        self.waiting.push(Request { number: self.last, origin, sent: now });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -57,8 +55,7 @@ impl Requests {
     }
 
     /// Takes the request that an answer names. A request is answered once; what we did not ask finds nothing.
-    pub(super) fn take(&mut self, id: &str) -> Option<Request> {
-        let number = read_number(id)?;
+    pub(super) fn take(&mut self, number: Number) -> Option<Request> {
         // Answers come in the order of the requests, so it is one of the first.
         let at = self.waiting.iter().position(|request| request.number == number)?;
         Some(self.waiting.remove(at))

@@ -1,15 +1,15 @@
 //! What the application is subscribed to, and how the server comes to know it.
 //!
 //! A subscription is what the server has *agreed* to and what has been *asked* for since, of which the last is what the
-//! application wants. A request that the server refuses has never been; one whose answer is lost stands. A welcome
-//! settles that: a new session knows nothing, so everything is replayed; a resumed one stands, so only what was not
-//! answered is.
+//! application wants. A request that the server refuses has never been, even if it was given up before the refusal came;
+//! one whose answer is lost stands. A welcome settles that: a new session knows nothing, so everything is replayed; a
+//! resumed one stands, so only what was not answered is.
 
 use metered_protocol::Channel;
 
 use super::requests::Number;
 use crate::Instant;
-use crate::limits::{REPLAY_RETRIES, REPLAY_RETRY_DELAY_MS};
+use crate::limits::{OVERDUE_SUBSCRIPTIONS, REPLAY_RETRIES, REPLAY_RETRY_DELAY_MS};
 
 /// In the order they were made.
 #[derive(Debug, Default)]
@@ -37,11 +37,6 @@ const UNSENT: Number = 0;
 impl Subscription {
     fn wanted(&self) -> Wish {
         self.asked.last().map_or(self.agreed, |(_, wish)| *wish)
-    }
-
-    /// Drops what else was asked for.
-    fn keep(&mut self, is_kept: &dyn Fn(Number) -> bool) {
-        self.asked.retain(|(number, _)| is_kept(*number));
     }
 
     /// Plans another replay, if nothing but one that failed asks for what is wanted. Answers whether there is one.
@@ -94,28 +89,29 @@ impl Subscriptions {
         }
     }
 
-    /// A request about a channel ended. What was asked for before one that the server did, or may have done, does not
-    /// matter any more. Answers whether a replay will follow.
-    pub(super) fn answered(
-        &mut self,
-        channel: &Channel,
-        request: Number,
-        answer: Answer,
-        now: Instant,
-    ) -> bool {
-        let Some(found) = self.find(channel) else { return false };
-        let Some(&(_, wish)) = found.asked.iter().find(|(number, _)| *number == request) else {
+    /// A request ended, or is answered after its time was up; those that are about no channel are not known here. What
+    /// was asked for before one that the server did does not matter any more. Answers whether a replay will follow.
+    pub(super) fn answered(&mut self, request: Number, answer: Answer, now: Instant) -> bool {
+        let Some((found, at)) = self.0.iter_mut().find_map(|subscription| {
+            let at = subscription.asked.iter().position(|(number, _)| *number == request)?;
+            Some((subscription, at))
+        }) else {
             return false;
         };
-        found.keep(&|number| match answer {
-            Answer::Refused => number != request,
-            Answer::Agreed => number > request,
-            Answer::Unknown | Answer::Failed => number >= request,
-        });
         match answer {
-            Answer::Agreed => found.agreed = wish,
-            Answer::Failed => found.failed = Some(request),
-            Answer::Refused | Answer::Unknown => {}
+            Answer::Agreed => {
+                found.agreed = found.asked.drain(..=at).next_back().and_then(|(_, wish)| wish);
+                found.retry_at = Instant::NEVER;
+            }
+            // A replay has failed by then, and is made again.
+            Answer::Refused if found.failed == Some(request) => {}
+            Answer::Refused => drop(found.asked.remove(at)),
+            Answer::Failed => {
+                found.failed = Some(request);
+                found.asked.drain(..at);
+            }
+            // Those before it may be answered yet.
+            Answer::Unknown => drop(found.asked.drain(..at.saturating_sub(OVERDUE_SUBSCRIPTIONS - 1))),
         }
         // What waits for an answer may yet be agreed to; a call that is refused leaves what was wanted before it.
         let is_to_follow = found.plan_retry(now);
@@ -160,7 +156,7 @@ impl Subscriptions {
     pub(super) fn replaying(&mut self, channel: &Channel, request: Number) {
         if let Some(found) = self.find(channel) {
             let wanted = found.wanted();
-            found.keep(&|number| number != UNSENT);
+            found.asked.retain(|(number, _)| *number != UNSENT);
             found.asked.push((request, wanted));
         }
     }

@@ -1,5 +1,6 @@
 //! Subscriptions outlive connections.
 
+use metered_core::limits::OVERDUE_SUBSCRIPTIONS;
 use metered_core::{Call, Config};
 use serde_json::json;
 
@@ -226,6 +227,88 @@ fn answers_that_cross_leave_what_was_asked_for_last() {
     hand.said();
     hand.comes_back("me");
     assert_eq!(subscribed(&mut hand), ["c"]);
+}
+
+/// Subscribes, with and without metadata in turns, so often that the next request is another, and gets no answers.
+fn subscribe_in_vain(hand: &mut Hand, times: usize) {
+    for time in 0..times {
+        hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: time % 2 == 1 });
+    }
+    hand.pass(15_000);
+    assert_eq!(hand.said_about("AckTimeout").len(), times);
+}
+
+fn refuse(hand: &mut Hand, request: u32) {
+    hand.frame(json!({"type": "error", "requestId": request.to_string(), "code": "backend_error"}));
+}
+
+#[test]
+fn a_subscribe_that_the_server_refuses_after_it_was_given_up_is_not_remembered() {
+    let mut hand = Hand::connected();
+    subscribe_in_vain(&mut hand, 1);
+    refuse(&mut hand, 1);
+    assert_eq!(hand.said(), ["server error backend_error"]);
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn a_late_refusal_leaves_what_was_asked_for_before_it_even_if_that_was_given_up_too() {
+    let mut hand = Hand::connected();
+    subscribe_in_vain(&mut hand, 2);
+    refuse(&mut hand, 2);
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    assert_eq!(
+        hand.said_about("subscribe"),
+        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c"}"#]
+    );
+}
+
+#[test]
+fn what_was_given_up_is_remembered_only_so_long() {
+    let mut hand = Hand::connected();
+    subscribe_in_vain(&mut hand, 100);
+    for request in 100 - OVERDUE_SUBSCRIPTIONS..100 {
+        refuse(&mut hand, request as u32 + 1);
+    }
+    hand.said();
+    hand.drop_socket(1006);
+    hand.comes_back("me");
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn a_replay_that_is_refused_after_it_was_given_up_is_tried_again_once() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    hand.pass(16_000);
+    assert_eq!(subscribed(&mut hand), ["c"]);
+    refuse(&mut hand, 2);
+    hand.pass(2_000);
+    assert_eq!(subscribed(&mut hand), ["c"]);
+    hand.ack(3);
+    hand.pass(20_000);
+    assert_eq!(subscribed(&mut hand), [""; 0]);
+}
+
+#[test]
+fn a_replay_that_the_server_agrees_to_after_it_was_given_up_is_not_tried_again() {
+    let mut hand = Hand::connected();
+    hand.call(subscribe("c"));
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+    hand.pass(16_000);
+    assert_eq!(subscribed(&mut hand), ["c"]);
+    hand.ack(2);
+    hand.pass(600_000);
+    assert_eq!(subscribed(&mut hand), [""; 0]);
 }
 
 #[test]

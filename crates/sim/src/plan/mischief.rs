@@ -12,7 +12,8 @@
 //! | `presence` | no | where no session is resumed | no |
 //! | `message`, `direct` | no | no | no |
 //!
-//! A server that is overloaded may also refuse to subscribe a client, a few times, and do it when it is asked again.
+//! A server that is overloaded may also refuse to subscribe a client, a few times, and do it when it is asked again. Its
+//! refusal may take so long that nobody waits for it any more.
 //!
 //! What has a number in a session is neither repeated nor moved: a client can only count such frames, so one too many
 //! would be one too few after a resume, and no client could tell. Something that is no frame at all may come at any
@@ -43,7 +44,7 @@ impl Mischief {
             lost: *dice.pick(&[0, 3, 15]),
             twins: *dice.pick(&[0, 5, 30]),
             stragglers: *dice.pick(&[0, 5, 30]),
-            put_off: *dice.pick(&[0, 10, 50]),
+            put_off: *dice.pick(&[0, 50, 80]),
         }
     }
 }

@@ -137,9 +137,11 @@ impl Watch {
             Some("direct") if frame["data"]["type"].is_null() => {
                 self.messages.arriving(frame, self.roster.contains(&frame["from"]));
             }
-            Some("error") if frame["requestId"].is_null() => {
-                kernel.violated("the server understands every frame", frame.to_string());
-            }
+            Some("error") => match frame["requestId"].as_str() {
+                Some(id) if self.wishes.refused(id) => kernel.saw("subscription that was refused late"),
+                Some(_) => {}
+                None => kernel.violated("the server understands every frame", frame.to_string()),
+            },
             _ => {}
         }
     }

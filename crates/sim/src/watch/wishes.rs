@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use metered_core::{CallError, CallId};
-use metered_protocol::Channel;
+use metered_protocol::{Channel, RequestId};
 use serde_json::Value as Json;
 
 /// `includeSenderMetadata` of a subscription, or `None` for no subscription.
@@ -11,8 +11,8 @@ pub type Wish = Option<bool>;
 
 /// The reference: of each channel, the calls that have not failed, in their order. The last one is what holds.
 ///
-/// A call that the server refused has never been. One whose answer was lost stands: the server may have done it, and
-/// is asked again by the next connection.
+/// A call that the server refused has never been, even if it was given up before that was heard. One whose answer was
+/// lost stands: the server may have done it, and is asked again by the next connection.
 #[derive(Debug)]
 pub struct Wishes {
     /// Whether subscriptions outlive sessions.
@@ -28,6 +28,8 @@ struct Asked {
     wish: Wish,
     /// The server has agreed to the same in this session.
     sure: bool,
+    /// The request that was given up.
+    overdue: Option<RequestId>,
 }
 
 impl Wishes {
@@ -38,7 +40,7 @@ impl Wishes {
 
     /// `subscribe()` or `unsubscribe()` was called.
     pub fn called(&mut self, call: CallId, channel: &Channel, wish: Wish) {
-        self.asked.entry(channel.clone()).or_default().push(Asked { call, wish, sure: false });
+        self.asked.entry(channel.clone()).or_default().push(Asked { call, wish, sure: false, overdue: None });
     }
 
     /// A call has settled. Answers whether it was a `subscribe()` that the server refused.
@@ -61,9 +63,20 @@ impl Wishes {
             Err(CallError::NotConnected) if calls[at].wish.is_some() => {
                 calls.remove(at);
             }
+            Err(CallError::AckTimeout { request_id, .. }) => calls[at].overdue = Some(request_id.clone()),
             Err(_) => {}
         }
         false
+    }
+
+    /// The server refuses a request. Answers whether it had been given up and was the latest wish.
+    pub fn refused(&mut self, id: &str) -> bool {
+        let is_meant = |asked: &Asked| asked.overdue.as_ref().is_some_and(|overdue| overdue.as_str() == id);
+        self.asked.values_mut().any(|calls| {
+            let was_last = calls.last().is_some_and(is_meant);
+            calls.retain(|asked| !is_meant(asked));
+            was_last
+        })
     }
 
     /// A request has left.
