@@ -102,14 +102,21 @@ const checkedCycle = async (n) => {
   return references;
 };
 
-test("200 peers leave no listener, no object and no memory behind", async () => {
+test("300 peers leave no listener, no object and no memory behind", async () => {
   await inBatches(50, checkedCycle);
-  const before = { wasm: wasmBytes(), heap: heapBytes() };
-  const left = alive(await inBatches(200, checkedCycle));
-  const growth = (heapBytes() - before.heap) / 200;
-  assert.equal(wasmBytes(), before.wasm, "the wasm memory has grown");
-  assert.ok(left <= 5, `${left} objects of 200 peers are still reachable`);
-  assert.ok(growth < 1024, `the heap grew by ${Math.round(growth)} bytes per peer`);
+  const wasm = wasmBytes();
+  const growths = [];
+  let left = 0;
+  for (const peers of [100, 100, 100]) {
+    const heap = heapBytes();
+    left += alive(await inBatches(peers, checkedCycle));
+    growths.push(Math.round((heapBytes() - heap) / peers));
+  }
+  assert.equal(wasmBytes(), wasm, "the wasm memory has grown");
+  assert.ok(left <= 5, `${left} objects of 300 peers are still reachable`);
+  // What the engine learns of the code that runs comes at once, at some time. A leak grows all the time.
+  const [, median] = growths.sort((a, b) => a - b);
+  assert.ok(median < 512, `the heap grew by ${growths} bytes per peer`);
 });
 
 test("clients that fail to connect, are refused or never connect leave nothing behind", async () => {
