@@ -31,6 +31,8 @@ struct Outgoing {
     signal: Option<Signal<JsonText>>,
     /// The request that it left by; [`WAITS`] while it waits.
     left: Number,
+    /// It has left, and whatever becomes of it holds up no other.
+    overdue: bool,
     /// Whether it is a description that takes in candidates.
     gathers: bool,
     /// Until when it waits for them.
@@ -42,6 +44,10 @@ const WAITS: Number = 0;
 impl Outgoing {
     fn is_waiting(&self) -> bool {
         self.left == WAITS
+    }
+
+    fn is_unanswered(&self) -> bool {
+        !self.is_waiting() && !self.overdue
     }
 
     fn is_candidate(&self) -> bool {
@@ -72,7 +78,7 @@ impl Pace {
     /// The connection ended: what it may have lost is to leave again, before everything else.
     pub(super) fn interrupt(&mut self) {
         for outgoing in &mut self.signals {
-            outgoing.left = WAITS;
+            (outgoing.left, outgoing.overdue) = (WAITS, false);
         }
         self.sweep();
     }
@@ -98,18 +104,21 @@ impl Pace {
 
     /// Drops what neither waits nor is waited for.
     fn sweep(&mut self) {
-        self.signals.retain(|outgoing| outgoing.signal.is_some() || !outgoing.is_waiting());
+        self.signals.retain(|outgoing| outgoing.signal.is_some() || outgoing.is_unanswered());
     }
 
     fn unanswered(&self) -> usize {
-        self.signals.iter().filter(|outgoing| !outgoing.is_waiting()).count()
+        self.signals.iter().filter(|outgoing| outgoing.is_unanswered()).count()
     }
 
     /// A request was not answered in time. Its socket may be dead, which is found out later: then it is to leave again.
-    /// Not so if the server seems to answer none, for it shall not hold up the rest for ever.
+    /// If the server seems to answer none, what has left until then does not hold up the rest meanwhile.
     pub(super) fn overdue(&mut self, request: Number) {
         if self.unanswered() >= UNANSWERED_SIGNALS {
-            self.answered(request);
+            for outgoing in self.signals.iter_mut().filter(|outgoing| !outgoing.is_waiting()) {
+                outgoing.overdue |= outgoing.left <= request;
+            }
+            self.sweep();
         }
     }
 
@@ -129,7 +138,7 @@ impl Pace {
         }
         let waits_for_candidates = gathers && self.signals.len() >= MANY_SIGNALS;
         let until = if waits_for_candidates { now.after(FIRST_GATHERED_MS) } else { Instant(0) };
-        self.signals.push(Outgoing { to, signal: Some(signal), left: WAITS, gathers, until });
+        self.signals.push(Outgoing { to, signal: Some(signal), left: WAITS, overdue: false, gathers, until });
         true
     }
 
@@ -367,6 +376,23 @@ mod tests {
         assert_eq!(drain(&mut pace, 100_000), 0);
         pace.answered(7);
         assert_eq!(drain(&mut pace, 100_000), 1);
+    }
+
+    #[test]
+    fn what_is_overdue_holds_up_no_other_and_leaves_again_all_the_same() {
+        let mut pace = Pace::new();
+        pace.start(Instant(0));
+        for number in 1..=UNANSWERED_SIGNALS as Number {
+            left(&mut pace, number, "a", true);
+        }
+        let later = Instant(10_000);
+        candidate(&mut pace, "b");
+        assert!(pace.pop(later, 500, true).is_none());
+        pace.overdue(100);
+        assert!(pace.pop(later, 500, true).is_some());
+        pace.interrupt();
+        assert_eq!(pace.signals.len(), UNANSWERED_SIGNALS + 1);
+        assert_eq!(pace.unanswered(), 0);
     }
 
     #[test]
