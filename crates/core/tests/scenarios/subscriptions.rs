@@ -16,6 +16,28 @@ fn subscribed(hand: &mut Hand) -> Vec<String> {
     hand.said_about(r#""type":"subscribe""#).into_iter().filter_map(channel).collect()
 }
 
+/// The server refuses a request.
+fn refuse(hand: &mut Hand, request: u32) {
+    hand.frame(json!({"type": "error", "requestId": request.to_string(), "code": "backend_error"}));
+}
+
+/// The connection is lost, and there is another; what was said before is not heard any more.
+fn reconnect(hand: &mut Hand) {
+    hand.drop_socket(1006);
+    hand.said();
+    hand.comes_back("me");
+}
+
+/// The next connection asks for `c` without metadata, as the third request.
+#[track_caller]
+fn assert_replays_the_older_options(hand: &mut Hand) {
+    reconnect(hand);
+    assert_eq!(
+        hand.said_about("subscribe"),
+        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c"}"#]
+    );
+}
+
 #[test]
 fn a_reconnect_replays_what_is_subscribed_to() {
     let mut hand = Hand::connected();
@@ -23,9 +45,7 @@ fn a_reconnect_replays_what_is_subscribed_to() {
         hand.call(subscribe(name));
     }
     hand.call(unsubscribe("c"));
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
+    reconnect(&mut hand);
     assert_eq!(subscribed(&mut hand), ["b", "a"]);
 }
 
@@ -54,9 +74,7 @@ fn the_latest_options_are_replayed() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
     hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
+    reconnect(&mut hand);
     assert_eq!(
         hand.said_about("subscribe"),
         [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c","includeSenderMetadata":true}"#]
@@ -67,9 +85,7 @@ fn the_latest_options_are_replayed() {
 fn a_replay_that_fails_is_tried_again_three_times_two_seconds_apart() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
+    reconnect(&mut hand);
     let mut request = 2;
     for _ in 0..3 {
         assert_eq!(subscribed(&mut hand), ["c"]);
@@ -95,7 +111,7 @@ fn an_unsubscribe_cancels_a_replay_that_waits() {
     hand.call(subscribe("c"));
     hand.drop_socket(1006);
     hand.comes_back("me");
-    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
+    refuse(&mut hand, 2);
     hand.call(unsubscribe("c"));
     hand.said();
     hand.pass(600_000);
@@ -110,7 +126,7 @@ fn a_replay_that_fails_after_the_application_has_asked_otherwise_is_not_tried_ag
     hand.comes_back("me");
     hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
     hand.said();
-    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
+    refuse(&mut hand, 2);
     hand.pass(14_000);
     assert_eq!(hand.said(), [""; 0]);
 }
@@ -158,9 +174,7 @@ fn a_subscribe_that_the_server_refuses_is_not_remembered() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
     hand.frame(json!({"type": "error", "requestId": "1", "code": "channel_limit_exceeded"}));
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
+    reconnect(&mut hand);
     assert_eq!(subscribed(&mut hand), [""; 0]);
 }
 
@@ -170,14 +184,8 @@ fn a_refused_change_of_options_leaves_those_that_hold() {
     hand.call(subscribe("c"));
     hand.ack(1);
     hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
-    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
-    assert_eq!(
-        hand.said_about("subscribe"),
-        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c"}"#]
-    );
+    refuse(&mut hand, 2);
+    assert_replays_the_older_options(&mut hand);
 }
 
 #[test]
@@ -192,9 +200,7 @@ fn a_refused_subscribe_does_not_undo_an_unsubscribe_whose_answer_is_lost_or_late
         if late {
             hand.ack(2);
         }
-        hand.drop_socket(1006);
-        hand.said();
-        hand.comes_back("me");
+        reconnect(&mut hand);
         assert_eq!(subscribed(&mut hand), [""; 0], "late: {late}");
     }
 }
@@ -204,14 +210,8 @@ fn a_refused_change_leaves_what_was_asked_for_before_it_even_if_that_is_not_answ
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
     hand.call(Call::Subscribe { channel: channel("c"), include_sender_metadata: true });
-    hand.frame(json!({"type": "error", "requestId": "2", "code": "backend_error"}));
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
-    assert_eq!(
-        hand.said_about("subscribe"),
-        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c"}"#]
-    );
+    refuse(&mut hand, 2);
+    assert_replays_the_older_options(&mut hand);
 }
 
 #[test]
@@ -220,12 +220,10 @@ fn answers_that_cross_leave_what_was_asked_for_last() {
     hand.call(subscribe("c"));
     hand.call(unsubscribe("c"));
     hand.call(subscribe("c"));
-    hand.frame(json!({"type": "error", "requestId": "1", "code": "backend_error"}));
+    refuse(&mut hand, 1);
     hand.ack(3);
     hand.ack(2);
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
+    reconnect(&mut hand);
     assert_eq!(subscribed(&mut hand), ["c"]);
 }
 
@@ -236,10 +234,6 @@ fn subscribe_in_vain(hand: &mut Hand, times: usize) {
     }
     hand.pass(15_000);
     assert_eq!(hand.said_about("AckTimeout").len(), times);
-}
-
-fn refuse(hand: &mut Hand, request: u32) {
-    hand.frame(json!({"type": "error", "requestId": request.to_string(), "code": "backend_error"}));
 }
 
 #[test]
@@ -258,13 +252,7 @@ fn a_late_refusal_leaves_what_was_asked_for_before_it_even_if_that_was_given_up_
     let mut hand = Hand::connected();
     subscribe_in_vain(&mut hand, 2);
     refuse(&mut hand, 2);
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
-    assert_eq!(
-        hand.said_about("subscribe"),
-        [r#"send s2 {"type":"subscribe","requestId":"3","channel":"c"}"#]
-    );
+    assert_replays_the_older_options(&mut hand);
 }
 
 #[test]
@@ -284,9 +272,7 @@ fn what_was_given_up_is_remembered_only_so_long() {
 fn a_replay_that_is_refused_after_it_was_given_up_is_tried_again_once() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
+    reconnect(&mut hand);
     hand.pass(16_000);
     assert_eq!(subscribed(&mut hand), ["c"]);
     refuse(&mut hand, 2);
@@ -301,9 +287,7 @@ fn a_replay_that_is_refused_after_it_was_given_up_is_tried_again_once() {
 fn a_replay_that_the_server_agrees_to_after_it_was_given_up_is_not_tried_again() {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
-    hand.drop_socket(1006);
-    hand.said();
-    hand.comes_back("me");
+    reconnect(&mut hand);
     hand.pass(16_000);
     assert_eq!(subscribed(&mut hand), ["c"]);
     hand.ack(2);
