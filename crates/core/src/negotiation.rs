@@ -493,13 +493,17 @@ impl Negotiation {
 
     fn remote_applied<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         self.has_remote = true;
-        if let Some(fingerprint) = self.theirs.as_ref().and_then(Description::fingerprint) {
+        let Some(theirs) = &self.theirs else { return };
+        if let Some(fingerprint) = theirs.fingerprint() {
             self.remote_fingerprint = Some(fingerprint);
         }
         self.candidates = 0;
         for candidate in std::mem::take(&mut self.early) {
-            self.candidates += 1;
-            actor.operate(Operation::AddCandidate(candidate));
+            // Some may be of a connection whose description never came, since the remote has replaced it.
+            if candidate.as_ref().is_none_or(|candidate| theirs.knows(candidate)) {
+                self.candidates += 1;
+                actor.operate(Operation::AddCandidate(candidate));
+            }
         }
     }
 

@@ -146,6 +146,16 @@ impl Description {
         is_of_generation
     }
 
+    /// Whether a connection that was given it can take this candidate: one of a generation that it names, or of none in
+    /// particular (W3C WebRTC, section 4.4.2, `addIceCandidate`).
+    pub fn knows(&self, candidate: &Candidate) -> bool {
+        candidate.generation().is_none_or(|generation| {
+            let generations =
+                lines(self.sdp.as_bytes()).filter_map(|line| line.strip_prefix(b"a=ice-ufrag:"));
+            generations.map(<[u8]>::trim_ascii).any(|known| known == generation)
+        })
+    }
+
     /// The value of a line where it first occurs.
     fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
         Some(lines(self.sdp.as_bytes()).find_map(|line| line.strip_prefix(name))?.trim_ascii())
@@ -354,6 +364,19 @@ mod tests {
             let value: Json = serde_json::from_str(&text).unwrap();
             assert_eq!(Signal::parse(&value), Ok(Some(signal)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_description_knows_the_candidates_of_its_generations_and_those_of_none() {
+        let description =
+            Description { kind: SdpType::Offer, sdp: "m=a\r\na=ice-ufrag:one\r\na=ice-ufrag:two\r\n".into() };
+        let knows = |text: &str, generation: Option<&str>| {
+            let (candidate, username_fragment) = (text.into(), generation.map(str::to_owned));
+            description.knows(&Candidate { candidate, username_fragment, ..Candidate::default() })
+        };
+        assert!(knows("candidate:1", Some("one")) && knows("candidate:1 ufrag two", None));
+        assert!(knows("candidate:1", None) && knows("", None));
+        assert!(!knows("candidate:1", Some("three")) && !knows("candidate:1 ufrag on", None));
     }
 
     #[test]

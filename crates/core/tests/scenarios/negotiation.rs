@@ -81,6 +81,20 @@ fn candidates_that_come_before_the_first_description_wait_for_it() {
 }
 
 #[test]
+fn candidates_of_a_connection_that_the_remote_has_replaced_are_not_added_to_its_successors() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.offers(2);
+    for candidate in ["c1 ufrag old", "c2 ufrag new", "c3"] {
+        hand.remote_candidate("bob", candidate);
+    }
+    let mut answer = sdp(Answer, "bobs");
+    answer.sdp.push_str("a=ice-ufrag:new\r\n");
+    hand.description_as_is("bob", &answer);
+    hand.step_succeeds();
+    assert_eq!(hand.said_about("k2 add "), ["k2 add c2 ufrag new", "k2 add c3"]);
+}
+
+#[test]
 fn a_flood_of_candidates_is_bounded_before_and_after_the_description() {
     for described in [false, true] {
         let mut hand = Hand::joined(&["bob"]);
