@@ -123,7 +123,7 @@ impl Description {
         if !is_attribute || self.sdp.len() + attribute.len() + 4 > most {
             return false;
         }
-        let (mut sections_ahead, mut end, mut is_of_generation) = (usize::from(index) + 1, 0, false);
+        let (mut sections_ahead, mut end, mut fits) = (usize::from(index) + 1, 0, false);
         for line in lines(sdp) {
             if line.starts_with(b"m=") {
                 if sections_ahead == 0 {
@@ -131,28 +131,22 @@ impl Description {
                 }
                 sections_ahead -= 1;
             }
-            if sections_ahead == 0
-                && let Some(ufrag) = line.strip_prefix(b"a=ice-ufrag:")
-            {
-                is_of_generation = ufrag.trim_ascii() == generation;
-            }
+            fits |= sections_ahead == 0 && is_of_generation(line, generation);
             end += line.len() + 1;
         }
-        if is_of_generation {
+        if fits {
             for part in ["\r\n", &candidate.candidate, "a="] {
                 self.sdp.insert_str(end, part);
             }
         }
-        is_of_generation
+        fits
     }
 
     /// Whether a connection that was given it can take this candidate: one of a generation that it names, or of none in
     /// particular (W3C WebRTC, section 4.4.2, `addIceCandidate`).
     pub fn knows(&self, candidate: &Candidate) -> bool {
         candidate.generation().is_none_or(|generation| {
-            let generations =
-                lines(self.sdp.as_bytes()).filter_map(|line| line.strip_prefix(b"a=ice-ufrag:"));
-            generations.map(<[u8]>::trim_ascii).any(|known| known == generation)
+            lines(self.sdp.as_bytes()).any(|line| is_of_generation(line, generation))
         })
     }
 
@@ -160,6 +154,12 @@ impl Description {
     fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
         Some(lines(self.sdp.as_bytes()).find_map(|line| line.strip_prefix(name))?.trim_ascii())
     }
+}
+
+/// Whether a line says that what it is part of is of this generation.
+#[inline(never)]
+fn is_of_generation(line: &[u8], generation: &[u8]) -> bool {
+    line.strip_prefix(b"a=ice-ufrag:").is_some_and(|ufrag| ufrag.trim_ascii() == generation)
 }
 
 /// One function for all, since an iterator of its own for each would be more code.
