@@ -33,19 +33,17 @@
 //! An ICE restart is an offer like any other, but for two things: it is wanted until an exchange has given our side a new
 //! generation, whoever's offer that was, and how often it is tried is not for the negotiation to say.
 
-use metered_protocol::{Candidate, Description, Fingerprint, Generation, SdpType, Signal, Value};
+mod judging;
+mod sending;
+
+use metered_protocol::{Candidate, Description, Fingerprint, Generation, SdpType, Value};
 
 use crate::ids::OperationId;
 use crate::input::Outcome;
-use crate::limits::{
-    ANSWER_TIMEOUT_MS, CANDIDATE_TIMEOUT_MS, FAILED_EXCHANGES, MAX_CANDIDATES, QUEUED_SIGNALS,
-    UNANSWERED_OFFERS,
-};
+use crate::limits::{ANSWER_TIMEOUT_MS, FAILED_EXCHANGES, QUEUED_SIGNALS, UNANSWERED_OFFERS};
 use crate::output::{Operation, RemoteEvent};
 use crate::room::Actor;
-
-/// A description without a section.
-const NOTHING: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+use judging::Held;
 
 /// What the remote sends us to negotiate.
 #[derive(Clone, Debug)]
@@ -68,14 +66,6 @@ enum Step {
     SettingLocalAnswer,
     /// The connection holds an offer of the remote that could not be answered: only another one helps.
     Unanswerable,
-}
-
-/// An offer that came while ours was out, and the candidates that followed it: we are impolite and ignored it, or
-/// polite and cannot give way yet.
-#[derive(Debug)]
-struct Held {
-    offer: Description,
-    candidates: Vec<RemoteSignal>,
 }
 
 #[derive(Debug)]
@@ -188,28 +178,6 @@ impl Negotiation {
     pub(crate) fn signals_lost<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         self.unanswered = 0;
         self.answer_timed_out(actor);
-    }
-
-    /// The connection gathered a candidate, or has ended to.
-    pub(crate) fn gathered<V: Value>(&mut self, candidate: Option<Candidate>, actor: &mut Actor<'_, V>) {
-        self.has_gathered = true;
-        match self.step {
-            Step::SettingLocalOffer | Step::SettingLocalAnswer => self.outbox.push(candidate),
-            _ => {
-                if let Some(gathered) =
-                    self.gathered.as_mut().filter(|gathered| gathered.len() < MAX_CANDIDATES)
-                {
-                    gathered.push(candidate.clone());
-                }
-                actor.send(Signal::Candidate(candidate), false);
-            }
-        }
-        if self.polite
-            && self.step == Step::AwaitingAnswer
-            && let Some(offer) = self.release_held()
-        {
-            self.give_way(offer, actor);
-        }
     }
 
     /// The remote sent something.
@@ -356,138 +324,9 @@ impl Negotiation {
         }
     }
 
-    /// Takes a signal in `Stable` or `AwaitingAnswer`.
-    fn take<V: Value>(&mut self, signal: RemoteSignal, actor: &mut Actor<'_, V>) {
-        let awaiting = self.step == Step::AwaitingAnswer;
-        match signal {
-            RemoteSignal::Candidate(candidate) => self.take_candidate(candidate, actor),
-            RemoteSignal::Description(description) if self.is_from_another_connection(&description) => {
-                self.replace(description, actor);
-            }
-            // It was sent again, because our answer was long in coming or is lost.
-            RemoteSignal::Description(description) if self.is_latest(&description) => {
-                if let Some(answer) = self.answered.clone() {
-                    self.send_again(actor, answer);
-                }
-            }
-            // aiortc's way to offer nothing is refused by libwebrtc, and aiortc would wait for the answer for ever. Nothing
-            // is answered by nothing, and the connection need not see it.
-            RemoteSignal::Description(offer)
-                if offer.kind == SdpType::Offer && offer.bundles_nothing() && (!awaiting || self.polite) =>
-            {
-                let nothing = Description { kind: SdpType::Answer, sdp: NOTHING.into() };
-                actor.send(Signal::Description(nothing), false);
-                self.offer_again(actor, awaiting);
-            }
-            RemoteSignal::Description(offer) if offer.kind == SdpType::Offer => {
-                if !awaiting {
-                    self.set_remote(actor, Step::SettingRemoteOffer, offer);
-                } else if self.polite && self.loses_data(Some(&offer)) {
-                    self.replace(offer, actor);
-                } else if self.polite && (self.has_gathered || self.has_remote) {
-                    self.give_way(offer, actor);
-                } else {
-                    self.held = Some(Held { offer, candidates: Vec::new() });
-                    if self.polite {
-                        actor.wait(CANDIDATE_TIMEOUT_MS);
-                    }
-                }
-            }
-            RemoteSignal::Description(answer) if awaiting => {
-                actor.settled();
-                self.set_remote(actor, Step::SettingRemoteAnswer, answer);
-            }
-            RemoteSignal::Description(_) => {
-                actor.log("dropped an answer to a withdrawn offer");
-                // Or to the one that stands: nothing tells which of two answers is to which offer. So if one was taken
-                // for that of our last offer, both sides agree anew.
-                self.offer_needed |= self.latest.is_some() && self.answered.is_none();
-            }
-        }
-    }
-
-    fn is_latest(&self, description: &Description) -> bool {
-        self.latest.as_ref().is_some_and(|latest| latest.is_same(description))
-    }
-
-    /// Sends the offer once more that waits for its answer, with its candidates. Or lets it wait.
-    fn offer_again<V: Value>(&mut self, actor: &mut Actor<'_, V>, again: bool) {
-        let Some(offer) = self.ours.clone().filter(|_| again) else { return };
-        actor.withdraw(self.generation.is_none());
-        actor.wait(ANSWER_TIMEOUT_MS);
-        self.send_again(actor, offer);
-    }
-
-    /// Whether our offer brings the first data section, and would lose it by a rollback for the remote's offer, or for
-    /// another one of ours.
-    fn loses_data(&self, theirs: Option<&Description>) -> bool {
-        let ours = self.ours.as_ref().filter(|_| !self.has_data).and_then(Description::data_section);
-        ours.is_some() && ours != theirs.and_then(Description::data_section)
-    }
-
-    /// Leaves the rest to another connection, beginning with this description.
-    fn replace<V: Value>(&mut self, description: Description, actor: &mut Actor<'_, V>) {
-        self.replaced = true;
-        actor.settled();
-        let mut signals = vec![RemoteSignal::Description(description)];
-        for candidate in std::mem::take(&mut self.early) {
-            signals.push(RemoteSignal::Candidate(candidate));
-        }
-        self.take_first(signals);
-    }
-
-    /// Takes our offer back for the remote's.
-    fn give_way<V: Value>(&mut self, offer: Description, actor: &mut Actor<'_, V>) {
-        self.offer_needed = true;
-        actor.settled();
-        self.roll_back(actor, Some(offer));
-    }
-
-    /// The offer that was held. Its candidates are the next to be taken.
-    fn release_held(&mut self) -> Option<Description> {
-        let held = self.held.take()?;
-        self.take_first(held.candidates);
-        Some(held.offer)
-    }
-
-    /// Puts signals before all others.
-    fn take_first(&mut self, mut signals: Vec<RemoteSignal>) {
-        signals.append(&mut self.inbox);
-        self.inbox = signals;
-    }
-
     fn take_theirs<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
         if let Some(offer) = self.theirs.take() {
             self.set_remote(actor, Step::SettingRemoteOffer, offer);
-        }
-    }
-
-    fn take_candidate<V: Value>(&mut self, candidate: Option<Candidate>, actor: &mut Actor<'_, V>) {
-        if let Some(held) = &mut self.held {
-            if held.candidates.len() < MAX_CANDIDATES {
-                held.candidates.push(RemoteSignal::Candidate(candidate.clone()));
-            }
-            // It may as well belong to what we agreed on before.
-            if !self.has_remote {
-                return;
-            }
-        }
-        self.candidates += 1;
-        if self.candidates > MAX_CANDIDATES {
-            actor.log("dropped a candidate: too many");
-        } else if self.has_remote {
-            actor.operate(Operation::AddCandidate(candidate));
-        } else {
-            self.early.push(candidate);
-        }
-    }
-
-    fn is_from_another_connection(&self, description: &Description) -> bool {
-        match (&self.remote_fingerprint, description.fingerprint()) {
-            (Some(known), Some(new)) => *known != new,
-            // A connection never loses what it once offered: one that offers nothing has just been made.
-            (Some(_), None) => description.kind == SdpType::Offer && description.is_empty(),
-            (None, _) => false,
         }
     }
 
@@ -519,27 +358,6 @@ impl Negotiation {
         }
         self.latest = self.theirs.take();
         self.answered = self.ours.take().filter(|_| is_answer_ours);
-    }
-
-    fn send_ours<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
-        let Some(description) = self.ours.clone() else { return };
-        self.gathered = Some(self.outbox.clone());
-        let is_first = description.kind == SdpType::Answer || self.generation.is_none();
-        actor.send(Signal::Description(description), is_first);
-        self.send_candidates(actor);
-    }
-
-    /// Sends what was sent last once more, with all that was gathered for it: some of that travelled in it.
-    fn send_again<V: Value>(&mut self, actor: &mut Actor<'_, V>, description: Description) {
-        actor.send(Signal::Description(description), false);
-        self.outbox = self.gathered.clone().unwrap_or_default();
-        self.send_candidates(actor);
-    }
-
-    fn send_candidates<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
-        for candidate in std::mem::take(&mut self.outbox) {
-            actor.send(Signal::Candidate(candidate), false);
-        }
     }
 
     fn set_local<V: Value>(&mut self, actor: &mut Actor<'_, V>, step: Step, ours: Description) {
