@@ -87,7 +87,7 @@ pub(crate) struct Negotiation {
     /// Candidates of ours that must not overtake the description they belong to.
     outbox: Vec<Option<Candidate>>,
     /// Candidates of the remote that came before its first description.
-    early: Vec<Option<Candidate>>,
+    early: Vec<RemoteSignal>,
     /// Candidates taken since the last remote description.
     candidates: usize,
     has_remote: bool,
@@ -261,14 +261,14 @@ impl Negotiation {
                 self.send_ours(actor);
             }
             (Step::SettingRemoteAnswer, _) => {
-                self.remote_applied(actor);
+                self.remote_applied();
                 self.gathered = None;
                 self.exchanged(false);
             }
             (Step::RollingBack, _) => self.take_theirs(actor),
             (Step::SettingRemoteOffer, _) => {
                 self.offer_needed = false;
-                self.remote_applied(actor);
+                self.remote_applied();
                 self.operate(actor, Step::CreatingAnswer, Operation::CreateAnswer);
             }
             (Step::CreatingAnswer, Outcome::Created(answer)) => {
@@ -330,20 +330,12 @@ impl Negotiation {
         }
     }
 
-    fn remote_applied<V: Value>(&mut self, actor: &mut Actor<'_, V>) {
+    fn remote_applied(&mut self) {
         self.has_remote = true;
-        let Some(theirs) = &self.theirs else { return };
-        if let Some(fingerprint) = theirs.fingerprint() {
+        if let Some(fingerprint) = self.theirs.as_ref().and_then(Description::fingerprint) {
             self.remote_fingerprint = Some(fingerprint);
         }
         self.candidates = 0;
-        for candidate in std::mem::take(&mut self.early) {
-            // Some may be of a connection whose description never came, since the remote has replaced it.
-            if candidate.as_ref().is_none_or(|candidate| theirs.knows(candidate)) {
-                self.candidates += 1;
-                actor.operate(Operation::AddCandidate(candidate));
-            }
-        }
     }
 
     /// Both sides agree; ours on this generation, and maybe on data channels.
@@ -357,6 +349,8 @@ impl Negotiation {
             self.generation = generation;
         }
         self.latest = self.theirs.take();
+        let early = std::mem::take(&mut self.early);
+        self.take_first(early);
         self.answered = self.ours.take().filter(|_| is_answer_ours);
     }
 

@@ -197,7 +197,8 @@ impl Candidate {
             let mut words = self.candidate.as_bytes().split(|&byte| byte == b' ');
             words.find(|word| word == b"ufrag").and_then(|_| words.next())
         };
-        self.username_fragment.as_ref().map(String::as_bytes).or_else(of_attribute)
+        let said = self.username_fragment.as_ref().map(String::as_bytes).or_else(of_attribute);
+        said.filter(|generation| !generation.is_empty())
     }
 
     /// Reads an `RTCIceCandidateInit`.
@@ -375,7 +376,7 @@ mod tests {
             description.knows(&Candidate { candidate, username_fragment, ..Candidate::default() })
         };
         assert!(knows("candidate:1", Some("one")) && knows("candidate:1 ufrag two", None));
-        assert!(knows("candidate:1", None) && knows("", None));
+        assert!(knows("candidate:1", None) && knows("candidate:1", Some("")) && knows("", None));
         assert!(!knows("candidate:1", Some("three")) && !knows("candidate:1 ufrag on", None));
     }
 

@@ -75,9 +75,7 @@ impl Negotiation {
         self.replaced = true;
         actor.settled();
         let mut signals = vec![RemoteSignal::Description(description)];
-        for candidate in std::mem::take(&mut self.early) {
-            signals.push(RemoteSignal::Candidate(candidate));
-        }
+        signals.append(&mut self.early);
         self.take_first(signals);
     }
 
@@ -96,7 +94,7 @@ impl Negotiation {
     }
 
     /// Puts signals before all others.
-    fn take_first(&mut self, mut signals: Vec<RemoteSignal>) {
+    pub(super) fn take_first(&mut self, mut signals: Vec<RemoteSignal>) {
         signals.append(&mut self.inbox);
         self.inbox = signals;
     }
@@ -114,15 +112,23 @@ impl Negotiation {
         self.candidates += 1;
         if self.candidates > MAX_CANDIDATES {
             actor.log("dropped a candidate: too many");
-        } else if self.has_remote {
-            actor.operate(Operation::AddCandidate(candidate));
+        } else if !self.has_remote {
+            self.early.push(RemoteSignal::Candidate(candidate));
+        } else if self.is_of_another_generation(candidate.as_ref()) {
+            actor.log("dropped a candidate of another generation");
         } else {
-            self.early.push(candidate);
+            actor.operate(Operation::AddCandidate(candidate));
         }
     }
 
     fn is_latest(&self, description: &Description) -> bool {
         self.latest.as_ref().is_some_and(|latest| latest.is_same(description))
+    }
+
+    /// Whether a candidate belongs to an offer that its maker has taken back, or to a connection that it has replaced. The
+    /// connection would refuse it, though nothing is wrong.
+    fn is_of_another_generation(&self, candidate: Option<&Candidate>) -> bool {
+        self.latest.as_ref().zip(candidate).is_some_and(|(latest, candidate)| !latest.knows(candidate))
     }
 
     pub(super) fn is_from_another_connection(&self, description: &Description) -> bool {

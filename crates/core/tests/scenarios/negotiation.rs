@@ -95,6 +95,24 @@ fn candidates_of_a_connection_that_the_remote_has_replaced_are_not_added_to_its_
 }
 
 #[test]
+fn candidates_of_an_offer_that_the_remote_has_taken_back_are_not_added() {
+    let generation = |kind, generation: &str| {
+        let Description { kind, sdp } = sdp(kind, "bobs");
+        Description { kind, sdp: format!("{sdp}a=ice-ufrag:{generation}\r\n") }
+    };
+    let mut hand = Hand::joined(&["bob"]);
+    hand.offers(2);
+    hand.description("bob", &generation(Offer, "old"));
+    hand.description("bob", &generation(Answer, "new"));
+    hand.said();
+    hand.remote_candidate("bob", "c1 ufrag old");
+    hand.step_succeeds();
+    hand.remote_candidate("bob", "c2 ufrag new");
+    hand.remote_candidate("bob", "c3 ufrag old");
+    assert_eq!(hand.said_about("k2"), ["k2 add c2 ufrag new"]);
+}
+
+#[test]
 fn a_flood_of_candidates_is_bounded_before_and_after_the_description() {
     for described in [false, true] {
         let mut hand = Hand::joined(&["bob"]);
