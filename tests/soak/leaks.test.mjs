@@ -26,6 +26,9 @@ const STEPS = [
 /** Heap that a cycle may leave: the figures of a collected heap differ by so much in themselves. */
 const NOISE_BYTES = 1_500_000;
 
+/** A page of wasm memory: when a browser collects is its own affair, and the next moment may have more that waits for it. */
+const PAGE_BYTES = 65_536;
+
 /**
  * Judges what is left. A connection of `@roamhq/wrtc` `keepsChannels` that have closed, some 2 KB of each, until it is closed
  * itself; what the same program leaves in a page tells that it is not ours.
@@ -41,8 +44,8 @@ const check = (t, { keepsChannels = false }, [joinsBefore, joins, channelsBefore
     left: { timers: end.timers, sockets: end.sockets, connections: end.openConnections, ...(end.listeners && { listeners: end.listeners }) },
   });
   assert.ok(joinsBefore.wasmBytes > 0);
-  assert.equal(joins.wasmBytes, joinsBefore.wasmBytes, "the wasm memory has grown by joins");
-  assert.equal(channels.wasmBytes, channelsBefore.wasmBytes, "the wasm memory has grown by channels");
+  const wasmGrown = channels.wasmBytes - joinsBefore.wasmBytes;
+  assert.ok(wasmGrown <= PAGE_BYTES, `the wasm memory grew by ${wasmGrown} bytes`);
   for (const step of [joins, end]) assert.deepEqual([step.sockets, step.openConnections], [0, 0], "sockets and connections left");
   assert.equal(end.timers, joinsBefore.timers, "timers left");
   assert.ok(grown(joinsBefore, joins) < NOISE_BYTES + JOINS * 200, `the heap grew by ${grown(joinsBefore, joins)} bytes in ${JOINS} joins`);
