@@ -25,17 +25,23 @@ export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataC
   // And `@roamhq/wrtc` may announce a failure while `connectionState` is not there yet, and not again. (It also crashes
   // when asked for the DTLS transport.)
   const stateNow = () => {
-    wasConnected ||= sctp?.state === "connected";
-    if (wasConnected && sctp?.state === "closed") return CLOSED;
-    return STATES.indexOf(pc.iceConnectionState === "failed" ? "failed" : pc.connectionState);
+    const { connectionState } = pc;
+    if (!sctp && connectionState === "connected") findTransport();
+    const transport = sctp?.state;
+    wasConnected ||= transport === "connected";
+    if (wasConnected && transport === "closed") return CLOSED;
+    return STATES.indexOf(pc.iceConnectionState === "failed" ? "failed" : connectionState);
   };
   const release = () => sctp?.removeEventListener?.("statechange", look);
+  // Not at every event: to answer, `@roamhq/wrtc` waits for a thread of its own, which is busy while connections are made.
+  const findTransport = () => {
+    const found = pc.sctp ?? undefined;
+    if (found === sctp) return;
+    release();
+    sctp = found;
+    sctp?.addEventListener?.("statechange", look);
+  };
   const look = () => {
-    if ((pc.sctp ?? undefined) !== sctp) {
-      release();
-      sctp = pc.sctp ?? undefined;
-      sctp?.addEventListener?.("statechange", look);
-    }
     const now = stateNow();
     if (now !== last) state((last = now));
   };
@@ -49,8 +55,11 @@ export const observe = (pc, { negotiationNeeded, candidate, state, stable, dataC
     connectionstatechange: look,
     iceconnectionstatechange: look,
     signalingstatechange: () => {
+      const isStable = pc.signalingState === "stable";
+      // What is agreed on may have another transport, or none.
+      if (isStable) findTransport();
       look();
-      if (pc.signalingState === "stable") stable();
+      if (isStable) stable();
     },
     datachannel: ({ channel }) => dataChannel(channel),
     track,

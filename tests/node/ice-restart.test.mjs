@@ -88,6 +88,19 @@ test("a connection that the other side has closed is replaced, and not restarted
   assert.equal(pc.sctp.added - pc.sctp.removed, 0, "nothing listens to it any more");
 });
 
+test("a connection is asked for its transport no more often than descriptions are agreed on", async (t) => {
+  const { pc } = await inRoom(t);
+  const transport = Object.assign(new Target(), { state: "connected" });
+  let asked = 0;
+  Object.defineProperty(pc, "sctp", { get: () => ((asked += 1), transport) });
+  pc.become("connected");
+  assert.equal(asked, 1);
+  for (const name of ["iceconnectionstatechange", "connectionstatechange"]) pc.dispatch(name);
+  assert.equal(asked, 1);
+  pc.dispatch("signalingstatechange");
+  assert.deepEqual([pc.signalingState, asked], ["stable", 2]);
+});
+
 test("restarts that nobody answers end, after nine of them, in one error", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   let now = performance.now();

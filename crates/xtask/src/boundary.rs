@@ -14,6 +14,7 @@
 //! bundle's syntax anyway, checks for functions that the bundle is known to have, ways to free an object
 //! by hand. These only make it smaller, so text that is not found is not missed. What must fit together
 //! is checked: an import without a counterpart in the glue, or an export that is not there, fails the build.
+//! Long strings, lists of peers and descriptions of sessions among them, go into the memory by the platform's encoder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -23,6 +24,9 @@ use walrus::ModuleConfig;
 
 /// Properties that wasm-bindgen puts on its objects for itself.
 const PRIVATE: [&str; 4] = ["__wbg_ptr", "_wbg_cb_unref", "__destroy_into_raw", "__wrap"];
+
+/// From so many characters on, a string is encoded by the platform.
+const LONG: usize = 256;
 
 /// What the entries call. wasm-bindgen's own `initSync` also takes bytes, and arguments of older versions.
 const INSTANTIATE: &str = "
@@ -63,7 +67,7 @@ pub fn shorten(wasm: &[u8], glue: &str) -> Result<Shortened> {
         import.module.clone_from(&identity);
         import.name = number.to_string();
     }
-    let glue = prune(&glue.with_imports(&identity, &array));
+    let glue = encode_long_strings(&prune(&glue.with_imports(&identity, &array)))?;
 
     let wanted = properties_of(&glue, "wasm");
     let unwanted: Vec<_> = module
@@ -205,6 +209,16 @@ fn prune(glue: &str) -> String {
     // All callers pass it.
     cut(&mut glue, "    if (realloc === undefined) {\n", "\n    }\n");
     glue
+}
+
+/// The glue that has the platform encode long strings. wasm-bindgen copies them by a loop over their characters, which takes
+/// three times as long, and has `encodeInto` behind it for what is not ASCII.
+fn encode_long_strings(glue: &str) -> Result<String> {
+    const LOOP: &str = "for (; offset < len; offset++) {";
+    if glue.contains("function passStringToWasm0(") && !glue.contains(LOOP) {
+        bail!("the glue does not copy strings as expected: has wasm-bindgen changed it?");
+    }
+    Ok(glue.replace(LOOP, &format!("for (; offset < len && len < {LONG}; offset++) {{")))
 }
 
 /// The glue with one question, in the place of two or three, about a view of the memory: whether it is still one. There is
@@ -364,6 +378,16 @@ export { initSync, __wbg_init as default };
             assert!(!glue.contains(gone), "{gone}: {glue}");
         }
         assert!(glue.contains("join() {"), "{glue}");
+    }
+
+    #[test]
+    fn long_strings_are_encoded_by_the_platform() {
+        const COPY: &str = "function passStringToWasm0(arg, malloc, realloc) {\n    \
+                            for (; offset < len; offset++) {\n    }\n}\n";
+        let glue = encode_long_strings(COPY).unwrap();
+        assert!(glue.contains("offset < len && len < 256;"), "{glue}");
+        let changed = encode_long_strings(&COPY.replace("offset < len", "len > offset"));
+        assert!(changed.unwrap_err().to_string().contains("copy strings"));
     }
 
     #[test]
