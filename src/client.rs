@@ -68,22 +68,36 @@ mod read {
     pub(super) const RECEIVE_COUNTS: u32 = 10;
 }
 
-#[wasm_bindgen]
+/// A client, or nothing where an option breaks a rule that only the core knows: then the option's name and the rule are
+/// handed over.
+///
+/// `settings` are those of [`Client::new`].
+#[wasm_bindgen(skip_typescript)]
+pub fn open(settings: &Array) -> Option<Client> {
+    match Client::new(settings) {
+        Ok(client) => Some(client),
+        Err((option, must)) => {
+            option.hand();
+            must.hand();
+            None
+        }
+    }
+}
+
 impl Client {
-    /// Checks what only the core can: the address, and that the numbers describe a backoff. Fails with the option's
-    /// name and the rule it breaks, parted by a space.
+    /// Checks what only the core can: the address, and that the numbers describe a backoff. Fails with the option's name
+    /// and the rule it breaks.
     ///
     /// `settings` are, in this order: the API key, absent with a token provider; the address of the server, if given; what
     /// names this life of a room for its data tracks, absent without a room; `autoResubscribe`, `tokenProviderTimeoutMs`,
     /// `inactivityTimeoutMs`, `refreshBeforeExpiryMs`, and, absent when there is to be no reconnect, the five of
     /// `ReconnectOptions`.
-    #[wasm_bindgen(constructor)]
-    pub fn new(settings: &Array) -> Result<Client, String> {
+    pub fn new(settings: &Array) -> Result<Self, (&'static str, &'static str)> {
         let text = |at| Json(settings.get(at)).string();
         let number = |at| Json(settings.get(at)).number().unwrap_or(f64::NAN);
         let (key, url, epoch) = (text(0), text(1), text(2));
-        let url = ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT))
-            .map_err(|why| broken("url", why.must()))?;
+        let url =
+            ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT)).map_err(|why| ("url", why.must()))?;
         let credential = match key {
             Some(key) => Credential::ApiKey(Secret::new(key)),
             None => Credential::TokenProvider,
@@ -103,7 +117,7 @@ impl Client {
                 jitter_ratio: number(10),
                 max_attempts: number(11),
             };
-            reconnect.validate().map_err(|why| broken(why.option, why.must))?;
+            reconnect.validate().map_err(|why| (why.option, why.must))?;
             config.reconnect = Some(reconnect);
         }
         // Jitter needs no cryptography.
@@ -112,7 +126,10 @@ impl Client {
         let core = if is_room { Core::room(config, seed) } else { Core::signalling(config, seed) };
         Ok(Self { driver: Driver::new(core), tracks: Tracks::new(epoch.unwrap_or_default()) })
     }
+}
 
+#[wasm_bindgen]
+impl Client {
     /// Makes a call, or tells what happened. Where data tracks are concerned, [`Tracks::tell`] says more.
     ///
     /// `host` hears by its number `id` how a call ends. `value` is the channel, the peer id, or the reason of a close; `data`
@@ -231,14 +248,6 @@ fn input(
         happened::DESCRIBE_TRACK => Input::DescribeTrack(RemoteId(id), track(&value)),
         _ => return Ok(None),
     }))
-}
-
-/// An option and the rule it breaks.
-fn broken(option: &str, must: &str) -> String {
-    let mut text = option.to_owned();
-    text.push(' ');
-    text.push_str(must);
-    text
 }
 
 /// Reads an `RTCIceCandidate`, where null ends the candidates.
