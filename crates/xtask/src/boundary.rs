@@ -12,8 +12,9 @@
 //!
 //! On the way the glue loses what cannot happen here: fallbacks for engines that cannot parse the
 //! bundle's syntax anyway, checks for functions that the bundle is known to have, ways to free an object
-//! by hand. These only make it smaller, so text that is not found is not missed. What must fit together
-//! is checked: an import without a counterpart in the glue, or an export that is not there, fails the build.
+//! by hand; and conversions of values are replaced by shorter ones (`conversions.js`). These only make it smaller, so text
+//! that is not found is not missed. What must fit together is checked: an import without a counterpart in the glue, or an
+//! export that is not there, fails the build.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -29,6 +30,9 @@ const INSTANTIATE: &str = "
 export const instantiate = (module) =>
     __wbg_finalize_init(new WebAssembly.Instance(module, __wbg_get_imports()));
 ";
+
+/// Conversions of values that are shorter than wasm-bindgen's.
+const CONVERSIONS: &str = include_str!("conversions.js");
 
 /// A function that hands what it throws to Rust. Takes the place of a wrapper written out for each import.
 const CAUGHT: &str = "const caught = (f) => (...args) => {
@@ -193,7 +197,7 @@ fn arrow(function: &str) -> Option<String> {
 fn prune(glue: &str) -> String {
     // Every engine that can parse the bundle has it.
     let glue = glue.replace("typeof FinalizationRegistry === 'undefined'", "false");
-    let glue = short_views(&glue);
+    let glue = shorter_conversions(&glue);
     let disposal = |line: &&str| !line.starts_with("if (Symbol.dispose) ");
     let mut glue: String = glue.split_inclusive('\n').filter(disposal).collect();
 
@@ -202,30 +206,29 @@ fn prune(glue: &str) -> String {
     if glue.matches("__destroy_into_raw").count() == glue.matches("    __destroy_into_raw() {\n").count() {
         cut(&mut glue, "    __destroy_into_raw() {\n", "\n    }\n");
     }
-    // All callers pass it.
-    cut(&mut glue, "    if (realloc === undefined) {\n", "\n    }\n");
     glue
 }
 
-/// The glue with one question, in the place of two or three, about a view of the memory: whether it is still one. There is
-/// none before the module is instantiated, and a byte has one byte.
-fn short_views(glue: &str) -> String {
-    let of = |view: &str| format!("cached{view}Memory0");
-    let (bytes, data) = (of("Uint8Array"), of("DataView"));
-    let buffer = "wasm.memory.buffer";
-    glue.replace(&format!("{bytes} === null || {bytes}.byteLength === 0"), &format!("!{bytes}?.byteLength"))
-        .replace(
-            &format!(
-                "{data} === null || {data}.buffer.detached === true || \
-                 ({data}.buffer.detached === undefined && {data}.buffer !== {buffer})"
-            ),
-            &format!("{data}?.buffer !== {buffer}"),
-        )
-        .replace(&format!("    {bytes} = null;\n"), "")
-        .replace(&format!("    {data} = null;\n"), "")
-        .replace("ptr / 1", "ptr")
-        .replace(".length * 1, 1", ".length, 1")
+/// The glue with our conversions in the place of wasm-bindgen's.
+fn shorter_conversions(glue: &str) -> String {
+    // What the functions that go have kept at hand.
+    let kept = ["cachedUint8ArrayMemory0", "cachedTextDecoder", "MAX_SAFARI_DECODE_BYTES", "numBytesDecoded"];
+    // There is no view of the memory before the module is instantiated.
+    let is_reset = |line: &str| line == "    cachedDataViewMemory0 = null;\n";
+    let is_kept = |line: &&str| is_reset(line) || kept.iter().any(|name| line.contains(name));
+    let names = CONVERSIONS.lines().filter_map(|line| line.strip_prefix("function ")?.split('(').next());
+    let mut glue = glue.to_owned();
+    for name in names {
+        cut(&mut glue, &format!("function {name}("), "\n}\n");
+    }
+    let glue: String = glue.split_inclusive('\n').filter(|line| !is_kept(line)).collect();
+    let word = |at: u32, value| {
+        format!("getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * {at}, {value}, true);\n            ")
+    };
+    glue.replace(&(word(1, "len1") + word(0, "ptr1").trim_end()), "answerPair(arg0, ptr1, len1);")
+        .replace(", wasm.__wbindgen_realloc)", ")")
         .replace("] * 1, 1", "], 1")
+        + CONVERSIONS
 }
 
 /// Removes every stretch of text that has this start and ends with the next `end`.
