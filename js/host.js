@@ -114,7 +114,9 @@ export class Host {
     this.#isRoom = isRoom;
     const epoch = isRoom ? randomEpoch() : undefined;
     const { apiKey, url, autoResubscribe, numbers } = options;
-    this.#core = bindings.open([apiKey, url, epoch, autoResubscribe, ...numbers]);
+    // Jitter needs no cryptography.
+    const seed = Math.random() * 2 ** 53;
+    this.#core = bindings.open([apiKey, url, epoch, autoResubscribe, seed, ...numbers]);
     if (!this.#core) {
       const [name, must] = taken();
       throw errors.invalid(name, must, options.given(name));

@@ -209,8 +209,11 @@ fn prune(glue: &str) -> String {
     glue
 }
 
-/// The glue with our conversions in the place of wasm-bindgen's.
+/// The glue with our conversions in the place of wasm-bindgen's, if it has those of texts, which use all others.
 fn shorter_conversions(glue: &str) -> String {
+    if !glue.contains("function passStringToWasm0(") {
+        return glue.to_owned();
+    }
     // What the functions that go have kept at hand.
     let kept = ["cachedUint8ArrayMemory0", "cachedTextDecoder", "MAX_SAFARI_DECODE_BYTES", "numBytesDecoded"];
     // There is no view of the memory before the module is instantiated.
@@ -367,6 +370,20 @@ export { initSync, __wbg_init as default };
             assert!(!glue.contains(gone), "{gone}: {glue}");
         }
         assert!(glue.contains("join() {"), "{glue}");
+    }
+
+    #[test]
+    fn texts_cross_by_our_conversions() {
+        let theirs = "const cachedTextEncoder = new TextEncoder();\n\
+                      function passStringToWasm0(arg, malloc, realloc) {\n    theirs(cachedTextEncoder);\n}\n\
+                      const ptr1 = passStringToWasm0(ret, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);\n\
+                      function __wbg_finalize_init() {\n    cachedDataViewMemory0 = null;\n}\n";
+        let ours = shorter_conversions(theirs);
+        assert_eq!(ours.matches("function passStringToWasm0(").count(), 1, "{ours}");
+        assert!(ours.contains("passStringToWasm0(ret, wasm.__wbindgen_malloc);"), "{ours}");
+        for gone in ["theirs", "cached", "realloc"] {
+            assert!(!ours.contains(gone), "{gone}: {ours}");
+        }
     }
 
     #[test]
