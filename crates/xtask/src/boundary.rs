@@ -215,7 +215,13 @@ fn shorter_conversions(glue: &str) -> String {
         return glue.to_owned();
     }
     // What the functions that go have kept at hand.
-    let kept = ["cachedUint8ArrayMemory0", "cachedTextDecoder", "MAX_SAFARI_DECODE_BYTES", "numBytesDecoded"];
+    let kept = [
+        "cachedUint8ArrayMemory0",
+        "cachedTextDecoder",
+        "cachedTextEncoder",
+        "MAX_SAFARI_DECODE_BYTES",
+        "numBytesDecoded",
+    ];
     // There is no view of the memory before the module is instantiated.
     let is_reset = |line: &str| line == "    cachedDataViewMemory0 = null;\n";
     let is_kept = |line: &&str| is_reset(line) || kept.iter().any(|name| line.contains(name));
