@@ -8,7 +8,7 @@ import { failure, failWith, mustWork } from "./asking.js";
 import { InternalError } from "./errors.js";
 import { scrubbed } from "./scrub.js";
 
-/** The class `Client`, and the functions `admit` and `release`. */
+/** The functions `open`, which makes a client, `admit` and `release`. */
 export const bindings = {};
 
 /** Those who are told when the core fails, without being kept alive for it. */
@@ -18,8 +18,11 @@ const collected = new FinalizationRegistry((host) => hosts.delete(host));
 /** Whoever asks for what is not there gets what `error` answers. */
 export const refuse = (error) => Object.setPrototypeOf(bindings, new Proxy({}, { get() { throw error(); } }));
 
-/** Takes the exports. The two functions need no memory: channels that are nobody's but the application's outlive a failure. */
-export const install = ({ Client, ...functions }) => Object.assign(bindings, functions, { Client: guarded(Client) });
+/** Takes the exports. `admit` and `release` need no memory: channels that are nobody's but the application's outlive a failure. */
+export const install = ({ Client: { prototype }, open, ...functions }) => {
+  for (const name of Object.getOwnPropertyNames(prototype)) prototype[name] = guard(prototype[name]);
+  Object.assign(bindings, functions, { open: guard(open) });
+};
 
 /** Sees to it that a host's `_abandon` is called with the error when the core fails. It answers whether anybody heard. */
 export const enlist = (host) => {
@@ -28,19 +31,12 @@ export const enlist = (host) => {
   collected.register(host, reference);
 };
 
-const guarded = (Class) => {
-  const { prototype } = Class;
-  for (const name of Object.getOwnPropertyNames(prototype)) prototype[name] = guard(prototype[name]);
-  return new Proxy(Class, { construct: guard(Reflect.construct) });
-};
-
 const guard = (method) => function (...args) {
   mustWork();
   try {
     return method.apply(this, args);
   } catch (why) {
-    // A string is a refusal of the core's own.
-    throw typeof why === "string" ? why : fail(why);
+    throw fail(why);
   }
 };
 

@@ -117,7 +117,7 @@ export class RemoteDataTrack {
       // Never what anybody could have written: a track is encrypted or it is not.
       if (keyId === undefined || !this.info.usesE2ee) throw errors.named("DataError", "the frame is not encrypted as its track is");
       const { sid } = this.info;
-      return { payload: await this.#tracks.keys.decrypt(keyId, this.publisherIdentity, sid, number, associatedData, payload), ...rest };
+      return { payload: await this.#tracks.keys.apply("decrypt", keyId, this.publisherIdentity, sid, number, associatedData, payload), ...rest };
     } catch (err) {
       this.#undecryptable += 1;
       this.#tracks._undecryptable(this.#remote, this, err);

@@ -63,16 +63,8 @@ export class DataTrackKeys {
     for (const { tracks } of this.#keys.values()) tracks.delete(infoOf(publisher, sid));
   }
 
-  encrypt(...frame) {
-    return this.#apply("encrypt", ...frame);
-  }
-
-  decrypt(...frame) {
-    return this.#apply("decrypt", ...frame);
-  }
-
-  /** Encrypts or decrypts the payload of a frame. */
-  async #apply(operation, keyId, publisher, sid, number, additionalData, payload) {
+  /** Encrypts or decrypts, as `operation` says, the payload of a frame. */
+  async apply(operation, keyId, publisher, sid, number, additionalData, payload) {
     const key = await this.#of(keyId, publisher, sid);
     const gcm = { name: "AES-GCM", iv: nonce(number), additionalData, tagLength: TAG_BITS };
     return new Uint8Array(await crypto.subtle[operation](gcm, key, payload));

@@ -224,7 +224,7 @@ export class DataTracks {
     try {
       const { latest } = this.keys;
       const associated = this.core.associatedData(handle, number, latest, timestamp);
-      const encrypting = this.keys.encrypt(latest, this.#host.peerId, sid, number, associated, payload);
+      const encrypting = this.keys.apply("encrypt", latest, this.#host.peerId, sid, number, associated, payload);
       const [encrypted] = await Promise.all([encrypting, before]);
       this.core.submit(this, handle, number, latest, timestamp, encrypted);
     } catch (err) {

@@ -27,30 +27,36 @@ export class ServerRequestError extends Error {
 }
 
 export class NotConnectedError extends Error {
+  code = "not_connected";
+
   constructor() {
     super("not connected: nothing was sent");
-    Object.assign(this, { code: "not_connected" });
   }
 }
 
 export class DisconnectedError extends Error {
+  code = "disconnected";
+
   constructor() {
     super("the connection was lost before the server answered: the request may or may not have taken effect");
-    Object.assign(this, { code: "disconnected" });
   }
 }
 
 export class AckTimeoutError extends Error {
+  code = "ack_timeout";
+
   constructor(requestId, timeoutMs) {
     super(`the server did not answer within ${timeoutMs} ms`);
-    Object.assign(this, { code: "ack_timeout", requestId, timeoutMs });
+    Object.assign(this, { requestId, timeoutMs });
   }
 }
 
 class Oversized extends Error {
+  code = "oversized_payload";
+
   constructor(size, cap, who = "the server") {
     super(`the message has ${size} bytes, ${who} takes ${cap}`);
-    Object.assign(this, { code: "oversized_payload", size, cap });
+    Object.assign(this, { size, cap });
   }
 }
 
@@ -92,37 +98,44 @@ export class MeteredPeerReplaceTrackError extends Error {
 }
 
 export class DataChannelOverflowError extends Error {
+  code = "data_channel_overflow";
+
   constructor(queued, cap) {
     super(`${queued} sends wait already, at most ${cap} may: await send()`);
-    Object.assign(this, { code: "data_channel_overflow", queued, cap });
+    Object.assign(this, { queued, cap });
   }
 }
 
 export class DataChannelReadOverflowError extends Error {
+  code = "data_channel_read_overflow";
+
   constructor(cap) {
     super(`more than ${cap} bytes of messages were not read`);
-    Object.assign(this, { code: "data_channel_read_overflow", cap });
+    Object.assign(this, { cap });
   }
 }
 
 export class IceRestartExhaustedError extends Error {
+  code = "ice_restart_exhausted";
+
   constructor() {
     super("the connection failed, and so did every attempt to restart it: it waits for the remote to move");
-    Object.assign(this, { code: "ice_restart_exhausted" });
   }
 }
 
 export class ReconcileTimeoutError extends Error {
+  code = "reconcile_timeout";
+
   constructor() {
     super("no roster arrived after the reconnect, however often it was asked for");
-    Object.assign(this, { code: "reconcile_timeout" });
   }
 }
 
 export class InternalError extends Error {
+  code = "internal_error";
+
   constructor(cause) {
     super("the core has failed, which ends every client that was made with it: load the page or the program again", { cause });
-    Object.assign(this, { code: "internal_error" });
   }
 }
 
@@ -135,9 +148,11 @@ const pushRefusals = {
 };
 
 export class PushFrameError extends Error {
+  code = "push_frame";
+
   constructor(reason) {
     super(pushRefusals[reason]);
-    Object.assign(this, { code: "push_frame", reason });
+    Object.assign(this, { reason });
   }
 }
 
@@ -148,9 +163,11 @@ const subscribeFailures = {
 };
 
 export class SubscribeDataTrackError extends Error {
+  code = "subscribe_data_track";
+
   constructor(reason) {
     super(subscribeFailures[reason]);
-    Object.assign(this, { code: "subscribe_data_track", reason });
+    Object.assign(this, { reason });
   }
 }
 

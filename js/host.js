@@ -114,12 +114,12 @@ export class Host {
     this.#isRoom = isRoom;
     const epoch = isRoom ? randomEpoch() : undefined;
     const { apiKey, url, autoResubscribe, numbers } = options;
-    try {
-      this.#core = new bindings.Client([apiKey, url, epoch, autoResubscribe, ...numbers]);
-    } catch (why) {
-      if (typeof why !== "string") throw why;
-      const [name, ...must] = why.split(" ");
-      throw errors.invalid(name, must.join(" "), options.given(name));
+    // Jitter needs no cryptography.
+    const seed = Math.random() * 2 ** 53;
+    this.#core = bindings.open([apiKey, url, epoch, autoResubscribe, seed, ...numbers]);
+    if (!this.#core) {
+      const [name, must] = taken();
+      throw errors.invalid(name, must, options.given(name));
     }
     if (isRoom) this.tracks = new DataTracks(this, this.#core, epoch);
     enlist(this);

@@ -68,51 +68,67 @@ mod read {
     pub(super) const RECEIVE_COUNTS: u32 = 10;
 }
 
-#[wasm_bindgen]
+/// A client, or nothing where an option breaks a rule that only the core knows: then the option's name and the rule are
+/// handed over.
+///
+/// `settings` are those of [`Client::new`].
+#[wasm_bindgen(skip_typescript)]
+pub fn open(settings: &Array) -> Option<Client> {
+    match Client::new(settings) {
+        Ok(client) => Some(client),
+        Err((option, must)) => {
+            option.hand();
+            must.hand();
+            None
+        }
+    }
+}
+
 impl Client {
-    /// Checks what only the core can: the address, and that the numbers describe a backoff. Fails with the option's
-    /// name and the rule it breaks, parted by a space.
+    /// Checks what only the core can: the address, and that the numbers describe a backoff. Fails with the option's name
+    /// and the rule it breaks.
     ///
     /// `settings` are, in this order: the API key, absent with a token provider; the address of the server, if given; what
-    /// names this life of a room for its data tracks, absent without a room; `autoResubscribe`, `tokenProviderTimeoutMs`,
-    /// `inactivityTimeoutMs`, `refreshBeforeExpiryMs`, and, absent when there is to be no reconnect, the five of
-    /// `ReconnectOptions`.
-    #[wasm_bindgen(constructor)]
-    pub fn new(settings: &Array) -> Result<Client, String> {
+    /// names this life of a room for its data tracks, absent without a room; `autoResubscribe`; a seed for the jitter, below
+    /// 2^53; `tokenProviderTimeoutMs`, `inactivityTimeoutMs`, `refreshBeforeExpiryMs`, and, absent when there is to be no
+    /// reconnect, the five of `ReconnectOptions`.
+    pub fn new(settings: &Array) -> Result<Self, (&'static str, &'static str)> {
         let text = |at| Json(settings.get(at)).string();
         let number = |at| Json(settings.get(at)).number().unwrap_or(f64::NAN);
         let (key, url, epoch) = (text(0), text(1), text(2));
         let url = ServerUrl::parse(url.as_deref().unwrap_or(ServerUrl::DEFAULT))
-            .map_err(|why| broken("url", why.must()))?;
+            .map_err(|why| ("url", why.must()))?;
         let credential = match key {
             Some(key) => Credential::ApiKey(Secret::new(key)),
             None => Credential::TokenProvider,
         };
         let mut config = Config::new(url, credential);
         config.auto_resubscribe = Json(settings.get(3)).boolean() == Some(true);
-        config.token_provider_timeout_ms = number(4) as u64;
+        config.token_provider_timeout_ms = number(5) as u64;
         config.inactivity_timeout_ms =
-            Some(number(5)).filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| ms as u64);
-        config.refresh_before_expiry_ms = number(6) as u64;
+            Some(number(6)).filter(|ms| ms.is_finite() && *ms > 0.0).map(|ms| ms as u64);
+        config.refresh_before_expiry_ms = number(7) as u64;
         config.reconnect = None;
-        if settings.length() > 7 {
+        if settings.length() > 8 {
             let reconnect = Reconnect {
-                initial_delay_ms: number(7),
-                multiplier: number(8),
-                max_delay_ms: number(9),
-                jitter_ratio: number(10),
-                max_attempts: number(11),
+                initial_delay_ms: number(8),
+                multiplier: number(9),
+                max_delay_ms: number(10),
+                jitter_ratio: number(11),
+                max_attempts: number(12),
             };
-            reconnect.validate().map_err(|why| broken(why.option, why.must))?;
+            reconnect.validate().map_err(|why| (why.option, why.must))?;
             config.reconnect = Some(reconnect);
         }
-        // Jitter needs no cryptography.
-        let seed = (js_sys::Math::random() * 9_007_199_254_740_992.0) as u64;
+        let seed = number(4) as u64;
         let is_room = epoch.is_some();
         let core = if is_room { Core::room(config, seed) } else { Core::signalling(config, seed) };
         Ok(Self { driver: Driver::new(core), tracks: Tracks::new(epoch.unwrap_or_default()) })
     }
+}
 
+#[wasm_bindgen]
+impl Client {
     /// Makes a call, or tells what happened. Where data tracks are concerned, [`Tracks::tell`] says more.
     ///
     /// `host` hears by its number `id` how a call ends. `value` is the channel, the peer id, or the reason of a close; `data`
@@ -231,14 +247,6 @@ fn input(
         happened::DESCRIBE_TRACK => Input::DescribeTrack(RemoteId(id), track(&value)),
         _ => return Ok(None),
     }))
-}
-
-/// An option and the rule it breaks.
-fn broken(option: &str, must: &str) -> String {
-    let mut text = option.to_owned();
-    text.push(' ');
-    text.push_str(must);
-    text
 }
 
 /// Reads an `RTCIceCandidate`, where null ends the candidates.

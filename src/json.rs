@@ -41,7 +41,7 @@ fn with_name<T>(field: Field, read: impl FnOnce(&JsValue) -> T) -> T {
 }
 
 fn present(value: JsValue) -> Option<Json> {
-    (!value.is_undefined()).then_some(Json(value))
+    (value != JsValue::UNDEFINED).then_some(Json(value))
 }
 
 impl Value for Json {
@@ -81,11 +81,12 @@ impl Value for Json {
     }
 
     fn boolean(&self) -> Option<bool> {
-        self.0.as_bool()
+        let is = |flag| self.0 == flag;
+        if is(JsValue::TRUE) { Some(true) } else { is(JsValue::FALSE).then_some(false) }
     }
 
     fn is_null(&self) -> bool {
-        self.0.is_null()
+        self.0 == JsValue::NULL
     }
 
     fn is_object(&self) -> bool {

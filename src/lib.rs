@@ -29,7 +29,7 @@ mod json;
 mod tracks;
 
 pub use channel::{admit, release};
-pub use client::Client;
+pub use client::{Client, open};
 pub use host::Host;
 
 /// The standard library's allocator for this target is three times its size, and slower.

@@ -39,9 +39,10 @@ const PEER_ID: u32 = 2;
 const BACKOFF: [f64; 8] = [10_000.0, 60_000.0, 30_000.0, 500.0, 2.0, 30_000.0, 0.2, 100.0];
 
 fn client(url: &str, numbers: &[f64]) -> Result<Client, String> {
-    let settings = Array::of4(&"pk_live_secret".into(), &url.into(), &JsValue::UNDEFINED, &true.into());
+    let settings =
+        Array::of5(&"pk_live_secret".into(), &url.into(), &JsValue::UNDEFINED, &true.into(), &7.into());
     numbers.iter().for_each(|&n| _ = settings.push(&n.into()));
-    Client::new(&settings)
+    Client::new(&settings).map_err(|(option, must)| format!("{option} {must}"))
 }
 
 /// The number of the state.

@@ -1,7 +1,7 @@
 // The slim entry: the wasm is a file of its own, which is compiled while it arrives, and `init` waits for it. Until then
 // everything that needs it is refused.
 
-import { admit, Client, instantiate, release } from "../generated/metered_realtime.js";
+import { admit, Client, instantiate, open, release } from "../generated/metered_realtime.js";
 import { install, refuse } from "../../js/bindings.js";
 import { errors } from "../../js/errors.js";
 
@@ -23,7 +23,7 @@ const start = async (input) => {
   } catch (cause) {
     throw new Error("the wasm file is not that of this version of metered-realtime", { cause });
   }
-  install({ admit, Client, release });
+  install({ admit, Client, open, release });
 };
 
 const compiled = async (input) => {

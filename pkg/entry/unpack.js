@@ -1,4 +1,4 @@
-// The wasm file travels inside the bundle as text in two halves: in each the frequent byte values as one
+// The wasm file travels inside the bundle as text in three parts: in each the frequent byte values as one
 // character each, the others as two. How it is made, and why so, is told by crates/xtask/src/inline.rs.
 //
 // What the text says are the bytes of the wasm file, sorted into streams. Which bytes went into which, and
@@ -33,20 +33,33 @@ const OPERANDS = [
   [OPCODES, 0xfc, 0xfc],
 ];
 
-// A character's place in the alphabet: printable ASCII without `"`, `<` and `\`. The two escape
+// The places of characters in the alphabet: printable ASCII without `"`, `<` and `\`. The two escape
 // characters come first, at -2 and -1.
-const place = (code) => code - 34 - (code > 34) - (code > 60) - (code > 92);
+const places = [];
+for (let code = 32, place = -2; code < 127; code++) {
+  if (code !== 34 && code !== 60 && code !== 92) places[code] = place++;
+}
 
-// Turns a text back into bytes, from `to` on, and returns where they end. `singles` holds the byte values of
-// the characters that stand alone, as hex digits; the remaining values follow in ascending order.
-const decode = ({ text, singles }, bytes, to) => {
-  const values = singles.match(/../g).map((hex) => parseInt(hex, 16));
-  const alone = values.length;
-  for (let value = 0; value < 256; value++) if (!values.includes(value)) values.push(value);
+// How many byte values are one character.
+const SINGLES = 90;
+
+// Turns a text back into bytes, from `to` on, and returns where they end. `singles` has a bit for each byte value, four in
+// a hex digit: whether it is one character. With `words` that is its own if it has one. What is left of either goes
+// by the order of the values, those of two characters last.
+const decode = ({ text, singles, words }, bytes, to) => {
+  const values = [];
+  const others = [[], []];
+  for (let value = 0; value < 256; value++) {
+    const isSingle = (parseInt(singles[value >> 2], 16) >> (value & 3)) & 1;
+    if (words && isSingle && places[value] >= 0) values[places[value]] = value;
+    else others[isSingle].push(value);
+  }
+  for (let index = 0; index < SINGLES; index++) values[index] ??= others[1].shift();
+  values.push(...others[0]);
 
   for (let from = 0; from < text.length; to++) {
-    let index = place(text.charCodeAt(from++));
-    if (index < 0) index = alone * (index + 3) + place(text.charCodeAt(from++));
+    let index = places[text.charCodeAt(from++)];
+    if (index < 0) index = SINGLES * (index + 3) + places[text.charCodeAt(from++)];
     bytes[to] = values[index];
   }
   return to;
@@ -54,9 +67,9 @@ const decode = ({ text, singles }, bytes, to) => {
 
 // Puts the wasm file together again. `size` is its size, `sizes` are those of the streams, which stand one
 // after the other, `head` is the number of bytes before the first function, `functions` that of the functions.
-export const unpack = ({ halves, size, sizes, head, functions }) => {
+export const unpack = ({ parts, size, sizes, head, functions }) => {
   const bytes = new Uint8Array(size);
-  halves.reduce((to, half) => decode(half, bytes, to), 0);
+  parts.reduce((to, part) => decode(part, bytes, to), 0);
   let end = 0;
   const next = sizes.map((length) => (end += length) - length);
   const wasm = new Uint8Array(size);

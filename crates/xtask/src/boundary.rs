@@ -12,9 +12,9 @@
 //!
 //! On the way the glue loses what cannot happen here: fallbacks for engines that cannot parse the
 //! bundle's syntax anyway, checks for functions that the bundle is known to have, ways to free an object
-//! by hand. These only make it smaller, so text that is not found is not missed. What must fit together
-//! is checked: an import without a counterpart in the glue, or an export that is not there, fails the build.
-//! Long strings, lists of peers and descriptions of sessions among them, go into the memory by the platform's encoder.
+//! by hand; and conversions of values are replaced by shorter ones (`conversions.js`). These only make it smaller, so text
+//! that is not found is not missed. What must fit together is checked: an import without a counterpart in the glue, or an
+//! export that is not there, fails the build.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,14 +25,14 @@ use walrus::ModuleConfig;
 /// Properties that wasm-bindgen puts on its objects for itself.
 const PRIVATE: [&str; 4] = ["__wbg_ptr", "_wbg_cb_unref", "__destroy_into_raw", "__wrap"];
 
-/// From so many characters on, a string is encoded by the platform.
-const LONG: usize = 256;
-
 /// What the entries call. wasm-bindgen's own `initSync` also takes bytes, and arguments of older versions.
 const INSTANTIATE: &str = "
 export const instantiate = (module) =>
     __wbg_finalize_init(new WebAssembly.Instance(module, __wbg_get_imports()));
 ";
+
+/// Conversions of values that are shorter than wasm-bindgen's.
+const CONVERSIONS: &str = include_str!("conversions.js");
 
 /// A function that hands what it throws to Rust. Takes the place of a wrapper written out for each import.
 const CAUGHT: &str = "const caught = (f) => (...args) => {
@@ -67,7 +67,7 @@ pub fn shorten(wasm: &[u8], glue: &str) -> Result<Shortened> {
         import.module.clone_from(&identity);
         import.name = number.to_string();
     }
-    let glue = encode_long_strings(&prune(&glue.with_imports(&identity, &array)))?;
+    let glue = prune(&glue.with_imports(&identity, &array));
 
     let wanted = properties_of(&glue, "wasm");
     let unwanted: Vec<_> = module
@@ -197,7 +197,7 @@ fn arrow(function: &str) -> Option<String> {
 fn prune(glue: &str) -> String {
     // Every engine that can parse the bundle has it.
     let glue = glue.replace("typeof FinalizationRegistry === 'undefined'", "false");
-    let glue = short_views(&glue);
+    let glue = shorter_conversions(&glue);
     let disposal = |line: &&str| !line.starts_with("if (Symbol.dispose) ");
     let mut glue: String = glue.split_inclusive('\n').filter(disposal).collect();
 
@@ -206,40 +206,38 @@ fn prune(glue: &str) -> String {
     if glue.matches("__destroy_into_raw").count() == glue.matches("    __destroy_into_raw() {\n").count() {
         cut(&mut glue, "    __destroy_into_raw() {\n", "\n    }\n");
     }
-    // All callers pass it.
-    cut(&mut glue, "    if (realloc === undefined) {\n", "\n    }\n");
     glue
 }
 
-/// The glue that has the platform encode long strings. wasm-bindgen copies them by a loop over their characters, which takes
-/// three times as long, and has `encodeInto` behind it for what is not ASCII.
-fn encode_long_strings(glue: &str) -> Result<String> {
-    const LOOP: &str = "for (; offset < len; offset++) {";
-    if glue.contains("function passStringToWasm0(") && !glue.contains(LOOP) {
-        bail!("the glue does not copy strings as expected: has wasm-bindgen changed it?");
+/// The glue with our conversions in the place of wasm-bindgen's, if it has those of texts, which use all others.
+fn shorter_conversions(glue: &str) -> String {
+    if !glue.contains("function passStringToWasm0(") {
+        return glue.to_owned();
     }
-    Ok(glue.replace(LOOP, &format!("for (; offset < len && len < {LONG}; offset++) {{")))
-}
-
-/// The glue with one question, in the place of two or three, about a view of the memory: whether it is still one. There is
-/// none before the module is instantiated, and a byte has one byte.
-fn short_views(glue: &str) -> String {
-    let of = |view: &str| format!("cached{view}Memory0");
-    let (bytes, data) = (of("Uint8Array"), of("DataView"));
-    let buffer = "wasm.memory.buffer";
-    glue.replace(&format!("{bytes} === null || {bytes}.byteLength === 0"), &format!("!{bytes}?.byteLength"))
-        .replace(
-            &format!(
-                "{data} === null || {data}.buffer.detached === true || \
-                 ({data}.buffer.detached === undefined && {data}.buffer !== {buffer})"
-            ),
-            &format!("{data}?.buffer !== {buffer}"),
-        )
-        .replace(&format!("    {bytes} = null;\n"), "")
-        .replace(&format!("    {data} = null;\n"), "")
-        .replace("ptr / 1", "ptr")
-        .replace(".length * 1, 1", ".length, 1")
+    // What the functions that go have kept at hand.
+    let kept = [
+        "cachedUint8ArrayMemory0",
+        "cachedTextDecoder",
+        "cachedTextEncoder",
+        "MAX_SAFARI_DECODE_BYTES",
+        "numBytesDecoded",
+    ];
+    // There is no view of the memory before the module is instantiated.
+    let is_reset = |line: &str| line == "    cachedDataViewMemory0 = null;\n";
+    let is_kept = |line: &&str| is_reset(line) || kept.iter().any(|name| line.contains(name));
+    let names = CONVERSIONS.lines().filter_map(|line| line.strip_prefix("function ")?.split('(').next());
+    let mut glue = glue.to_owned();
+    for name in names {
+        cut(&mut glue, &format!("function {name}("), "\n}\n");
+    }
+    let glue: String = glue.split_inclusive('\n').filter(|line| !is_kept(line)).collect();
+    let word = |at: u32, value| {
+        format!("getDataViewMemory0().setInt32((arg0 >>> 0) + 4 * {at}, {value}, true);\n            ")
+    };
+    glue.replace(&(word(1, "len1") + word(0, "ptr1").trim_end()), "answerPair(arg0, ptr1, len1);")
+        .replace(", wasm.__wbindgen_realloc)", ")")
         .replace("] * 1, 1", "], 1")
+        + CONVERSIONS
 }
 
 /// Removes every stretch of text that has this start and ends with the next `end`.
@@ -381,13 +379,17 @@ export { initSync, __wbg_init as default };
     }
 
     #[test]
-    fn long_strings_are_encoded_by_the_platform() {
-        const COPY: &str = "function passStringToWasm0(arg, malloc, realloc) {\n    \
-                            for (; offset < len; offset++) {\n    }\n}\n";
-        let glue = encode_long_strings(COPY).unwrap();
-        assert!(glue.contains("offset < len && len < 256;"), "{glue}");
-        let changed = encode_long_strings(&COPY.replace("offset < len", "len > offset"));
-        assert!(changed.unwrap_err().to_string().contains("copy strings"));
+    fn texts_cross_by_our_conversions() {
+        let theirs = "const cachedTextEncoder = new TextEncoder();\n\
+                      function passStringToWasm0(arg, malloc, realloc) {\n    theirs(cachedTextEncoder);\n}\n\
+                      const ptr1 = passStringToWasm0(ret, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);\n\
+                      function __wbg_finalize_init() {\n    cachedDataViewMemory0 = null;\n}\n";
+        let ours = shorter_conversions(theirs);
+        assert_eq!(ours.matches("function passStringToWasm0(").count(), 1, "{ours}");
+        assert!(ours.contains("passStringToWasm0(ret, wasm.__wbindgen_malloc);"), "{ours}");
+        for gone in ["theirs", "cached", "realloc"] {
+            assert!(!ours.contains(gone), "{gone}: {ours}");
+        }
     }
 
     #[test]

@@ -5,11 +5,12 @@
 //! keeps a code of its own, so that what repeats in the bytes repeats in the text, and brotli's output grows
 //! by 3 %:
 //!
-//! - the 90 most frequent byte values are one character each, their own ASCII character if they have one;
+//! - the 90 most frequent byte values are one character each, in the order of their values;
 //! - the others are two: one of two escape characters, then one of the 90.
 //!
-//! Which are the most frequent is another matter in opcodes and texts than in what stands between them, so each half has
-//! a code of its own (0.7 % of the package).
+//! Which are the most frequent is another matter in texts and opcodes, in indices, and in other numbers, so each of these
+//! parts has a code of its own (1 % of the package). In the first, a value is its own ASCII character if it has one, so that
+//! words stay words.
 //!
 //! Latin-1 code points in UTF-8 do no better and break where a bundled script is decoded as
 //! anything but UTF-8. This text is printable ASCII, without the quote and the backslash (nothing needs
@@ -21,7 +22,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::process::{self, command};
-use crate::streams::{self, OPCODES, Separated};
+use crate::streams::{self, LOCALS, OPCODES, Separated};
 use crate::workspace;
 
 /// The characters of the text: two escapes, then those that stand for a byte value alone.
@@ -34,23 +35,23 @@ const ESCAPES: usize = 2;
 /// Bytes as text.
 struct Encoded {
     text: String,
-    /// The byte value of each character that stands alone, in the alphabet's order, as hex digits.
+    /// Which byte values stand alone: a bit for each of four values in a hex digit, from the lowest on.
     singles: String,
 }
 
 /// The JavaScript module with a wasm file in the form that `pkg/entry/unpack.js` reads.
 pub fn inline(wasm: &[u8]) -> Result<String> {
     let Separated { streams, head, functions } = streams::separate(wasm)?;
-    let (texts_and_opcodes, operands) = streams.split_at(OPCODES + 1);
-    let halves = [texts_and_opcodes, operands].map(|half| {
-        let Encoded { text, singles } = encode(&half.concat());
-        format!("    {{ text: \"{text}\", singles: \"{singles}\" }},\n")
+    let parts = [(0..=OPCODES, true), (OPCODES + 1..=LOCALS, false), (LOCALS + 1..=streams.len() - 1, false)];
+    let parts = parts.map(|(range, words)| {
+        let Encoded { text, singles } = encode(&streams[range].concat(), words);
+        format!("    {{ text: \"{text}\", singles: \"{singles}\", words: {words} }},\n")
     });
-    let halves = halves.concat();
+    let parts = parts.concat();
     let sizes = streams.each_ref().map(Vec::len);
     let size = wasm.len();
     Ok(format!(
-        "export const inlined = {{\n  halves: [\n{halves}  ],\n  size: {size},\n  \
+        "export const inlined = {{\n  parts: [\n{parts}  ],\n  size: {size},\n  \
          sizes: {sizes:?},\n  head: {head},\n  functions: {functions},\n}};\n"
     ))
 }
@@ -73,29 +74,29 @@ fn literal(path: &Path) -> Result<String> {
     serde_json::to_string(path).context("a path that is not Unicode")
 }
 
-/// Writes `bytes` as text.
-fn encode(bytes: &[u8]) -> Encoded {
+/// Writes `bytes` as text, with words in it as they are if there are any.
+fn encode(bytes: &[u8], words: bool) -> Encoded {
     let alphabet = alphabet();
     let (escapes, singles) = alphabet.split_at(ESCAPES);
-    let by_frequency = by_frequency(bytes);
-    let (frequent, rare) = by_frequency.split_at(singles.len());
-    let values = assign(frequent, singles);
+    let mut frequent = by_frequency(bytes);
+    let mut rare = frequent.split_off(singles.len());
+    frequent.sort_unstable();
+    rare.sort_unstable();
 
     let mut codes = vec![String::new(); 256];
-    for (&value, &character) in values.iter().zip(singles) {
+    for (value, &character) in assign(&frequent, singles, words).into_iter().zip(singles) {
         codes[usize::from(value)] = char::from(character).to_string();
     }
-    let mut rare = rare.to_vec();
-    rare.sort_unstable();
     for (index, value) in rare.into_iter().enumerate() {
         let escape = escapes[index / singles.len()];
         let character = singles[index % singles.len()];
         codes[usize::from(value)] = [char::from(escape), char::from(character)].iter().collect();
     }
 
+    let bits = |four: u8| (0..4).filter(|bit| frequent.contains(&(four * 4 + bit))).map(|bit| 1 << bit).sum();
     Encoded {
         text: bytes.iter().map(|&byte| codes[usize::from(byte)].as_str()).collect(),
-        singles: values.iter().map(|value| format!("{value:02x}")).collect(),
+        singles: (0..64).filter_map(|four| char::from_digit(bits(four), 16)).collect(),
     }
 }
 
@@ -110,13 +111,14 @@ fn by_frequency(bytes: &[u8]) -> Vec<u8> {
     values
 }
 
-/// The byte value of each single character. A value that is itself such a character keeps it, which
-/// keeps words readable for the compressor's dictionary; the others take what is left.
-fn assign(frequent: &[u8], singles: &[u8]) -> Vec<u8> {
-    let mut homeless = frequent.iter().copied().filter(|value| !singles.contains(value));
+/// The byte value of each single character. Where there are words, a value that is itself such a character keeps it; the others
+/// take what is left.
+fn assign(frequent: &[u8], singles: &[u8], words: bool) -> Vec<u8> {
+    let keeps = |value: &u8| words && frequent.contains(value) && singles.contains(value);
+    let mut others = frequent.iter().copied().filter(|value| !keeps(value));
     singles
         .iter()
-        .map(|&single| if frequent.contains(&single) { single } else { homeless.next().unwrap_or_default() })
+        .map(|single| if keeps(single) { *single } else { others.next().unwrap_or_default() })
         .collect()
 }
 
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn the_text_is_printable_ascii_that_needs_no_escape() {
         let all: Vec<u8> = (0..=u8::MAX).collect();
-        let text = encode(&all).text;
+        let text = encode(&all, true).text;
         assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
         assert!(!text.contains(['"', '\\', '<']));
         assert_eq!(text.len(), 90 + 2 * 166);

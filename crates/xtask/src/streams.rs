@@ -20,7 +20,7 @@ pub const OPCODES: usize = 1;
 const BLOCKS: usize = 2;
 const LABELS: usize = 3;
 const CALLS: usize = 4;
-const LOCALS: usize = 5;
+pub const LOCALS: usize = 5;
 const OFFSETS: usize = 6;
 /// Locals that are read for a load.
 const ADDRESSES: usize = 7;
