@@ -15,7 +15,7 @@ use crate::plan::{Mischief, Plan};
 const BEHIND: (u64, u64) = (1, 600);
 
 /// How far a refusal falls behind that comes when its request may have been given up.
-const TOO_LATE: (u64, u64) = (ACK_TIMEOUT_MS / 2, 2 * ACK_TIMEOUT_MS);
+pub const TOO_LATE: (u64, u64) = (ACK_TIMEOUT_MS / 2, 2 * ACK_TIMEOUT_MS);
 
 /// Sends a frame to a client, or what mischief makes of it.
 pub fn send(kernel: &mut Kernel, network: &mut Network, plan: &Plan, link: LinkId, frame: Frame) {

@@ -234,7 +234,7 @@ fn note_request(watch: &mut Watch, kernel: &mut Kernel, frame: &str) {
         ClientFrame::Ping { .. } => return watch.silence.asked(kernel),
         ClientFrame::Publish { .. } | ClientFrame::Send { .. } => return,
     };
-    watch.wishes.requested(id.as_ref().map_or("", |id| id.as_str()), channel, wish);
+    watch.wishes.requested(kernel.now, id.as_ref().map_or("", |id| id.as_str()), channel, wish);
 }
 
 fn show_error(error: &CallError<Json>) -> &'static str {

@@ -418,15 +418,21 @@ impl Client {
     }
 
     /// Looks for what should not be left when all is done.
-    pub fn check_rest(&self, kernel: &mut Kernel) {
+    pub fn check_rest(&self, kernel: &mut Kernel, plan: &Plan) {
         // The Python SDK may be negotiating still, and does it by calls.
         if !self.watch.calls.is_empty() && !self.is_python() {
             let what = format!("{} has calls that wait", self.who);
             kernel.violated("every call settles exactly once, in time", what);
         }
-        let (size, remotes) = (length_in_words(&format!("{:?}", self.core)), self.core.remotes().count());
-        if size > 3_000 + 1_000 * remotes {
-            let what = format!("{} is {size} long in words, with {remotes} remotes", self.who);
+        let (core, remotes) = (format!("{:?}", self.core), self.core.remotes().count());
+        let (size, candidates) = (length_in_words(&core), core.matches(CANDIDATE).count());
+        // Our own for what was said last, which may have to be said again.
+        let most = usize::try_from(plan.candidates.1).map_or(0, |most| most * remotes);
+        if size > 3_000 + 1_000 * remotes || candidates > most {
+            let who = self.who;
+            let what = format!(
+                "{who} is {size} long in words, {candidates} of them candidates, with {remotes} remotes"
+            );
             kernel.violated("nothing is kept for ever", what);
         }
     }
@@ -437,9 +443,19 @@ impl Client {
     }
 }
 
-/// The length of what is kept, each description counted as one word: how long one is, the application decides.
+/// How a candidate begins where a core is shown.
+const CANDIDATE: &str = "Candidate { ";
+
+/// The length of what is kept, each description and each candidate counted as one word: how long one is, the application
+/// and its network decide.
 fn length_in_words(core: &str) -> usize {
-    let mut parts = core.split("sdp: \"");
-    let first = parts.next().map_or(0, str::len);
-    first + parts.map(|part| part.split_once('"').map_or(0, |(_, rest)| rest.len())).sum::<usize>()
+    without(&without(core, "sdp: \"", '"'), CANDIDATE, '}').len()
+}
+
+/// A text without what is between an opening and the end that follows it.
+fn without(text: &str, opening: &str, end: char) -> String {
+    let mut parts = text.split(opening);
+    let before = parts.next().unwrap_or_default();
+    let after = parts.filter_map(|part| part.split_once(end));
+    after.fold(before.to_owned(), |left, (_, rest)| left + rest)
 }

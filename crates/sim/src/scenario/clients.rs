@@ -29,7 +29,8 @@ pub(super) fn check(world: &World) -> Result<(), String> {
         let mut ids = BTreeSet::new();
         for client in clients {
             let (wish, given) = (client.watch.wishes.wish(&channel), given(world, client, &channel));
-            let is_open = client.watch.wishes.is_open(&channel, may_be_refused(&out.plan, &channel));
+            let may_be_refused = may_be_refused(&out.plan, &channel);
+            let is_open = client.watch.wishes.is_open(out.kernel.now, &channel, may_be_refused);
             if wish != given && !is_open {
                 return Err(format!("{} wants {wish:?} of {channel} and has {given:?}", client.who));
             }

@@ -218,7 +218,7 @@ impl Run {
         if let Some(debt) = clients::debts(&self.world) {
             self.world.out.kernel.violated("a session loses, repeats and reorders nothing", debt);
         }
-        let World { out: Outside { kernel, .. }, clients, .. } = &mut self.world;
+        let World { out: Outside { kernel, plan, .. }, clients, .. } = &mut self.world;
         if rooms::connections(clients) != connections {
             let what = "adding media has changed connections".to_owned();
             kernel.violated("a healthy connection is not thrown away", what);
@@ -233,7 +233,7 @@ impl Run {
             }
         }
         for client in clients.iter() {
-            client.check_rest(kernel);
+            client.check_rest(kernel, plan);
         }
     }
 }

@@ -153,7 +153,7 @@ impl Watch {
         self.roster.welcomed(kernel.now, lateness, welcome);
         self.returns.welcomed(kernel.now, welcome, &self.remotes);
         self.connections.welcomed(welcome);
-        self.wishes.welcomed(resumed);
+        self.wishes.welcomed(kernel.now, resumed);
         self.presence.welcomed(resumed);
         self.silence.heard(kernel.now);
         self.tokens.welcomed(kernel.now, welcome);

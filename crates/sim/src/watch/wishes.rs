@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use metered_core::{CallError, CallId};
+use metered_core::limits::REPLAY_RETRY_DELAY_MS;
+use metered_core::{CallError, CallId, Instant};
 use metered_protocol::{Channel, RequestId};
 use serde_json::Value as Json;
 
+use crate::mischief::TOO_LATE;
+
 /// `includeSenderMetadata` of a subscription, or `None` for no subscription.
 pub type Wish = Option<bool>;
+
+/// So long after a request the client may make another of its own accord: a refusal may come as late, and a replay follows
+/// it. Latency is less than what a world has to be converged for to count.
+const REPLAYED_MS: u64 = TOO_LATE.1 + REPLAY_RETRY_DELAY_MS;
 
 /// The reference: of each channel, the calls that have not failed, in their order. The last one is what holds.
 ///
@@ -20,6 +27,8 @@ pub struct Wishes {
     asked: BTreeMap<Channel, Vec<Asked>>,
     /// The requests on the present connection with their ids, in their order, that the server has not agreed to.
     requests: Vec<(String, Channel, Wish)>,
+    /// When the last request left, or the connection began on which none has left.
+    stirred: Instant,
 }
 
 #[derive(Debug)]
@@ -35,7 +44,7 @@ struct Asked {
 impl Wishes {
     /// Those of a client that has not wished for anything.
     pub fn new(are_renewed: bool) -> Self {
-        Self { are_renewed, asked: BTreeMap::new(), requests: Vec::new() }
+        Self { are_renewed, asked: BTreeMap::new(), requests: Vec::new(), stirred: Instant::default() }
     }
 
     /// `subscribe()` or `unsubscribe()` was called.
@@ -80,7 +89,8 @@ impl Wishes {
     }
 
     /// A request has left.
-    pub fn requested(&mut self, id: &str, channel: &Channel, wish: Wish) {
+    pub fn requested(&mut self, now: Instant, id: &str, channel: &Channel, wish: Wish) {
+        self.stirred = now;
         self.requests.push((id.to_owned(), channel.clone(), wish));
     }
 
@@ -96,7 +106,8 @@ impl Wishes {
     }
 
     /// A connection begins.
-    pub fn welcomed(&mut self, resumed: bool) {
+    pub fn welcomed(&mut self, now: Instant, resumed: bool) {
+        self.stirred = now;
         self.requests.clear();
         if !resumed {
             let calls = self.asked.values_mut().flatten();
@@ -118,9 +129,11 @@ impl Wishes {
     }
 
     /// Whether the server may have less: its answer was lost and may have been a refusal, or the request itself was
-    /// and the application renews its subscriptions itself.
-    pub fn is_open(&self, channel: &Channel, may_be_refused: bool) -> bool {
+    /// and the application renews its subscriptions itself. As long as the client may ask again, nothing is open.
+    pub fn is_open(&self, now: Instant, channel: &Channel, may_be_refused: bool) -> bool {
         let last = self.asked.get(channel).and_then(|calls| calls.last());
-        last.is_some_and(|asked| asked.wish.is_some() && !asked.sure) && (may_be_refused || !self.are_renewed)
+        last.is_some_and(|asked| asked.wish.is_some() && !asked.sure)
+            && (may_be_refused || !self.are_renewed)
+            && now.since(self.stirred) > REPLAYED_MS
     }
 }
