@@ -101,6 +101,16 @@ impl Description {
         None
     }
 
+    /// Whether one can be the answer to the other: that has as many sections, of the same kinds (RFC 3264, section 6).
+    pub fn has_sections_of(&self, other: &Self) -> bool {
+        self.kinds().eq(other.kinds())
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let sections = lines(self.sdp.as_bytes()).filter_map(|line| line.strip_prefix(b"m="));
+        sections.map(|section| section.split(|&byte| byte == b' ').next())
+    }
+
     /// Whether both are one description, whatever candidates they have taken in.
     pub fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind && self.lines_but_candidates().eq(other.lines_but_candidates())

@@ -248,6 +248,11 @@ impl Network {
         self.links.get(&id).filter(|link| !link.down.dead && link.client != ClientEnd::Closed)
     }
 
+    /// Whether something is still under way to the client, or waits where the link stands still.
+    pub fn brings_news(&self, id: LinkId, now: Instant) -> bool {
+        self.links.get(&id).is_some_and(|link| now <= link.down.last)
+    }
+
     /// The core closes a socket.
     pub fn close(&mut self, kernel: &mut Kernel, plan: &Plan, id: LinkId, code: CloseCode) {
         let Some(link) = self.links.get_mut(&id) else { return };

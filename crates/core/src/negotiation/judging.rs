@@ -57,15 +57,17 @@ impl Negotiation {
                     }
                 }
             }
-            RemoteSignal::Description(answer) if awaiting => {
+            RemoteSignal::Description(answer)
+                if awaiting && self.ours.as_ref().is_some_and(|ours| ours.has_sections_of(&answer)) =>
+            {
                 actor.settled();
                 self.set_remote(actor, Step::SettingRemoteAnswer, answer);
             }
             RemoteSignal::Description(_) => {
                 actor.log("dropped an answer to a withdrawn offer");
-                // Or to the one that stands: nothing tells which of two answers is to which offer. So if one was taken
-                // for that of our last offer, both sides agree anew.
-                self.offer_needed |= self.latest.is_some() && self.answered.is_none();
+                // Or to the one that stands: nothing tells which of two answers is to which offer, if these have the same
+                // sections. So if one was taken for that of our last offer, both sides agree anew.
+                self.offer_needed |= !awaiting && self.latest.is_some() && self.answered.is_none();
             }
         }
     }

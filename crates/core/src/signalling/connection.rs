@@ -61,12 +61,12 @@ impl<V: Value> Signalling<V> {
         match event {
             SocketEvent::Closed { code, reason } => self.handle_closed(now, code, reason),
             SocketEvent::Garbage => {
-                self.liveness.heard(now);
+                self.heard(now);
                 self.lose_count();
                 self.log(Level::Warn, "dropped a frame that is no JSON text");
             }
             SocketEvent::Frame(frame) => {
-                self.liveness.heard(now);
+                self.heard(now);
                 // A client without a room shows the frame and knows nobody.
                 let parsed = match self.news {
                     Some(_) => ServerFrame::parse(&frame),
@@ -223,6 +223,13 @@ impl<V: Value> Signalling<V> {
             socket,
             FrameText { head: ClientRequest::Ping.head(None), payload: None },
         ));
+    }
+
+    fn heard(&mut self, now: Instant) {
+        if self.liveness.heard(now) {
+            // Not at the end of the doubt: a check that comes after its time is taken for a late one.
+            self.rearm_liveness();
+        }
     }
 
     fn rearm_liveness(&mut self) {

@@ -2,7 +2,7 @@
 //!
 //! A server that has nothing to say is probed by a keepalive after a third of the inactivity window, so that a
 //! healthy connection is heard of at least twice per window; one that stays silent for the whole window is dead.
-//! Frames only note the time they came: no timer is moved on the hot path.
+//! Frames only note the time they came: no timer is moved on the hot path, but by the frame that ends a doubt.
 //!
 //! That rests on timers that ring when they should, which they do not in a background tab and not in a machine that
 //! slept. So nobody is declared dead by the first check that comes late: the server is asked, and has a short while to
@@ -48,11 +48,11 @@ impl Liveness {
         self.probed = now;
     }
 
-    /// Something came from the server.
-    pub(super) fn heard(&mut self, now: Instant) {
+    /// Something came from the server. Answers whether that ends a doubt: then the next check is another.
+    pub(super) fn heard(&mut self, now: Instant) -> bool {
         self.heard = now;
-        self.deadline = Instant::NEVER;
         self.was_late = false;
+        std::mem::replace(&mut self.deadline, Instant::NEVER) != Instant::NEVER
     }
 
     /// There is reason to doubt the connection. Answers whether to probe it now.

@@ -42,6 +42,20 @@ fn a_connection_that_answers_stays() {
 }
 
 #[test]
+fn after_a_doubt_the_keepalive_keeps_its_time() {
+    let mut hand = Hand::connected_with(Config { inactivity_timeout_ms: Some(9_000), ..config() });
+    hand.pongs = false;
+    hand.input(Input::CheckLink);
+    hand.pass(10);
+    hand.frame(json!({"type": "pong"}));
+    hand.said();
+    hand.pass(2_999);
+    assert_eq!(hand.said(), [""; 0]);
+    hand.pass(1);
+    assert_eq!(hand.said(), [PING]);
+}
+
+#[test]
 fn a_backoff_ends_when_the_network_is_back() {
     let mut hand = connected();
     hand.drop_socket(1006);

@@ -340,6 +340,26 @@ fn after_two_answers_to_two_offers_both_sides_agree_anew() {
 }
 
 #[test]
+fn an_answer_with_other_sections_than_our_offer_is_to_another_one() {
+    let mut hand = Hand::joined(&["bob"]);
+    hand.sections = "v".into();
+    hand.offers(2);
+    hand.sections = "vv".into();
+    hand.pass(ANSWER_TIMEOUT_MS);
+    hand.steps_succeed();
+    hand.said();
+    for others in ["v", "vd", "vvv"] {
+        hand.description("bob", &sections(Answer, "others", others));
+        assert_eq!(hand.said(), [""; 0], "{others}");
+        assert_eq!(hand.logs.last(), Some(&"dropped an answer to a withdrawn offer"));
+    }
+    hand.description("bob", &sections(Answer, "bobs", "vv"));
+    assert_eq!(hand.said(), ["k2 set remote answer of bobs"]);
+    hand.steps_succeed();
+    assert_eq!(hand.said(), [""; 0]);
+}
+
+#[test]
 fn an_answer_that_is_refused_withdraws_the_offer_and_a_few_more_are_tried() {
     let mut hand = Hand::joined(&["bob"]);
     let mut offers = 0;

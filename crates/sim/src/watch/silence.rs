@@ -82,10 +82,9 @@ impl Silence {
         if link.doubt.is_some() {
             kernel.saw("left after a doubt");
         }
-        // The first keepalive leaves after a third of the window, or when the last doubt would have ended; it may be
-        // late, and so may be the last look.
+        // The first keepalive leaves after a third of the window; it may be late, and so may be the last look.
         let lateness = 2 * self.lateness + limits::LATE_MS;
-        let asks_after = (window / 3).max(limits::PROBE_TIMEOUT_MS) + lateness;
+        let asks_after = (window / 3).max(limits::MIN_KEEPALIVE_MS) + lateness;
         let patience = limits::PROBE_TIMEOUT_MS.min(window.saturating_sub(asks_after));
         if link.asked.is_none_or(|asked| kernel.now.since(asked) < patience) {
             kernel.violated(TOO_SOON, format!("{who} leaves {link:?}"));
