@@ -13,6 +13,9 @@ use metered_server::hub::Frame;
 use crate::kernel::{Event, Kernel, Who, show_code, show_socket};
 use crate::plan::{Plan, Range};
 
+/// So long a link may stand still.
+pub const STALL_MS: (u64, u64) = (500, 25_000);
+
 /// A link's name; also the hub's name of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId(pub u64);
@@ -273,7 +276,7 @@ impl Network {
     /// A link stands still for a while, in one direction or both, and loses nothing.
     pub fn stall(&mut self, kernel: &mut Kernel, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let until = kernel.now.after(kernel.dice.between((500, 25_000)));
+        let until = kernel.now.after(kernel.dice.between(STALL_MS));
         kernel.note(format_args!(
             "     stall {} socket {} until {}",
             link.who,

@@ -8,13 +8,14 @@ use metered_protocol::{Channel, RequestId};
 use serde_json::Value as Json;
 
 use crate::mischief::TOO_LATE;
+use crate::network::STALL_MS;
 
 /// `includeSenderMetadata` of a subscription, or `None` for no subscription.
 pub type Wish = Option<bool>;
 
-/// So long after a request the client may make another of its own accord: a refusal may come as late, and a replay follows
-/// it. Latency is less than what a world has to be converged for to count.
-const REPLAYED_MS: u64 = TOO_LATE.1 + REPLAY_RETRY_DELAY_MS;
+/// So long after a request the client may make another of its own accord: the request may stand still on its way, its refusal
+/// come late, and a replay follows that. Latency is less than what a world has to be converged for to count.
+const REPLAYED_MS: u64 = STALL_MS.1 + TOO_LATE.1 + REPLAY_RETRY_DELAY_MS;
 
 /// The reference: of each channel, the calls that have not failed, in their order. The last one is what holds.
 ///
