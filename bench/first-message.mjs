@@ -40,8 +40,8 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
     warm = await openPage(browser, server);
   };
   places[WARM_PAGE] = async (which, size, ahead) => {
-    // A page has 500 connections at most, those that are closed and not collected yet among them: sixteen peers take 240.
-    if (size > 8) {
+    // A page has 500 connections at most, those that are closed and not collected yet among them: eight peers take 56, sixteen 240.
+    if (size > 2) {
       await renewWarm();
       await warm.run("first-message", "meet", which, access, 2);
     }
