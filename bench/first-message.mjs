@@ -35,14 +35,11 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
   };
   let warm = await openPage(browser, server);
   const WARM_PAGE = "in one page of Chromium, warm";
-  const renewWarm = async () => {
-    await warm.close();
-    warm = await openPage(browser, server);
-  };
   places[WARM_PAGE] = async (which, size, ahead) => {
     // A page has 500 connections at most, those that are closed and not collected yet among them: eight peers take 56, sixteen 240.
     if (size > 2) {
-      await renewWarm();
+      await warm.close();
+      warm = await openPage(browser, server);
       await warm.run("first-message", "meet", which, access, 2);
     }
     return (await warm.run("first-message", "meet", which, access, size, ahead)).all;
@@ -60,8 +57,6 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
           ...(size === 2 && place === WARM_PAGE && { "ours, connections made ahead": () => measure("ours", size, true) }) },
         goals: { ours: 0.8 },
       });
-      // A page keeps what its closed connections were made of until it is collected.
-      await renewWarm();
     }
   }
   await browser.close();

@@ -17,8 +17,23 @@ const happens = (target, type) => new Promise((resolve) => {
 /** Channels that are not to be collected, which otherwise happens to some that only wait for an event. */
 const held = new Set();
 
-/** Two connections that are connected once a channel is open, which is the first that `talk` opens. */
-const connected = async (talk) => {
+/** A channel that opens, carries a message there and back, and closes. */
+const talk = async (connection) => {
+  const channel = connection.createDataChannel("cycle");
+  held.add(channel);
+  // On a connection that is connected it opens at once, and does not say so.
+  if (channel.readyState !== "open") await happens(channel, "open");
+  const echo = happens(channel, "message");
+  channel.send("x");
+  await echo;
+  const closed = happens(channel, "close");
+  channel.close();
+  await closed;
+  held.delete(channel);
+};
+
+/** Two connections that have talked. */
+const connected = async () => {
   const [a, b] = [new wrtc.RTCPeerConnection(), new wrtc.RTCPeerConnection()];
   for (const [from, to] of [[a, b], [b, a]]) {
     from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate).catch(() => {});
@@ -35,21 +50,6 @@ const connected = async (talk) => {
   await a.setRemoteDescription(b.localDescription);
   await first;
   return [a, b];
-};
-
-/** A channel that opens, carries a message there and back, and closes. */
-const talk = async (connection) => {
-  const channel = connection.createDataChannel("cycle");
-  held.add(channel);
-  // On a connection that is connected it opens at once, and does not say so.
-  if (channel.readyState !== "open") await happens(channel, "open");
-  const echo = happens(channel, "message");
-  channel.send("x");
-  await echo;
-  const closed = happens(channel, "close");
-  channel.close();
-  await closed;
-  held.delete(channel);
 };
 
 const collect = async () => {
@@ -69,9 +69,9 @@ const repeat = async (times, cycle) => {
 
 const close = (connections) => connections.forEach((connection) => connection.close());
 
-await repeat(pairs, async () => close(await connected(talk)));
+await repeat(pairs, async () => close(await connected()));
 process.stdout.write(`${pairs} pairs\n`);
-const pair = await connected(talk);
+const pair = await connected();
 await repeat(channels, () => talk(pair[0]));
 close(pair);
 await collect();

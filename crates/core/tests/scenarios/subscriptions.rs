@@ -268,13 +268,19 @@ fn what_was_given_up_is_remembered_only_so_long() {
     assert_eq!(subscribed(&mut hand), [""; 0]);
 }
 
-#[test]
-fn a_replay_that_is_refused_after_it_was_given_up_is_tried_again_once() {
+/// A replay, request 2, that the server has not answered in time.
+fn with_a_replay_given_up() -> Hand {
     let mut hand = Hand::connected();
     hand.call(subscribe("c"));
     reconnect(&mut hand);
     hand.pass(16_000);
     assert_eq!(subscribed(&mut hand), ["c"]);
+    hand
+}
+
+#[test]
+fn a_replay_that_is_refused_after_it_was_given_up_is_tried_again_once() {
+    let mut hand = with_a_replay_given_up();
     refuse(&mut hand, 2);
     hand.pass(2_000);
     assert_eq!(subscribed(&mut hand), ["c"]);
@@ -285,11 +291,7 @@ fn a_replay_that_is_refused_after_it_was_given_up_is_tried_again_once() {
 
 #[test]
 fn a_replay_that_the_server_agrees_to_after_it_was_given_up_is_not_tried_again() {
-    let mut hand = Hand::connected();
-    hand.call(subscribe("c"));
-    reconnect(&mut hand);
-    hand.pass(16_000);
-    assert_eq!(subscribed(&mut hand), ["c"]);
+    let mut hand = with_a_replay_given_up();
     hand.ack(2);
     hand.pass(600_000);
     assert_eq!(subscribed(&mut hand), [""; 0]);
