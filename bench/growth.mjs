@@ -1,19 +1,22 @@
 // What one more peer costs in a room that grows: processor time and memory of one peer, in Node with real connections.
 //
-// The peer that is measured has a process of its own; the others share one. Processor time and memory are those of the
-// whole process, `@roamhq/wrtc`'s native threads included. For larger rooms there is the simulator, whose cores are the
+// The peer that is measured has a process of its own; of the others, four share one. Processor time and memory are those of
+// the whole process, `@roamhq/wrtc`'s native threads included. For larger rooms there is the simulator, whose cores are the
 // same: there it is the core alone that is measured.
 
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { answerOf } from "./support/processes.mjs";
 import { program } from "./support/program.mjs";
 import { spread } from "./support/rounds.mjs";
-import { createChannel, loadSdk } from "./support/sdks.mjs";
+import { createChannel, loadSdk, udpOnly } from "./support/sdks.mjs";
 import { KEY, startServer } from "./support/server.mjs";
 
 const MESSAGES = 200;
+/** How many peers share a process: the connections of more open too many files. */
+const SHARED = 4;
 
 /** Some peers in one process: each opens a channel to everybody whose id is greater, and sends through it when told to. */
 const members = async (which, url, channel, count) => {
@@ -24,7 +27,8 @@ const members = async (which, url, channel, count) => {
     channels.push(dc);
     dc.on("message", () => { arrived += 1; });
   };
-  const peers = Array.from({ length: count }, () => newPeer());
+  const options = await udpOnly();
+  const peers = Array.from({ length: count }, () => newPeer(options));
   for (const peer of peers) {
     peer.on("peer-joined", ({ peer: remote }) => {
       remote.on("data-channel", (event) => keep(new DataChannel(event.channel)));
@@ -40,10 +44,10 @@ const members = async (which, url, channel, count) => {
     return answer;
   };
   const steps = {
-    join: async (others) => {
+    join: async (expected) => {
       report();
       await Promise.all(peers.map((peer) => peer.join(channel)));
-      while (channels.filter((dc) => dc.readyState === "open").length < others * count) await pause(5);
+      while (channels.filter((dc) => dc.readyState === "open").length < expected) await pause(5);
       return report();
     },
     broadcast: async (expected) => {
@@ -61,14 +65,15 @@ const members = async (which, url, channel, count) => {
     const answer = await steps[step](argument);
     if (answer) process.send(answer);
   });
+  process.once("disconnect", () => process.exit());
   process.send("ready");
 };
 
 const start = async (...args) => {
   const child = fork(fileURLToPath(import.meta.url), args.map(String));
-  await once(child, "message");
+  await answerOf(child);
   return (step, argument) => {
-    const answer = once(child, step === "end" ? "exit" : "message").then(([answer]) => answer);
+    const answer = step === "end" ? once(child, "exit") : answerOf(child);
     child.send([step, argument]);
     return answer;
   };
@@ -77,11 +82,16 @@ const start = async (...args) => {
 /** One peer joins a room of so many others, and each says so many messages to everybody. */
 const grow = async (which, url, others) => {
   const channel = `bench-${crypto.randomUUID()}`;
-  const [one, rest] = await Promise.all([start(which, url, channel, 1), start(which, url, channel, others)]);
-  const [join] = await Promise.all([one("join", others), rest("join", others)]);
+  const shares = [1];
+  for (let left = others; left > 0; left -= SHARED) shares.push(Math.min(left, SHARED));
+  const processes = await Promise.all(shares.map((count) => start(which, url, channel, count)));
+  /** What the one peer says of a step that all do. */
+  const all = async (step, argument) =>
+    (await Promise.all(processes.map((tell, i) => tell(step, argument && argument * shares[i]))))[0];
+  const join = await all("join", others);
   const expected = others * MESSAGES;
-  const [messages] = await Promise.all([one("broadcast", expected), rest("broadcast", expected * others)]);
-  await Promise.all([one("end"), rest("end")]);
+  const messages = await all("broadcast", expected);
+  await all("end");
   return { cpu: join.cpu / others, rss: join.rss / others, message: (messages.cpu * 1_000) / (2 * expected) };
 };
 

@@ -1,8 +1,8 @@
 // Peers that meet, and speak with each other as soon as they can. Works in Node and in a page.
 
-import { createChannel, loadSdk } from "./sdks.mjs";
+import { createChannel, loadSdk, udpOnly } from "./sdks.mjs";
 
-/** Connections that have gathered candidates before anybody needs one. */
+/** Connections that have gathered candidates before anybody needs one. For pages. */
 const gathered = async (count) => {
   const ready = Array.from({ length: count }, () => new RTCPeerConnection({ iceCandidatePoolSize: 1 }));
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -10,49 +10,69 @@ const gathered = async (count) => {
 };
 
 /**
- * From `join()` on all of so many peers, until each pair has opened a data channel and a byte has come back through it:
- * in milliseconds, as `all`. `joined` is when `join()` had resolved everywhere. With `ahead`, which is for pages, each has its
- * connections before it joins.
+ * So many peers that have not joined yet. `echoed` is called once for each pair, by the peer whose id is the smaller one, as soon
+ * as it has opened a data channel and a byte has come back through it. With `ahead`, which is for pages, each has its
+ * connections before it joins; `udp` is for Node.
  */
-export const meet = async (which, access, count, ahead = false) => {
+export const gather = async (which, access, count, echoed, { ahead, udp } = {}) => {
   const { newPeer, DataChannel } = await loadSdk(which, access);
-  const channel = `bench-${crypto.randomUUID()}`;
-  const peers = await Promise.all(Array.from({ length: count }, async () => newPeer(ahead ? await gathered(count - 1) : undefined)));
-  const pairs = (count * (count - 1)) / 2;
-  const begin = performance.now();
-  let joined;
-  const meeting = new Promise((resolve, reject) => {
-    let echoes = 0;
-    const late = setTimeout(() => reject(new Error(`${which}: ${echoes} of ${pairs} pairs within 30 s`)), 30_000);
-    for (const peer of peers) {
-      peer.on("peer-joined", ({ peer: remote }) => {
-        remote.on("data-channel", (event) => {
-          const dc = new DataChannel(event.channel);
-          dc.on("message", ({ data }) => dc.send(data).catch(() => {}));
-        });
-        if (peer.peerId > remote.id) return;
-        let heard = false;
-        const open = () => {
-          const dc = new DataChannel(createChannel(remote, "bench"));
-          dc.on("open", () => dc.send("x").catch(() => {}));
-          dc.on("message", () => {
-            echoes += Number(!heard);
-            heard = true;
-            if (echoes < pairs) return;
-            clearTimeout(late);
-            resolve(performance.now() - begin);
-          });
-        };
-        open();
-        // A new connection has no channels yet.
-        remote.on("connection-reset", () => heard || open());
+  const peers = await Promise.all(Array.from({ length: count }, async () =>
+    newPeer({ ...(udp && await udpOnly()), ...(ahead && await gathered(count - 1)) })));
+  for (const peer of peers) {
+    peer.on("peer-joined", ({ peer: remote }) => {
+      remote.on("data-channel", (event) => {
+        const dc = new DataChannel(event.channel);
+        dc.on("message", ({ data }) => dc.send(data).catch(() => {}));
       });
-    }
-    Promise.all(peers.map((peer) => peer.join(channel))).then(() => { joined = performance.now() - begin; }, reject);
+      if (peer.peerId > remote.id) return;
+      let heard = false;
+      const open = () => {
+        const dc = new DataChannel(createChannel(remote, "bench"));
+        dc.on("open", () => dc.send("x").catch(() => {}));
+        dc.on("message", () => {
+          if (!heard) echoed();
+          heard = true;
+        });
+      };
+      open();
+      // A new connection has no channels yet.
+      remote.on("connection-reset", () => heard || open());
+    });
+  }
+  return {
+    join: (channel) => Promise.all(peers.map((peer) => peer.join(channel))),
+    close: () => Promise.all(peers.map((peer) => peer.close())),
+  };
+};
+
+/**
+ * How long it takes, in milliseconds, from `join` until every pair of so many peers has called `echoed`. `prepare` is given
+ * `echoed` and answers `join` and `close`.
+ */
+export const timed = async (which, count, prepare) => {
+  const pairs = (count * (count - 1)) / 2;
+  let echoes = 0;
+  let begin;
+  let done;
+  const { join, close } = await prepare(() => {
+    echoes += 1;
+    if (echoes === pairs) done(performance.now() - begin);
   });
   try {
-    return { all: await meeting, joined };
+    return await new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${which}: ${echoes} of ${pairs} pairs within 30 s`)), 30_000);
+      done = (ms) => {
+        clearTimeout(late);
+        resolve(ms);
+      };
+      begin = performance.now();
+      join(`bench-${crypto.randomUUID()}`).catch(reject);
+    });
   } finally {
-    await Promise.all(peers.map((peer) => peer.close()));
+    await close();
   }
 };
+
+/** A room of so many peers, all of them here. */
+export const meet = (which, access, count, options) =>
+  timed(which, count, (echoed) => gather(which, access, count, echoed, options));

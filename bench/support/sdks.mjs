@@ -24,5 +24,25 @@ export const loadSdk = async (which, access) => {
   return { ...sdk, newPeer: (more) => new sdk.MeteredPeer({ ...access, ...options, ...more }) };
 };
 
+/**
+ * An option of a peer in Node, whose connections then leave a remote's TCP candidates alone. For each of those `@roamhq/wrtc`
+ * opens sockets, some sixty for a connection: sixteen peers take the files of a process, and the ports of a machine.
+ */
+export const udpOnly = async () => {
+  const { default: { RTCPeerConnection } } = await import("@roamhq/wrtc");
+  const isTcp = (candidate) => / tcp /i.test(candidate);
+  class UdpConnection extends RTCPeerConnection {
+    async addIceCandidate(candidate) {
+      if (!isTcp(candidate?.candidate)) await super.addIceCandidate(candidate);
+    }
+
+    setRemoteDescription({ type, sdp }) {
+      const lines = sdp.split("\r\n").filter((line) => !(line.startsWith("a=candidate:") && isTcp(line)));
+      return super.setRemoteDescription({ type, sdp: lines.join("\r\n") });
+    }
+  }
+  return { rtcPeerConnectionFactory: (config) => new UdpConnection(config) };
+};
+
 /** Opens a channel to a remote, as each SDK has it. */
 export const createChannel = (remote, label, init) => (remote.createDataChannel ? remote : remote.pc).createDataChannel(label, init);
