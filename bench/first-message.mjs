@@ -9,6 +9,7 @@ import { gather, meet, timed } from "./support/first-message.mjs";
 import { openPage, startBrowser } from "./support/page.mjs";
 import { answerOf } from "./support/processes.mjs";
 import { program } from "./support/program.mjs";
+import { udpOnly } from "./support/sdks.mjs";
 import { KEY, startServer } from "./support/server.mjs";
 
 /** How many peers, and the part of the rounds that so many get: sixteen take a hundred times as long as two. */
@@ -33,12 +34,12 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
     },
     [`in ${PROCESSES} Node processes, warm`]: (which, size) => {
       shared ??= startShares(access);
-      return timed(which, size, (echoed) => shared.prepare(which, size, echoed));
+      return shared.meet(which, size);
     },
     [`in ${PROCESSES} Node processes, cold`]: async (which, size) => {
       const shares = startShares(access);
       try {
-        return await timed(which, size, (echoed) => shares.prepare(which, size, echoed));
+        return await shares.meet(which, size);
       } finally {
         shares.end();
       }
@@ -52,14 +53,14 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
   };
   let warm = await openPage(browser, server);
   const WARM_PAGE = "in one page of Chromium, warm";
-  places[WARM_PAGE] = async (which, size, options) => {
+  places[WARM_PAGE] = async (which, size, ahead) => {
     // A page has 500 connections at most, those that are closed and not collected yet among them: eight peers take 56, sixteen 240.
     if (size > 2) {
       await warm.close();
       warm = await openPage(browser, server);
       await warm.run("first-message", "meet", which, access, 2);
     }
-    return warm.run("first-message", "meet", which, access, size, options);
+    return warm.run("first-message", "meet", which, access, size, ahead);
   };
 
   for (const [place, measure] of Object.entries(places)) {
@@ -71,7 +72,7 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
         title: `From join() of ${size} peers until every pair has echoed a byte, ${place}`, unit: "ms", base: "official",
         variants: { official: () => measure("official", size), ours: () => measure("ours", size),
           // What could be gained at most by connections that are made while nobody is there yet.
-          ...(size === 2 && place === WARM_PAGE && { "ours, connections made ahead": () => measure("ours", size, { ahead: true }) }) },
+          ...(size === 2 && place === WARM_PAGE && { "ours, connections made ahead": () => measure("ours", size, true) }) },
         goals: { ours: 0.8 },
       });
     }
@@ -81,7 +82,7 @@ const main = () => program("first-message", { rounds: 15 }, async ({ rounds, qui
   await server.kill();
 });
 
-/** Starts those processes. They stay until `end`, for as many rooms as are prepared. */
+/** Starts those processes. They stay until `end`, for as many rooms as are to be. */
 const startShares = (access) => {
   const children = Array.from({ length: PROCESSES }, () => fork(fileURLToPath(import.meta.url), ["share", JSON.stringify(access)]));
   const ask = async (child, message, expected) => {
@@ -90,20 +91,20 @@ const startShares = (access) => {
     if (error !== undefined) throw new Error(error);
   };
   const all = (message, expected) => Promise.all(children.map((child) => ask(child, message, expected)));
+  const prepare = async (which, count, echoed) => {
+    const hear = (said) => said === "echoed" && echoed();
+    for (const child of children) child.on("message", hear);
+    await all({ prepare: [which, count] }, "prepared");
+    return {
+      join: (channel) => all({ join: channel }, "joined"),
+      close: async () => {
+        await all({ close: true }, "closed");
+        for (const child of children) child.off("message", hear);
+      },
+    };
+  };
   return {
-    /** What `timed` needs of a room of so many peers. */
-    prepare: async (which, size, echoed) => {
-      const hear = (said) => said === "echoed" && echoed();
-      for (const child of children) child.on("message", hear);
-      await all({ prepare: [which, size / PROCESSES] }, "prepared");
-      return {
-        join: (channel) => all({ join: channel }, "joined"),
-        close: async () => {
-          await all({ close: true }, "closed");
-          for (const child of children) child.off("message", hear);
-        },
-      };
-    },
+    meet: (which, size) => timed(which, size, (echoed) => prepare(which, size / PROCESSES, echoed)),
     end: () => children.forEach((child) => child.disconnect()),
   };
 };
@@ -116,7 +117,7 @@ const share = (access) => {
     try {
       if (prepare) {
         const [which, count] = prepare;
-        room = await gather(which, access, count, () => process.send("echoed"), { udp: true });
+        room = await gather(which, access, count, () => process.send("echoed"), udpOnly);
         process.send("prepared");
       } else if (join) {
         await room.join(join);

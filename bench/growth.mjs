@@ -44,16 +44,16 @@ const members = async (which, url, channel, count) => {
     return answer;
   };
   const steps = {
-    join: async (expected) => {
+    join: async (others) => {
       report();
       await Promise.all(peers.map((peer) => peer.join(channel)));
-      while (channels.filter((dc) => dc.readyState === "open").length < expected) await pause(5);
+      while (channels.filter((dc) => dc.readyState === "open").length < others * count) await pause(5);
       return report();
     },
     broadcast: async (expected) => {
       report();
       for (let i = 0; i < MESSAGES; i += 1) for (const dc of channels) await dc.send("x".repeat(64));
-      while (arrived < expected) await pause(5);
+      while (arrived < expected * count) await pause(5);
       return report();
     },
     end: async () => {
@@ -86,8 +86,7 @@ const grow = async (which, url, others) => {
   for (let left = others; left > 0; left -= SHARED) shares.push(Math.min(left, SHARED));
   const processes = await Promise.all(shares.map((count) => start(which, url, channel, count)));
   /** What the one peer says of a step that all do. */
-  const all = async (step, argument) =>
-    (await Promise.all(processes.map((tell, i) => tell(step, argument && argument * shares[i]))))[0];
+  const all = async (...step) => (await Promise.all(processes.map((tell) => tell(...step))))[0];
   const join = await all("join", others);
   const expected = others * MESSAGES;
   const messages = await all("broadcast", expected);

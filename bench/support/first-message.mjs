@@ -1,6 +1,6 @@
 // Peers that meet, and speak with each other as soon as they can. Works in Node and in a page.
 
-import { createChannel, loadSdk, udpOnly } from "./sdks.mjs";
+import { createChannel, loadSdk } from "./sdks.mjs";
 
 /** Connections that have gathered candidates before anybody needs one. For pages. */
 const gathered = async (count) => {
@@ -11,13 +11,12 @@ const gathered = async (count) => {
 
 /**
  * So many peers that have not joined yet. `echoed` is called once for each pair, by the peer whose id is the smaller one, as soon
- * as it has opened a data channel and a byte has come back through it. With `ahead`, which is for pages, each has its
- * connections before it joins; `udp` is for Node.
+ * as it has opened a data channel and a byte has come back through it. `optionsOf` makes more options for
+ * each of them.
  */
-export const gather = async (which, access, count, echoed, { ahead, udp } = {}) => {
+export const gather = async (which, access, count, echoed, optionsOf) => {
   const { newPeer, DataChannel } = await loadSdk(which, access);
-  const peers = await Promise.all(Array.from({ length: count }, async () =>
-    newPeer({ ...(udp && await udpOnly()), ...(ahead && await gathered(count - 1)) })));
+  const peers = await Promise.all(Array.from({ length: count }, async () => newPeer(await optionsOf?.())));
   for (const peer of peers) {
     peer.on("peer-joined", ({ peer: remote }) => {
       remote.on("data-channel", (event) => {
@@ -73,6 +72,6 @@ export const timed = async (which, count, prepare) => {
   }
 };
 
-/** A room of so many peers, all of them here. */
-export const meet = (which, access, count, options) =>
-  timed(which, count, (echoed) => gather(which, access, count, echoed, options));
+/** A room of so many peers, all of them here. With `ahead`, which is for pages, each has its connections before it joins. */
+export const meet = (which, access, count, ahead = false) =>
+  timed(which, count, (echoed) => gather(which, access, count, echoed, ahead ? () => gathered(count - 1) : undefined));
